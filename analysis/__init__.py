@@ -1,0 +1,23 @@
+"""The engine of LayerScope: load a trained CNN, measure it, keep the numbers. Free of Qt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from analysis.result import Result
+
+__version__ = "0.1.0"
+
+
+def measure(method: str, net: Any = None, images: Any = None, **params: Any) -> Result:
+    """Measure a live network from a notebook or a script.
+
+    A thin door to :func:`analysis.live.measure`; torch is imported only when it is called.
+    """
+    from analysis.live import measure as run_live
+
+    return run_live(method, net, images, **params)
+
+
+__all__ = ["__version__", "measure"]
