@@ -56,7 +56,7 @@ class Started:
     request: Request
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
     """Network and pictures are loaded: what exactly is measured, and on what.
 
@@ -68,6 +68,10 @@ class Prepared:
         Short facts that belong beside every result, e.g. "random weights", "preprocessing assumed".
     versions
         (package, version) pairs.
+    indices
+        (samples,) int64, place of every used picture in its source; None without pictures.
+    folder
+        Where the run is being written, "" if it is not.
     """
 
     fingerprint: str
@@ -79,6 +83,8 @@ class Prepared:
     threads: int = 1
     device: str = "cpu"
     versions: tuple[tuple[str, str], ...] = ()
+    indices: Array | None = None
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)

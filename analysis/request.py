@@ -93,6 +93,24 @@ class ImageSource:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """A device of this computer.
+
+    Attributes
+    ----------
+    name, title
+        "cuda:0", "NVIDIA H100".
+    total, free
+        Memory in bytes, 0 where it is unknown.
+    """
+
+    name: str
+    title: str
+    total: int = 0
+    free: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Compute:
     """On what to compute.
 

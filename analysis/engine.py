@@ -1,0 +1,206 @@
+"""Carry out a request: the one place that knows about loading, stopping and failing."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from importlib.metadata import version
+
+import torch
+
+from analysis import __version__
+from analysis.catalogue import MethodInfo, nearest
+from analysis.derive import derive
+from analysis.events import Declared, Event, Finished, Outcome, Prepared, Progress, Samples, Started
+from analysis.images import Images, open_images
+from analysis.job import Job, Method
+from analysis.measuring import evaluating, measuring
+from analysis.methods import METHODS
+from analysis.models import Model, ModelCache
+from analysis.problems import AnalysisError, Cancelled, Problem
+from analysis.request import Request
+
+Loader = Callable[[MethodInfo], tuple[Model | None, Images | None]]
+
+
+def run(
+    request: Request, cancelled: Callable[[], bool] = lambda: False, cache: ModelCache | None = None
+) -> Iterator[Event]:
+    """Yield Started first and exactly one Finished last, whatever happens between.
+
+    Parameters
+    ----------
+    request
+        What to compute.
+    cancelled
+        Looked at between two steps and before every layer of a forward pass.
+    cache
+        Keeps the last loaded network from one run to the next.
+
+    Examples
+    --------
+    >>> from analysis.request import ModelSource
+    >>> events = list(run(Request("structure", ModelSource("demo:fashion_resnet"))))
+    >>> events[-1].outcome
+    <Outcome.COMPLETED: 'completed'>
+    """
+    keep = cache or ModelCache()
+    return carry_out(request, lambda info: _load(request, info, keep), cancelled)
+
+
+def carry_out(request: Request, loader: Loader, cancelled: Callable[[], bool]) -> Iterator[Event]:
+    """Like :func:`run`, for a network and pictures that `loader` brings."""
+    yield Started(request)
+    warnings = ()
+    problem = None
+    outcome = Outcome.COMPLETED
+    try:
+        method = find_method(request.method)
+        yield Progress(0, 0, "Loading")
+        threads = threads_for(request)
+        with measuring(cancelled, threads):
+            job = _job(request, method.INFO, loader)
+        yield _prepared(job, method.INFO, threads)
+        try:
+            yield from _steps(method, job, cancelled, threads)
+        finally:
+            warnings = tuple(job.warnings)
+    except Cancelled:
+        outcome = Outcome.CANCELLED
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        if not isinstance(error, Exception):
+            raise
+        outcome, problem = Outcome.FAILED, describe(error)
+    yield Finished(outcome, problem, warnings)
+
+
+def _steps(method: Method, job: Job, cancelled: Callable[[], bool], threads: int) -> Iterator[Event]:
+    """Take the method's steps one by one; torch's global settings are in place only while it computes."""
+    with ExitStack() as stack:
+        if job.loaded:
+            stack.enter_context(evaluating(job.loaded.net))
+        steps = method.run(job)
+        # Closing the generator runs its `with` blocks: hooks come off before Finished is said.
+        stack.callback(getattr(steps, "close", lambda: None))
+        while True:
+            if cancelled():
+                raise Cancelled
+            with measuring(cancelled, threads):
+                step = next(steps, None)
+            if step is None:
+                return
+            if isinstance(step, Declared) and job.loaded and any(badge for badge in job.loaded.badges):
+                _warn_of_badges(job)
+            yield step
+
+
+def _warn_of_badges(job: Job) -> None:
+    texts = {
+        "random weights": "The weights are random: the numbers say nothing about a trained network.",
+        "preprocessing assumed": "Nothing is known about the preprocessing: pixels are divided by 255 and no more.",
+    }
+    for badge in job.model.badges:
+        job.warn(badge.replace(" ", "_"), texts.get(badge, f"{badge[0].upper()}{badge[1:]}."))
+
+
+def find_method(name: str) -> Method:
+    """Return a method by name.
+
+    Raises
+    ------
+    AnalysisError
+        If there is none; the message names the nearest.
+    """
+    methods = {method.INFO.name: method for method in METHODS}
+    if name not in methods:
+        raise AnalysisError(f"There is no method '{name}'.", nearest(name, tuple(methods)))
+    return methods[name]
+
+
+def _job(request: Request, info: MethodInfo, loader: Loader) -> Job:
+    params = info.values(dict(request.params))
+    model, images = loader(info)
+    job = Job(request, params, model, images)
+    if "model" in info.needs and request.layers:
+        job.choose(())  # an unknown layer is told before any picture is read
+    return job
+
+
+def _load(request: Request, info: MethodInfo, cache: ModelCache) -> tuple[Model | None, Images | None]:
+    model, images = None, None
+    if "model" in info.needs:
+        if request.model is None:
+            raise AnalysisError(f"{info.title} needs a network.", "Name one with --model, e.g. demo:fashion_resnet.")
+        model = derive(cache.get(request.model, request.compute, request.seed, trained=info.trained), request.edits)
+    if "images" in info.needs:
+        if request.images is None:
+            raise AnalysisError(f"{info.title} needs pictures.", "Name some with --images, e.g. demo:test.")
+        assert model is not None  # no method needs pictures without a network
+        limit = request.limit or info.limit
+        images = open_images(
+            request.images,
+            model.preprocessing,
+            model.input_shape,
+            model.classes,
+            limit=max(limit, 0),
+            seed=request.seed,
+            device=model.device,
+            dtype=model.dtype,
+            batch=request.compute.batch,
+            channels_last=request.compute.channels_last,
+        )
+        if "labels" in info.needs and images.labels is None:
+            raise AnalysisError(
+                f"{info.title} needs labels, and {request.images.location} has none.",
+                "Use a folder with one folder per class, or a file with labels.",
+            )
+    return model, images
+
+
+def threads_for(request: Request) -> int:
+    """CPU threads of a run: as asked for, or one fewer than there are cores."""
+    return request.compute.threads or max(1, (os.cpu_count() or 2) - 1)
+
+
+def _prepared(job: Job, info: MethodInfo, threads: int) -> Prepared:
+    model, images = job.loaded, job.pictures
+    samples = images.samples if images else Samples()
+    ingredients = {
+        "weights": model.weights_sha256 if model else "",
+        "factory": model.source_sha256 if model else "",
+        "samples": samples.sha256,
+        "preprocessing": str(images.preprocessing if images else ""),
+        "torch": ".".join(torch.__version__.split(".")[:2]),
+    }
+    return Prepared(
+        fingerprint=job.request.fingerprint(info, ingredients),
+        model=model.name if model else "",
+        weights_sha256=ingredients["weights"],
+        preprocessing=images.preprocessing if images else (model.preprocessing if model else None),
+        badges=model.badges if model else (),
+        samples=samples,
+        threads=threads,
+        device=str(model.device) if model else job.request.compute.device,
+        versions=(("layerscope", __version__), ("torch", torch.__version__), ("numpy", version("numpy"))),
+        indices=images.indices if images else None,
+    )
+
+
+def describe(error: Exception) -> Problem:
+    """Turn an exception into a problem; only unexpected ones carry a traceback."""
+    if isinstance(error, AnalysisError):
+        return Problem(str(error), error.hint, "\n".join(error.items), error.code)
+    if isinstance(error, torch.OutOfMemoryError):
+        torch.cuda.empty_cache()
+        return Problem("The GPU is out of memory.", "Use a smaller batch (--batch) or fewer layers (--layers).")
+    if isinstance(error, MemoryError) or "not enough memory" in str(error) or "can't allocate memory" in str(error):
+        return Problem("The computer is out of memory.", "Use a smaller batch (--batch) or fewer layers (--layers).")
+    details = "".join(traceback.format_exception(error))
+    words = str(error).splitlines()[0] if str(error) else ""
+    return Problem(
+        f"{type(error).__name__}: {words}".rstrip(": "), "Details hold the traceback.", details, "unexpected"
+    )

@@ -1,0 +1,1 @@
+"""The window of LayerScope: looks at results, never computes them. Free of torch."""

@@ -1,0 +1,1 @@
+"""The panels around the views: layers, runs, model and pictures, inspector."""

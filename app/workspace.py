@@ -1,0 +1,287 @@
+"""What is open: network, pictures, edits, runs and the one selection. The only thing that panels and views listen to."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QUndoStack
+
+from analysis.config import LayerSpec
+from analysis.edits import Edits
+from analysis.events import Chunk, Event, Finished, Prepared, Progress, Started
+from analysis.problems import Problem
+from analysis.request import Compute, ImageSource, ModelSource, Request
+from analysis.result import Result
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is selected, everywhere at once. Empty fields are nothing.
+
+    Attributes
+    ----------
+    layers
+        Names; the last one is the current one.
+    channel, sample
+        Channel of the current layer; place of a picture in its source. -1 for none.
+    """
+
+    layers: tuple[str, ...] = ()
+    channel: int = -1
+    sample: int = -1
+
+    @property
+    def layer(self) -> str:
+        """The current layer, "" for none."""
+        return self.layers[-1] if self.layers else ""
+
+
+@dataclass(slots=True)
+class Run:
+    """One request, being carried out or done.
+
+    Attributes
+    ----------
+    number
+        Unique in this window; never given again.
+    state
+        "queued", "running", "completed", "cancelled", "failed", or "interrupted" (a stored run without an end).
+    folder
+        Where it is stored, None until that is known or if it is not.
+    purpose
+        "measure" for what the user asked for, "open" for reading the structure of a network.
+    began
+        Monotonic time at which it began, 0 before.
+    """
+
+    number: int
+    request: Request
+    result: Result = field(default_factory=Result)
+    state: str = "queued"
+    folder: Path | None = None
+    title: str = ""
+    purpose: str = "measure"
+    began: float = 0.0
+
+    @property
+    def open(self) -> bool:
+        """True while it is queued or running."""
+        return self.state in ("queued", "running")
+
+    @property
+    def name(self) -> str:
+        """Words for lists: the user's title, or method and network."""
+        model = self.result.prepared.model if self.result.prepared else ""
+        return self.title or " · ".join(word for word in (self.request.method, model) if word)
+
+    def seconds_left(self) -> float | None:
+        """Estimate from what has been done so far; None while it cannot be told."""
+        progress = self.result.progress
+        if not self.open or progress is None or progress.total <= 0 or progress.done <= 0:
+            return None
+        spent = time.monotonic() - self.began
+        return spent * (progress.total - progress.done) / progress.done
+
+
+class Workspace(QObject):
+    """What is open, with one owner for every piece of state and one signal for every change.
+
+    Views read the attributes and connect to the signals; they change state only through the methods below.
+    """
+
+    model_changed = Signal()
+    """The network, its structure, or the state of its loading has changed."""
+    images_changed = Signal()
+    compute_changed = Signal()
+    edits_changed = Signal()
+    selection_changed = Signal()
+    span_changed = Signal()
+    """The brushed range of layers has changed."""
+    compared_changed = Signal()
+    runs_changed = Signal()
+    """A run was added, removed or renamed."""
+    run_changed = Signal(int)
+    """Something has arrived for a run; at most once per frame."""
+    run_finished = Signal(int)
+    problem_raised = Signal(object)
+    """A :class:`analysis.problems.Problem` that the user should see."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.model: ModelSource | None = None
+        self.images: ImageSource | None = None
+        self.compute = Compute()
+        self.edits = Edits()
+        self.selection = Selection()
+        self.span: tuple[int, int] | None = None
+        self.compared: int | None = None
+        self.structure: Result | None = None
+        self.loading: int | None = None
+        self.model_problem: Problem | None = None
+        self.runs: dict[int, Run] = {}
+        self.undo = QUndoStack(self)
+        self._past: list[Selection] = []
+        self._future: list[Selection] = []
+        self._stored_numbers = iter(range(-1, -(1 << 62), -1))
+
+    # -- what is open ------------------------------------------------------------------------------------------------
+
+    def set_model(self, source: ModelSource | None) -> None:
+        """Open another network; its structure follows as a run with the purpose "open"."""
+        self.model, self.structure, self.model_problem, self.loading = source, None, None, None
+        self.edits, self.span = Edits(), None
+        self.undo.clear()
+        self._past.clear()
+        self._future.clear()
+        self.selection = Selection()
+        self.model_changed.emit()
+        self.selection_changed.emit()
+
+    def set_images(self, source: ImageSource | None) -> None:
+        """Open other pictures."""
+        self.images = source
+        self.images_changed.emit()
+
+    def set_compute(self, compute: Compute) -> None:
+        """Choose device, precision and threads."""
+        if compute != self.compute:
+            self.compute = compute
+            self.compute_changed.emit()
+
+    def set_edits(self, edits: Edits) -> None:
+        """Replace the edits. Called by undo commands only; views push a command on `undo`."""
+        if edits != self.edits:
+            self.edits = edits
+            self.edits_changed.emit()
+
+    @property
+    def layers(self) -> tuple[LayerSpec, ...]:
+        """Rows of the open network in execution order, empty until its structure is known."""
+        return self.structure.layers if self.structure else ()
+
+    # -- selection ---------------------------------------------------------------------------------------------------
+
+    def select(self, selection: Selection) -> None:
+        """Select something everywhere."""
+        if selection == self.selection:
+            return
+        self._past.append(self.selection)
+        self._future.clear()
+        self.selection = selection
+        self.selection_changed.emit()
+
+    def select_layer(self, name: str, extend: bool = False) -> None:
+        """Select a layer; with `extend` add it to, or take it from, those that are selected."""
+        if not extend:
+            return self.select(replace(self.selection, layers=(name,), channel=-1))
+        kept = tuple(layer for layer in self.selection.layers if layer != name)
+        added = kept if name in self.selection.layers else (*kept, name)
+        return self.select(replace(self.selection, layers=added, channel=-1))
+
+    def step_back(self) -> None:
+        """Return to the selection before."""
+        if self._past:
+            self._future.append(self.selection)
+            self.selection = self._past.pop()
+            self.selection_changed.emit()
+
+    def step_forward(self) -> None:
+        """Undo a step back."""
+        if self._future:
+            self._past.append(self.selection)
+            self.selection = self._future.pop()
+            self.selection_changed.emit()
+
+    def set_span(self, span: tuple[int, int] | None) -> None:
+        """Restrict all views to the layers from `span[0]` to `span[1]`, both inclusive, in execution order."""
+        if span != self.span:
+            self.span = span
+            self.span_changed.emit()
+
+    def compare_with(self, run: int | None) -> None:
+        """Draw another run as an outline behind the current one."""
+        if run != self.compared:
+            self.compared = run
+            self.compared_changed.emit()
+
+    # -- runs --------------------------------------------------------------------------------------------------------
+
+    def add_run(self, run: Run) -> None:
+        """Take in a run that was submitted or read from disk."""
+        self.runs[run.number] = run
+        if run.purpose == "open":
+            self.loading = run.number
+            self.model_changed.emit()
+        self.runs_changed.emit()
+
+    def add_stored(self, folder: Path, request: Request, result: Result, state: str, title: str = "") -> Run:
+        """Take in a run that was read from disk."""
+        run = Run(next(self._stored_numbers), request, result, state, folder, title)
+        self.add_run(run)
+        return run
+
+    def remove_run(self, number: int) -> None:
+        """Take a run out of the window; its folder is not touched."""
+        if self.runs.pop(number, None) is not None:
+            if self.compared == number:
+                self.compare_with(None)
+            self.runs_changed.emit()
+
+    def rename_run(self, number: int, title: str) -> None:
+        """Give a run a name for people."""
+        self.runs[number].title = title
+        self.runs_changed.emit()
+
+    def apply(self, number: int, event: Event) -> None:
+        """Take in an event of a run without announcing it; the engine's client announces once per frame."""
+        run = self.runs.get(number)
+        if run is None:
+            return
+        run.result.apply(event)
+        match event:
+            case Started() | Progress() | Chunk() if run.state == "queued":
+                run.state, run.began = "running", time.monotonic()
+            case Prepared(folder=folder) if folder:
+                run.folder = Path(folder)
+            case Finished(outcome):
+                run.state = str(outcome)
+
+    def announce(self, number: int) -> None:
+        """Tell views that something has arrived for a run."""
+        run = self.runs.get(number)
+        if run is None:
+            return
+        self.run_changed.emit(number)
+        if not run.open:
+            if run.purpose == "open" and self.loading == number:
+                self._take_structure(run)
+            self.run_finished.emit(number)
+
+    def _take_structure(self, run: Run) -> None:
+        self.loading = None
+        if run.state == "completed":
+            self.structure = run.result
+        elif run.result.finished and run.result.finished.problem:
+            self.model_problem = run.result.finished.problem
+        self.model_changed.emit()
+
+    def latest(self, method: str) -> Run | None:
+        """The newest run of a method that has declared its result and was made for the open network."""
+        fits = [
+            run
+            for run in self.runs.values()
+            if run.request.method == method and run.result.declared and self._is_of_open_model(run)
+        ]
+        return max(fits, key=lambda run: (run.began, run.number), default=None)
+
+    def _is_of_open_model(self, run: Run) -> bool:
+        if run.request.model is None or self.model is None:
+            return run.request.model is None
+        return (run.request.model.name, run.request.model.weights) == (self.model.name, self.model.weights)
+
+    def raise_problem(self, problem: Problem) -> None:
+        """Show the user a problem."""
+        self.problem_raised.emit(problem)
