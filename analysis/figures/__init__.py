@@ -1,1 +1,117 @@
-""""""
+"""Figures for papers and talks, from stored results. matplotlib is imported when the first one is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from analysis.catalogue import Param, Value, nearest
+from analysis.figures import accuracy, profile, rank
+from analysis.figures.sheet import Sheet
+from analysis.figures.spec import FORMATS, PALETTES, SIZES, FigureSpec, Style
+from analysis.problems import AnalysisError
+from analysis.result import Result
+
+__all__ = ["FIGURES", "FORMATS", "PALETTES", "SIZES", "FigureInfo", "FigureSpec", "Style", "figures_of", "make_sheet"]
+
+
+@dataclass(frozen=True, slots=True)
+class FigureInfo:
+    """A figure: its name, what it shows, its options.
+
+    Attributes
+    ----------
+    methods
+        Methods whose runs it can show; empty for every method with a measure per layer.
+    make
+        Turns results and options into a sheet.
+    """
+
+    name: str
+    title: str
+    methods: tuple[str, ...]
+    options: tuple[Param, ...]
+    make: Callable[[list[Result], profile.Options], Sheet]
+
+
+MEASURES = Param("measures", "", "Outputs from top to bottom, comma-separated; empty for the first six")
+
+FIGURES = (
+    FigureInfo(
+        "profile", "One measure per layer", (), (profile.MEASURE, profile.LAYERS, profile.KINDS), profile.profile
+    ),
+    FigureInfo(
+        "tracks", "A stack of measures over depth", (), (MEASURES, profile.LAYERS, profile.KINDS), profile.tracks
+    ),
+    FigureInfo(
+        "spectrum",
+        "Distribution of singular values",
+        ("feature_rank",),
+        (profile.LAYERS, profile.KINDS, rank.CENTRED),
+        rank.spectrum,
+    ),
+    FigureInfo(
+        "tolerance",
+        "Rank against tolerance",
+        ("feature_rank",),
+        (profile.LAYERS, profile.KINDS, rank.CENTRED),
+        rank.tolerance,
+    ),
+    FigureInfo("nuclear_norm", "Accuracy against nuclear norm", ("feature_rank", "evaluate"), (), rank.nuclear_norm),
+    FigureInfo("class_accuracy", "Accuracy per class", ("evaluate",), (), accuracy.class_accuracy),
+    FigureInfo("confusion", "Confusion matrix", ("evaluate",), (), accuracy.confusion),
+)
+
+
+def figures_of(method: str) -> tuple[FigureInfo, ...]:
+    """Figures that can show a run of a method."""
+    return tuple(figure for figure in FIGURES if not figure.methods or method in figure.methods)
+
+
+def make_sheet(spec: FigureSpec, results: list[Result]) -> Sheet:
+    """Turn a figure's description and the results of its runs into numbers in place.
+
+    Raises
+    ------
+    AnalysisError
+        For an unknown figure, an unknown option, or runs that it cannot show.
+    """
+    spec.style.check()
+    info = next((figure for figure in FIGURES if figure.name == spec.name), None)
+    if info is None:
+        raise AnalysisError(f"There is no figure '{spec.name}'.", nearest(spec.name, [f.name for f in FIGURES]))
+    if not results:
+        raise AnalysisError("A figure needs at least one run.", "Name a run folder.")
+    for result in results:
+        method = result.request.method if result.request else ""
+        if info.methods and method not in info.methods:
+            raise AnalysisError(
+                f"The figure '{spec.name}' cannot show a run of {method}.",
+                f"Choose from {', '.join(figure.name for figure in figures_of(method))}.",
+            )
+        if result.declared is None:
+            raise AnalysisError("This run ended before it had a result.", "Measure again.")
+    return info.make(results, _options(info, dict(spec.options)))
+
+
+def _options(info: FigureInfo, given: dict[str, Value]) -> dict[str, Value]:
+    known = {param.name: param for param in info.options}
+    for name in given:
+        if name not in known:
+            hint = nearest(name, list(known)) if known else "It has none."
+            raise AnalysisError(f"The figure '{info.name}' has no option '{name}'.", hint)
+    return {name: param.parse(given.get(name, param.default)) for name, param in known.items()}
+
+
+def save(spec: FigureSpec, results: list[Result], path: Path) -> None:
+    """Draw a figure into a file; the ending (.pdf, .svg, .png, .pgf) decides how. The bytes depend on nothing else.
+
+    Raises
+    ------
+    AnalysisError
+        For an unknown ending, or what :func:`make_sheet` raises.
+    """
+    from analysis.figures.draw import save_sheet
+
+    save_sheet(make_sheet(spec, results), spec.style, path)

@@ -1,0 +1,32 @@
+"""Figures of accuracy: per class, and who is taken for whom."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analysis.figures.profile import Options, fingerprints, note
+from analysis.figures.sheet import Bars, Guide, Matrix, Panel, Sheet
+from analysis.result import Result
+
+
+def class_accuracy(results: list[Result], options: Options) -> Sheet:
+    """Draw the accuracy per class, with the overall accuracy as a line."""
+    result = results[0]
+    values = 100 * np.asarray(result["class_accuracy"], dtype=np.float64)
+    names = result.names("class") or tuple(str(i) for i in range(len(values)))
+    bars = Bars(np.arange(len(values), dtype=np.float64), values, hue="widths")
+    overall = Guide("y", 100 * result.value("top1"), f"all {100 * result.value('top1'):.1f} %")
+    panel = Panel((bars, overall), y_title="top-1 accuracy (%)", x_names=names, y_range=(0.0, 105.0))
+    return Sheet((panel,), note=note(result), fingerprints=fingerprints(results))
+
+
+def confusion(results: list[Result], options: Options) -> Sheet:
+    """Draw the share of each class (rows) that is taken for each class (columns), in %."""
+    result = results[0]
+    counts = np.asarray(result["confusion"], dtype=np.float64)
+    total = counts.sum(axis=1, keepdims=True)
+    share = np.divide(100 * counts, total, out=np.full_like(counts, np.nan), where=total > 0)
+    names = result.names("class") or tuple(str(i) for i in range(len(counts)))
+    matrix = Matrix(share, names, names, "share of the class (%)", "widths")
+    panel = Panel((matrix,), x_title="predicted class", y_title="true class", height=1.4)
+    return Sheet((panel,), note=note(result), fingerprints=fingerprints(results))

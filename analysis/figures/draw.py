@@ -1,0 +1,273 @@
+"""Draw any sheet with matplotlib, without pyplot: the same bytes for the same sheet, in the window and without one."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from analysis.figures.sheet import Bars, Guide, Hatched, Line, Matrix, Panel, Points, Sheet
+from analysis.figures.spec import FORMATS, SIZES, Style
+from analysis.problems import AnalysisError
+
+STYLE_FILE = Path(__file__).parents[2] / "resources" / "figure.mplstyle"
+MILLIMETRE = 1 / 25.4
+
+HUES = {
+    "rank": "#0072B2",
+    "bundles": "#D55E00",
+    "widths": "#009E73",
+    "configurations": "#8B5FBF",
+    "sharing": "#E69F00",
+    "cost": "#7F868C",
+    "neutral": "#444444",
+    "faint": "#C9CDD1",
+}
+SERIES = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#8B5FBF", "#444444")
+GREYS = ("#222222", "#7A7A7A", "#4D4D4D", "#A0A0A0", "#333333", "#8C8C8C", "#5F5F5F", "#B0B0B0")
+DASHES = ("-", "--", ":", "-.", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 2)))
+MARKERS = {"circle": "o", "dash": "_", "diamond": "D", "cross": "x"}
+FONTS = {"column": 7.0, "page": 8.0, "slide": 14.0}
+
+
+def save_sheet(sheet: Sheet, style: Style, path: Path) -> None:
+    """Draw a sheet into a file, in one step: a failure leaves no part of it.
+
+    Raises
+    ------
+    AnalysisError
+        If the ending is unknown, the file cannot be written, or PGF is asked for without TeX.
+    """
+    data = encode(sheet, style, path.suffix.lower())
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_bytes(data)
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise AnalysisError(f"{path} cannot be written: {error.strerror}.", "Choose another place.") from None
+
+
+def encode(sheet: Sheet, style: Style, ending: str) -> bytes:
+    """Draw a sheet as the content of a file with this ending."""
+    if ending not in FORMATS:
+        raise AnalysisError(f"Figures cannot be written as '{ending}'.", f"Choose {', '.join(FORMATS[:3])}.")
+    if ending == ".pgf" and not shutil.which("xelatex"):
+        raise AnalysisError("PGF needs a TeX program (xelatex), and none was found.", "Export an SVG instead.")
+    buffer = io.BytesIO()
+    with mpl.rc_context(fname=str(STYLE_FILE)), mpl.rc_context(_sizes(style)):
+        figure = draw(sheet, style)
+        options: dict[str, Any] = {"format": ending[1:], "dpi": style.dpi}
+        if ending != ".pgf":
+            options["metadata"] = _metadata(ending, sheet)
+        if ending == ".png":
+            FigureCanvasAgg(figure)
+        figure.savefig(buffer, **options)
+    return buffer.getvalue()
+
+
+def _metadata(ending: str, sheet: Sheet) -> dict[str, Any]:
+    """Say which runs are behind a figure; leave out times and versions, so that the bytes repeat."""
+    runs = "LayerScope runs " + " ".join(text[:16] for text in sheet.fingerprints)
+    title = sheet.title or "LayerScope figure"
+    if ending == ".pdf":
+        return {"Title": title, "Keywords": runs, "Creator": "LayerScope", "Producer": None, "CreationDate": None}
+    if ending == ".svg":
+        return {"Title": title, "Description": runs, "Creator": "LayerScope", "Date": None}
+    return {"Title": title, "Description": runs, "Software": None}
+
+
+def _sizes(style: Style) -> dict[str, Any]:
+    font = style.font or FONTS[style.size]
+    names = ("font.size", "axes.titlesize", "axes.labelsize", "legend.fontsize")
+    sizes = dict.fromkeys(names, font) | {"xtick.labelsize": 0.92 * font, "ytick.labelsize": 0.92 * font}
+    return sizes | ({"lines.linewidth": 1.8, "axes.linewidth": 1.0} if style.size == "slide" else {})
+
+
+def draw(sheet: Sheet, style: Style) -> Figure:
+    """Draw a sheet; the caller has set the style's parameters."""
+    width, height = SIZES[style.size]
+    total = sum(panel.height for panel in sheet.panels)
+    figure = Figure(figsize=(width * MILLIMETRE, height * max(total, 0.8) * MILLIMETRE), layout="constrained")
+    heights = [panel.height for panel in sheet.panels]
+    axes = figure.subplots(
+        len(sheet.panels), 1, sharex=sheet.linked, squeeze=False, gridspec_kw={"height_ratios": heights}
+    )[:, 0]
+    for i, (panel, ax) in enumerate(zip(sheet.panels, axes, strict=True)):
+        last = i == len(sheet.panels) - 1
+        _draw_panel(figure, ax, panel, style, names=last or not sheet.linked, sizes=i == 0 or not sheet.linked)
+    if sheet.title:
+        figure.suptitle(sheet.title, x=0.01, ha="left", fontsize=mpl.rcParams["axes.titlesize"])
+    if style.note and sheet.note:
+        figure.supxlabel(
+            _wrapped(sheet.note, width, mpl.rcParams["font.size"] * 0.8),
+            fontsize=mpl.rcParams["font.size"] * 0.8,
+            color="#666666",
+            x=0.01,
+            ha="left",
+        )
+    figure.align_ylabels()
+    return figure
+
+
+def _wrapped(text: str, width: float, font: float) -> str:
+    """Break a line between its parts; a letter is about half as wide as it is high."""
+    room = int(width / (0.19 * font))
+    lines = [""]
+    for part in text.split(" · "):
+        joined = f"{lines[-1]} · {part}" if lines[-1] else part
+        if len(joined) > room and lines[-1]:
+            lines.append(part)
+        else:
+            lines[-1] = joined
+    return "\n".join(lines)
+
+
+def _draw_panel(figure: Figure, ax: Axes, panel: Panel, style: Style, *, names: bool, sizes: bool) -> None:
+    for mark in panel.marks:
+        match mark:
+            case Bars():
+                _draw_bars(ax, mark, style, len(panel.x_names))
+            case Line():
+                _draw_line(ax, mark, style)
+            case Points():
+                _draw_points(ax, mark, style)
+            case Hatched():
+                ax.bar(
+                    mark.x, mark.top - mark.bottom, 0.8, mark.bottom, fc="none", ec="#999999", hatch="////", lw=0,
+                    label=mark.label or None,
+                )  # fmt: skip
+            case Matrix():
+                _draw_matrix(figure, ax, mark, style)
+            case Guide():
+                _draw_guide(ax, mark)
+    _finish(ax, panel, style, names=names, sizes=sizes)
+
+
+def _colour(hue: str, style: Style) -> str:
+    number = int(hue[6:]) % len(SERIES) if hue.startswith("series") else -1
+    if style.palette == "grey":
+        return GREYS[number] if number >= 0 else {"faint": "#D0D0D0", "neutral": "#000000"}.get(hue, "#6E6E6E")
+    return SERIES[number] if number >= 0 else HUES.get(hue, HUES["neutral"])
+
+
+def _dash(hue: str, style: Style) -> Any:
+    return DASHES[int(hue[6:]) % len(DASHES)] if style.palette == "grey" and hue.startswith("series") else "-"
+
+
+def _draw_bars(ax: Axes, mark: Bars, style: Style, count: int) -> None:
+    step = np.diff(mark.x).min() if len(mark.x) > 1 else 1.0
+    shown = np.isfinite(mark.y)
+    width = 0.8 * float(step) if not mark.hue.startswith("series") else 0.38
+    ax.bar(
+        mark.x[shown], mark.y[shown], width, color=_colour(mark.hue, style), label=mark.label or None, edgecolor="white",
+        linewidth=0.3 if count < 80 else 0,
+    )  # fmt: skip
+    if mark.low is not None and mark.high is not None:
+        ends = np.isfinite(mark.low) & np.isfinite(mark.high) & shown
+        spread = np.abs(np.array([mark.y[ends] - mark.low[ends], mark.high[ends] - mark.y[ends]]))
+        ax.errorbar(mark.x[ends], mark.y[ends], spread, fmt="none", ecolor="#111111", elinewidth=0.7, capsize=1.2)
+    for x in mark.x[~shown]:
+        ax.plot([x], [0], marker="x", color="#999999", ms=2.5, clip_on=False)
+
+
+def _draw_line(ax: Axes, mark: Line, style: Style) -> None:
+    dash = "--" if mark.dashed else _dash(mark.hue, style)
+    drawstyle = "steps-post" if mark.steps else "default"
+    ax.plot(mark.x, mark.y, color=_colour(mark.hue, style), ls=dash, drawstyle=drawstyle, label=mark.label or None)
+
+
+def _draw_points(ax: Axes, mark: Points, style: Style) -> None:
+    shape = MARKERS[mark.shape]
+    size = 5.0 if mark.shape == "dash" else None
+    ax.plot(mark.x, mark.y, shape, color=_colour(mark.hue, style), ms=size, label=mark.label or None)
+    for x, y, name in zip(mark.x, mark.y, mark.names, strict=False):
+        ax.annotate(name, (x, y), (3, 3), textcoords="offset points", fontsize=mpl.rcParams["xtick.labelsize"])
+
+
+def _draw_matrix(figure: Figure, ax: Axes, mark: Matrix, style: Style) -> None:
+    colours = LinearSegmentedColormap.from_list("depth", ["#FFFFFF", _colour(mark.hue, style), "#10222E"])
+    colours.set_bad("#E4E4E4")
+    image = ax.imshow(np.ma.masked_invalid(mark.values), cmap=colours, aspect="auto", interpolation="nearest")
+    figure.colorbar(image, ax=ax, label=mark.label, pad=0.02).outline.set_linewidth(0.4)  # type: ignore[operator]
+    ax.spines[:].set_visible(False)
+    _name_axis(ax.xaxis, mark.columns, ax.get_figure(True).get_size_inches()[0])  # type: ignore[union-attr]
+    ax.set_yticks(range(len(mark.rows)) if len(mark.rows) <= 40 else [])
+    if len(mark.rows) <= 40:
+        ax.set_yticklabels(mark.rows)
+
+
+def _draw_guide(ax: Axes, mark: Guide) -> None:
+    across = ax.axvline if mark.axis == "x" else ax.axhline
+    across(mark.at, color="#666666", lw=0.6, ls=(0, (4, 2)))
+    place = (mark.at, 0.98) if mark.axis == "x" else (0.99, mark.at)
+    frame = ax.get_xaxis_transform() if mark.axis == "x" else ax.get_yaxis_transform()
+    align = {"ha": "right", "va": "top", "rotation": 90} if mark.axis == "x" else {"ha": "right", "va": "bottom"}
+    ax.text(*place, mark.label, transform=frame, color="#444444", fontsize=mpl.rcParams["xtick.labelsize"], **align)
+
+
+def _finish(ax: Axes, panel: Panel, style: Style, *, names: bool, sizes: bool) -> None:
+    ax.set_title(panel.title)
+    ax.set_xlabel(panel.x_title if names else "")
+    ax.set_ylabel(panel.y_title)
+    if panel.x_log:
+        ax.set_xscale("log")
+    if panel.y_log:
+        ax.set_yscale("log")
+    if panel.x_names and not any(isinstance(mark, Matrix) for mark in panel.marks):
+        ax.set_xlim(-0.7, len(panel.x_names) - 0.3)
+        _name_axis(ax.xaxis, panel.x_names, ax.get_figure(True).get_size_inches()[0])  # type: ignore[union-attr]
+        ax.tick_params(axis="x", length=0, labelbottom=names)
+    if panel.x_range:
+        ax.set_xlim(*panel.x_range)
+    if panel.y_range:
+        ax.set_ylim(*panel.y_range)
+    elif not panel.y_log and not any(isinstance(mark, Matrix) for mark in panel.marks):
+        _from_zero(ax)
+    for x, text in panel.stages:
+        ax.axvline(x, color="#D0D4D8", lw=0.6, zorder=0)
+        if sizes:
+            ax.text(x + 0.15, 1.01, text, transform=ax.get_xaxis_transform(), va="bottom", color="#777777",
+                    fontsize=mpl.rcParams["xtick.labelsize"])  # fmt: skip
+    if style.legend and ax.get_legend_handles_labels()[0]:
+        ax.legend(loc="best")
+
+
+def _from_zero(ax: Axes) -> None:
+    low, high = ax.get_ylim()
+    if low > 0 or (low < 0 and all(y >= 0 for line in ax.containers for y in _heights(line))):
+        ax.set_ylim(0, high)
+    ax.yaxis.set_major_locator(MaxNLocator(nbins=5))
+    if high >= 1e4:
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
+
+
+def _heights(container: Any) -> list[float]:
+    return [patch.get_height() for patch in container if hasattr(patch, "get_height")]
+
+
+def _short(value: float) -> str:
+    """Write a number with an SI letter: 41200000 becomes "41.2 M"."""
+    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:.3g} {letter}"
+    return f"{value:g}"
+
+
+def _name_axis(axis: Any, names: tuple[str, ...], inches: float) -> None:
+    """Write names at an angle where they fit, else every second, third, … name."""
+    room = inches * 72 / (mpl.rcParams["xtick.labelsize"] * 1.25)
+    step = max(1, int(np.ceil(len(names) / room)))
+    places = list(range(0, len(names), step))
+    axis.set_ticks(places)
+    axis.set_ticklabels([names[i] for i in places], rotation=90 if step > 1 or len(names) > 8 else 0)

@@ -1,0 +1,190 @@
+"""Figures over the depth of a network: one measure, or a stack of tracks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from analysis.catalogue import Param, Value, nearest
+from analysis.config import LayerSpec, matching
+from analysis.events import Output
+from analysis.figures.sheet import Bars, Floats, Hatched, Mark, Panel, Points, Sheet
+from analysis.measures.spectra import linear_cap, sample_cap
+from analysis.problems import AnalysisError
+from analysis.result import Result
+
+Options = Mapping[str, Value]
+
+MEASURE = Param("measure", "", "Which output to show; empty for the first of the run")
+LAYERS = Param("layers", "", "Glob patterns of layer names, comma-separated; empty for all")
+KINDS = Param("kinds", "", "Kinds of layers, comma-separated (conv, activation, block …); empty for all")
+HUES = {"feature_rank": "rank", "weight_spectrum": "rank", "evaluate": "widths"}
+
+
+def profile(results: list[Result], options: Options) -> Sheet:
+    """Draw one measure per layer, of one or several runs, in execution order."""
+    first = results[0]
+    measure = _measure(first, str(options["measure"]))
+    rows = chosen_rows(first, options)
+    names = tuple(first.layers[i].name for i in rows)
+    marks: list[Mark] = []
+    for number, result in enumerate(results):
+        aligned = _align(result, measure, names)
+        marks.append(_bars(result, aligned, measure, number, len(results)))
+    if measure == "rank_ratio" and len(results) == 1:
+        marks += _caps(first, rows)
+    panel = Panel(
+        tuple(marks),
+        x_title="layer, in order of execution",
+        y_title=axis_title(first.output(measure)),
+        x_names=names,
+        stages=stages([first.layers[i] for i in rows]),
+        y_range=(0.0, 1.05) if measure == "rank_ratio" else None,
+    )
+    return Sheet((panel,), note=note(first), fingerprints=fingerprints(results))
+
+
+def tracks(results: list[Result], options: Options) -> Sheet:
+    """Draw a stack of measures over the same layers."""
+    wanted = [word.strip() for word in str(options["measures"]).split(",") if word.strip()]
+    found = {}
+    for result in results:
+        for output in result.outputs:
+            if output.dims == ("layer",):
+                found.setdefault(output.name, result)
+    names = wanted or list(found)[:6]
+    for name in names:
+        if name not in found:
+            raise AnalysisError(f"No run has a measure '{name}' per layer.", nearest(name, list(found)))
+    base = results[0]
+    rows = chosen_rows(base, options)
+    layers = tuple(base.layers[i].name for i in rows)
+    panels = []
+    for name in names:
+        result = found[name]
+        bars = _bars(result, _align(result, name, layers), name, 0, 1)
+        boundaries = stages([base.layers[i] for i in rows])
+        title = axis_title(result.output(name))
+        panels.append(Panel((bars,), y_title=title, x_names=layers, stages=boundaries, height=0.55))
+    return Sheet(tuple(panels), note=note(base), fingerprints=fingerprints(results), linked=True)
+
+
+def _measure(result: Result, name: str) -> str:
+    names = [output.name for output in result.outputs if output.dims == ("layer",)]
+    if not names:
+        raise AnalysisError("This run has no measure per layer.", "Choose another figure.")
+    if name and name not in names:
+        raise AnalysisError(f"This run has no measure '{name}' per layer.", nearest(name, names))
+    preferred = [word for word in ("effective_rank", "median_ms", "stable_rank") if word in names]
+    return name or (preferred or names)[0]
+
+
+def chosen_rows(result: Result, options: Options) -> list[int]:
+    """Rows that the options "layers" and "kinds" leave.
+
+    Raises
+    ------
+    AnalysisError
+        If none is left.
+    """
+    pattern, kinds = str(options.get("layers", "")), str(options.get("kinds", ""))
+    fits = matching(result.layers, pattern) if pattern else result.layers
+    words = {word.strip() for word in kinds.split(",") if word.strip()}
+    rows = [i for i, layer in enumerate(result.layers) if layer in fits and (not words or layer.kind in words)]
+    if not rows:
+        raise AnalysisError("No layer of the run fits.", nearest(pattern, [layer.name for layer in result.layers]))
+    return rows
+
+
+def _align(result: Result, measure: str, names: tuple[str, ...]) -> list[int]:
+    """Row of each name in a run, -1 where the run does not have it (or did not measure this)."""
+    if measure not in result:
+        return [-1] * len(names)
+    places = {layer.name: i for i, layer in enumerate(result.layers)}
+    return [places.get(name, -1) for name in names]
+
+
+def _bars(result: Result, rows: list[int], measure: str, number: int, count: int) -> Bars:
+    x = np.arange(len(rows)) + (number - (count - 1) / 2) * 0.8 / count
+    method = result.request.method if result.request else ""
+    return Bars(
+        x,
+        pick(result, measure, rows),
+        label=label_of(result) if count > 1 else "",
+        low=pick(result, f"{measure}_low", rows) if f"{measure}_low" in result else None,
+        high=pick(result, f"{measure}_high", rows) if f"{measure}_high" in result else None,
+        hue=HUES.get(method, "cost") if count == 1 else f"series{number}",
+    )
+
+
+def pick(result: Result, name: str, rows: list[int]) -> Floats:
+    """Values of a (layer,) output at some rows; NaN where a row is -1 or a count has not arrived."""
+    if name not in result:
+        return np.full(len(rows), np.nan)
+    array = result[name]
+    values = array.astype(np.float64)
+    if array.dtype.kind in "iu":
+        values[values == (-1 if array.dtype.kind == "i" else 255)] = np.nan
+    return np.array([values[i] if i >= 0 else np.nan for i in rows])
+
+
+def _caps(result: Result, rows: list[int]) -> list[Mark]:
+    """Draw what could not be reached: above min(C, n)/C for want of pictures, and the reach of a linear layer."""
+    x = np.arange(len(rows), dtype=np.float64)
+    layers = [result.layers[i] for i in rows]
+    channels, seen = pick(result, "channels", rows), pick(result, "observations", rows)
+    known = np.isfinite(channels) & np.isfinite(seen)
+    cap = np.array([sample_cap(int(c), int(n)) if k else 1.0 for c, n, k in zip(channels, seen, known, strict=True)])
+    marks: list[Mark] = []
+    if np.any(cap < 1):
+        marks.append(Hatched(x[cap < 1], cap[cap < 1], np.ones(int(np.sum(cap < 1))), "beyond the number of samples"))
+    expands = np.array([bool(layer.expands_from) and layer.expands_from < layer.channels for layer in layers])
+    if expands.any():
+        reach = np.array([linear_cap(layer.expands_from, layer.channels) for layer in layers])
+        marks.append(Points(x[expands], reach[expands], "reach of a linear layer, d_in/d_out", "neutral", "dash"))
+    return marks
+
+
+def stages(layers: list[LayerSpec]) -> tuple[tuple[float, str], ...]:
+    """Places where the map size changes, with the new size."""
+    found = []
+    before: tuple[int, ...] | None = None
+    for i, layer in enumerate(layers):
+        size = layer.shape[1:]
+        if len(size) == 2 and size != before:
+            if before is not None or i == 0:
+                found.append((i - 0.5, f"{size[0]}×{size[1]}"))
+            before = size
+    return tuple(found)
+
+
+def axis_title(output: Output) -> str:
+    """Words for an axis: title and unit."""
+    title = output.title or output.name.replace("_", " ")
+    return f"{title} ({output.unit})" if output.unit else title
+
+
+def label_of(result: Result) -> str:
+    """Words by which a run is known in a legend."""
+    return result.prepared.model if result.prepared else ""
+
+
+def fingerprints(results: list[Result]) -> tuple[str, ...]:
+    """Fingerprints of the runs behind a figure."""
+    return tuple(result.prepared.fingerprint for result in results if result.prepared)
+
+
+def note(result: Result) -> str:
+    """One line of what a reader has to know: network, pictures, facts of the method, badges."""
+    words = []
+    if result.prepared:
+        prepared = result.prepared
+        words.append(prepared.model)
+        if prepared.samples.count:
+            words.append(f"N = {prepared.samples.count:,} pictures")
+        words += prepared.badges
+    words += [f"{name}: {text}" for name, text in result.facts.items() if len(text) < 60]
+    if result.finished is None or str(result.finished.outcome) != "completed":
+        words.append("not finished")
+    return " · ".join(word for word in words if word)

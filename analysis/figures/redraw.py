@@ -1,0 +1,147 @@
+"""The numbers behind a figure as CSV, and a small Python script that redraws it from them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+
+import numpy as np
+
+from analysis.figures.sheet import Bars, Guide, Hatched, Line, Mark, Matrix, Panel, Points, Sheet
+
+HEADER = ("panel", "mark", "kind", "label", "name", "x", "y", "low", "high")
+
+
+def table(sheet: Sheet) -> str:
+    """Return the numbers of a figure as CSV, one row per value, with full precision.
+
+    Columns: panel and mark (numbers from 0), kind and label of the mark, name (layer or class), x, y, and the ends of
+    the interval where there is one. For a matrix x and y are column and row, and low holds the value.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(HEADER)
+    for i, panel in enumerate(sheet.panels):
+        for j, mark in enumerate(panel.marks):
+            kind = type(mark).__name__.lower()
+            writer.writerows((i, j, kind, mark.label, *row) for row in _rows(panel, mark))
+    return text.getvalue()
+
+
+def _rows(panel: Panel, mark: Mark) -> Iterator[tuple[str, str, str, str, str]]:
+    match mark:
+        case Bars(x=x, y=y):
+            low = mark.low if mark.low is not None else np.full(len(x), np.nan)
+            high = mark.high if mark.high is not None else np.full(len(x), np.nan)
+            for i, row in enumerate(zip(x, y, low, high, strict=True)):
+                yield (_name(panel, x[i]), *map(_number, row))
+        case Line(x=x, y=y):
+            for a, b in zip(x, y, strict=True):
+                yield "", _number(a), _number(b), "", ""
+        case Points(x=x, y=y):
+            for i, (a, b) in enumerate(zip(x, y, strict=True)):
+                name = mark.names[i] if i < len(mark.names) else _name(panel, a)
+                yield name, _number(a), _number(b), "", ""
+        case Hatched(x=x):
+            for a, bottom, top in zip(x, mark.bottom, mark.top, strict=True):
+                yield _name(panel, a), _number(a), "", _number(bottom), _number(top)
+        case Matrix(values=values):
+            for (row, column), value in np.ndenumerate(values):
+                yield f"{mark.rows[row]} / {mark.columns[column]}", str(column), str(row), _number(value), ""
+        case Guide(axis=axis, at=at):
+            yield axis, _number(at) if axis == "x" else "", _number(at) if axis == "y" else "", "", ""
+
+
+def _name(panel: Panel, x: float) -> str:
+    place = round(float(x))
+    return panel.x_names[place] if 0 <= place < len(panel.x_names) else ""
+
+
+def _number(value: float) -> str:
+    return repr(float(value)) if np.isfinite(value) else ""
+
+
+def script(sheet: Sheet, csv_name: str) -> str:
+    """Return a Python script that redraws the figure from its CSV with matplotlib alone."""
+    panels = [
+        {
+            "title": panel.title,
+            "x_title": panel.x_title,
+            "y_title": panel.y_title,
+            "x_names": list(panel.x_names),
+            "x_log": panel.x_log,
+            "y_log": panel.y_log,
+            "x_range": panel.x_range,
+            "y_range": panel.y_range,
+            "height": panel.height,
+        }
+        for panel in sheet.panels
+    ]
+    lines = ",\n".join(f"    {panel!r}" for panel in panels)
+    return _SCRIPT.format(csv=csv_name, panels=lines, note=sheet.note)
+
+
+_SCRIPT = '''"""Redraw a LayerScope figure from its numbers. Needs matplotlib. {note}"""
+
+import csv
+from collections import defaultdict
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+
+CSV = Path(__file__).with_name("{csv}")
+PANELS = [
+{panels},
+]
+
+marks = defaultdict(list)
+with open(CSV, encoding="utf-8", newline="") as file:
+    for row in csv.DictReader(file):
+        marks[int(row["panel"]), int(row["mark"]), row["kind"], row["label"]].append(row)
+
+
+def column(rows, name):
+    return [float(row[name]) if row[name] else float("nan") for row in rows]
+
+
+heights = [panel["height"] for panel in PANELS]
+size = (7.2, 3.5 * sum(heights))
+figure, axes = plt.subplots(len(PANELS), 1, squeeze=False, figsize=size, layout="constrained", height_ratios=heights)
+for (number, _, kind, label), rows in marks.items():
+    ax = axes[number, 0]
+    x, y, low, high = (column(rows, name) for name in ("x", "y", "low", "high"))
+    if kind == "bars":
+        ax.bar(x, y, label=label or None)
+        if any(value == value for value in low):
+            errors = [[b - a for a, b in zip(low, y)], [b - a for a, b in zip(y, high)]]
+            ax.errorbar(x, y, errors, fmt="none", ecolor="black", elinewidth=0.8, capsize=2)
+    elif kind == "line":
+        ax.plot(x, y, drawstyle="steps-post" if "singular" in PANELS[number]["y_title"] else "default", label=label)
+    elif kind == "points":
+        ax.plot(x, y, "o" if len(x) < 30 else ".", label=label or None)
+    elif kind == "hatched":
+        ax.bar(x, [b - a for a, b in zip(low, high)], bottom=low, fc="none", ec="grey", hatch="////", label=label)
+    elif kind == "matrix":
+        shape = (int(max(y)) + 1, int(max(x)) + 1)
+        grid = [[float("nan")] * shape[1] for _ in range(shape[0])]
+        for a, b, value in zip(x, y, low):
+            grid[int(b)][int(a)] = value
+        figure.colorbar(ax.imshow(grid, aspect="auto"), ax=ax, label=label)
+    elif rows[0]["name"] == "x":
+        ax.axvline(x[0], color="grey", lw=0.8)
+    else:
+        ax.axhline(y[0], color="grey", lw=0.8)
+for panel, ax in zip(PANELS, axes[:, 0]):
+    ax.set(title=panel["title"], xlabel=panel["x_title"], ylabel=panel["y_title"])
+    ax.set_xscale("log" if panel["x_log"] else "linear")
+    if panel["x_names"]:
+        ax.set_xticks(range(len(panel["x_names"])), panel["x_names"], rotation=90)
+    if panel["x_range"]:
+        ax.set_xlim(panel["x_range"])
+    if panel["y_range"]:
+        ax.set_ylim(panel["y_range"])
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(frameon=False)
+figure.savefig(CSV.with_suffix(".redrawn.pdf"))
+'''

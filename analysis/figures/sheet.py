@@ -1,0 +1,141 @@
+"""A figure before it is drawn: panels with marks, all numbers in place, no colours yet. Free of matplotlib.
+
+A figure is made in two steps: a method's file turns results into a :class:`Sheet`, then `draw.py` draws any sheet. The
+numbers behind a figure (CSV) and the script that redraws it are read off the same sheet, so that they cannot differ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bars:
+    """Bars over layers, with intervals where they are known.
+
+    Attributes
+    ----------
+    x, y
+        (n,) places and heights; NaN draws nothing.
+    low, high
+        (n,) ends of the intervals, or None.
+    hue
+        Role of the colour: "rank", "cost", …
+    """
+
+    x: Floats
+    y: Floats
+    label: str = ""
+    low: Floats | None = None
+    high: Floats | None = None
+    hue: str = "rank"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """A line through points, or steps that rise at each x."""
+
+    x: Floats
+    y: Floats
+    label: str = ""
+    hue: str = ""
+    steps: bool = False
+    dashed: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Points:
+    """Markers, for scatter plots and for reference values over bars."""
+
+    x: Floats
+    y: Floats
+    label: str = ""
+    hue: str = ""
+    shape: str = "circle"
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hatched:
+    """What could not have been reached: bars from `bottom` to `top`, hatched."""
+
+    x: Floats
+    bottom: Floats
+    top: Floats
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matrix:
+    """(rows, columns) values as colours."""
+
+    values: Floats
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    label: str = ""
+    hue: str = "rank"
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """A thin line across the panel at a value, with its meaning."""
+
+    axis: str
+    at: float
+    label: str = ""
+
+
+Mark = Bars | Line | Points | Hatched | Matrix | Guide
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Panel:
+    """One pair of axes.
+
+    Attributes
+    ----------
+    x_names
+        Names at x = 0, 1, 2, …; empty for a numeric axis.
+    stages
+        (x, text) of stage boundaries, drawn as faint verticals.
+    y_range, x_range
+        Limits, or None to fit.
+    """
+
+    marks: tuple[Mark, ...]
+    title: str = ""
+    x_title: str = ""
+    y_title: str = ""
+    x_names: tuple[str, ...] = ()
+    stages: tuple[tuple[float, str], ...] = ()
+    x_range: tuple[float, float] | None = None
+    y_range: tuple[float, float] | None = None
+    x_log: bool = False
+    y_log: bool = False
+    height: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sheet:
+    """A whole figure.
+
+    Attributes
+    ----------
+    panels
+        From top to bottom; the x axes are shared if `linked`.
+    note
+        One line below: sample size, mode, tolerance, conventions.
+    fingerprints
+        Of the runs behind it, for the metadata of the file.
+    """
+
+    panels: tuple[Panel, ...]
+    title: str = ""
+    note: str = ""
+    fingerprints: tuple[str, ...] = ()
+    linked: bool = False
