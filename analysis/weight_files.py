@@ -16,11 +16,11 @@ import stat
 import struct
 import warnings
 import zipfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import safetensors
 import safetensors.torch
@@ -87,6 +87,33 @@ def read_bytes(path: str | Path) -> bytes:
     AnalysisError
         For everything else, in one sentence.
     """
+    with _opened(path) as file:
+        return file.read()
+
+
+def read_notes(path: str | Path) -> Mapping[str, str]:
+    """Return the texts in the header of a safetensors file without reading its tensors; empty for other files.
+
+    Raises
+    ------
+    AnalysisError
+        If the file cannot be read.
+    """
+    with _opened(path) as file:
+        start = file.read(9)
+        if len(start) < 9 or start[8:] != b"{":
+            return {}
+        (length,) = struct.unpack("<Q", start[:8])
+        file.seek(0)
+        try:
+            notes = safetensors_header(file.read(8 + min(length, LARGEST_HEADER))).get("__metadata__")
+        except (ValueError, RecursionError):
+            return {}
+    return {str(key): str(text) for key, text in notes.items()} if isinstance(notes, dict) else {}
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[BinaryIO]:
     name = Path(path).name or str(path)
     try:
         status = os.stat(path)
@@ -97,7 +124,8 @@ def read_bytes(path: str | Path) -> bytes:
             raise AnalysisError(f"{name} is not a regular file.", OTHER_FILE)
         if status.st_size > _memory():
             raise AnalysisError(f"{name} is larger than this computer's memory.", OTHER_FILE)
-        return Path(path).read_bytes()
+        with open(path, "rb") as file:
+            yield file
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise AnalysisError(f"{name} cannot be read: {reason}.", "Check the name and its permissions.") from None

@@ -26,6 +26,11 @@ class SetEdits(QUndoCommand):
         self._new = new
         self._gesture = gesture
 
+    @property
+    def edits(self) -> Edits:
+        """The edits after this step."""
+        return self._new
+
     def redo(self) -> None:
         """Do it, for the first time or again."""
         self._workspace.set_edits(self._new)
@@ -35,10 +40,10 @@ class SetEdits(QUndoCommand):
         self._workspace.set_edits(self._old)
 
     def id(self) -> int:
-        """Same number, same gesture; Qt then tries to merge."""
+        """Return the number of the gesture: Qt tries to merge commands of equal numbers."""
         return self._gesture if self._gesture > 0 else -1
 
-    def mergeWith(self, other: QUndoCommand) -> bool:  # noqa: N802 - Qt's name
+    def mergeWith(self, other: QUndoCommand) -> bool:
         """Take in a later command of the same gesture."""
         if not isinstance(other, SetEdits):
             return False

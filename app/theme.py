@@ -19,6 +19,8 @@ from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QObject, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
+from PySide6.QtSvg import QSvgRenderer
+from PySide6.QtWidgets import QApplication
 
 RESOURCES = Path(__file__).parent.parent / "resources"
 MODES = ("system", "light", "dark")
@@ -169,8 +171,6 @@ class Theme(QObject):
 
     def apply(self) -> None:
         """Put palette, font and style sheet on the application and tell everyone."""
-        from PySide6.QtWidgets import QApplication
-
         app = QApplication.instance()
         if isinstance(app, QApplication):
             app.setFont(self.font())
@@ -214,7 +214,9 @@ class Theme(QObject):
         for name in sorted(self._colors[self.dark], key=len, reverse=True):
             text = text.replace(f"@{name}", self.color(name).name())
         small, title = f"{self.small_size:.1f}pt", f"{self.title_size:.1f}pt"
-        return text.replace("$small", small).replace("$title", title).replace("$icons", (RESOURCES / "icons").as_posix())
+        return (
+            text.replace("$small", small).replace("$title", title).replace("$icons", (RESOURCES / "icons").as_posix())
+        )
 
 
 def _read_colors() -> dict[bool, dict[str, list[str]]]:
@@ -277,8 +279,6 @@ def _code_families() -> list[str]:
 
 
 def _draw_icon(name: str, color: QColor, disabled: QColor) -> QIcon:
-    from PySide6.QtSvg import QSvgRenderer
-
     source = (RESOURCES / "icons" / f"{name}.svg").read_text(encoding="utf-8")
     icon = QIcon()
     for mode, ink in ((QIcon.Mode.Normal, color), (QIcon.Mode.Disabled, disabled)):

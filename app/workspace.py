@@ -1,4 +1,4 @@
-"""What is open: network, pictures, edits, runs and the one selection. The only thing that panels and views listen to."""
+"""What is open: network, pictures, edits, runs, one selection. The only thing that panels and views listen to."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoStack
 
+from analysis.catalogue import MethodInfo, Value
 from analysis.config import LayerSpec
 from analysis.edits import Edits
 from analysis.events import Chunk, Event, Finished, Prepared, Progress, Started
@@ -108,6 +109,14 @@ class Workspace(QObject):
     run_finished = Signal(int)
     problem_raised = Signal(object)
     """A :class:`analysis.problems.Problem` that the user should see."""
+    run_wanted = Signal(object)
+    """A :class:`analysis.request.Request` that a view asks for; the main window submits it."""
+    figure_wanted = Signal(object)
+    """A :class:`analysis.figures.FigureSpec` that a view asks to export."""
+    methods_changed = Signal()
+    """The engine has said what it can do."""
+    sampling_changed = Signal()
+    """Sample size or seed of coming runs have changed."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -122,6 +131,9 @@ class Workspace(QObject):
         self.loading: int | None = None
         self.model_problem: Problem | None = None
         self.runs: dict[int, Run] = {}
+        self.methods: tuple[MethodInfo, ...] = ()
+        self.limit = 0
+        self.seed = 0
         self.undo = QUndoStack(self)
         self._past: list[Selection] = []
         self._future: list[Selection] = []
@@ -151,6 +163,17 @@ class Workspace(QObject):
             self.compute = compute
             self.compute_changed.emit()
 
+    def set_sampling(self, limit: int, seed: int) -> None:
+        """Choose how many pictures coming runs use (0: the method's choice, -1: all) and the seed of the choice."""
+        if (limit, seed) != (self.limit, self.seed):
+            self.limit, self.seed = limit, seed
+            self.sampling_changed.emit()
+
+    def set_methods(self, methods: tuple[MethodInfo, ...]) -> None:
+        """Take in what the engine can do."""
+        self.methods = methods
+        self.methods_changed.emit()
+
     def set_edits(self, edits: Edits) -> None:
         """Replace the edits. Called by undo commands only; views push a command on `undo`."""
         if edits != self.edits:
@@ -161,6 +184,45 @@ class Workspace(QObject):
     def layers(self) -> tuple[LayerSpec, ...]:
         """Rows of the open network in execution order, empty until its structure is known."""
         return self.structure.layers if self.structure else ()
+
+    # -- asking for runs ---------------------------------------------------------------------------------------------
+
+    def method(self, name: str) -> MethodInfo | None:
+        """Return what is known of a method, None before the engine is ready or for an unknown name."""
+        return next((info for info in self.methods if info.name == name), None)
+
+    def new_request(self, method: str, **params: Value) -> Request:
+        """Make a request for what is open: network, pictures, edits, device, sample size and seed.
+
+        Pictures and network are left out where the method needs none, so that window and command line ask alike.
+        """
+        info = self.method(method)
+        needs = info.needs if info else frozenset({"model", "images"})
+        return Request(
+            method,
+            self.model if "model" in needs else None,
+            self.images if "images" in needs else None,
+            self.edits if "model" in needs else Edits(),
+            tuple(sorted(params.items())),
+            limit=self.limit if "images" in needs else 0,
+            seed=self.seed,
+            compute=self.compute,
+        )
+
+    def missing(self, method: str) -> tuple[str, ...]:
+        """Name what has to be opened before a method can run: "model", "images"; empty if nothing."""
+        info = self.method(method)
+        needs = info.needs if info else frozenset({"model", "images"})
+        opened = {"model": self.model is not None, "images": self.images is not None}
+        return tuple(need for need, there in opened.items() if need in needs and not there)
+
+    def request_run(self, request: Request) -> None:
+        """Ask the window to measure something."""
+        self.run_wanted.emit(request)
+
+    def request_figure(self, spec: object) -> None:
+        """Ask the window to open the export of a figure."""
+        self.figure_wanted.emit(spec)
 
     # -- selection ---------------------------------------------------------------------------------------------------
 
@@ -269,7 +331,7 @@ class Workspace(QObject):
         self.model_changed.emit()
 
     def latest(self, method: str) -> Run | None:
-        """The newest run of a method that has declared its result and was made for the open network."""
+        """Return the newest run of a method that has declared its result and was made for the open network."""
         fits = [
             run
             for run in self.runs.values()

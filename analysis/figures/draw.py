@@ -87,7 +87,7 @@ def _metadata(ending: str, sheet: Sheet) -> dict[str, Any]:
     return {"Title": title, "Description": runs, "Software": None}
 
 
-def _sizes(style: Style) -> dict[str, Any]:
+def _sizes(style: Style) -> Any:  # matplotlib types its parameters as literals
     font = style.font or FONTS[style.size]
     names = ("font.size", "axes.titlesize", "axes.labelsize", "legend.fontsize")
     sizes = dict.fromkeys(names, font) | {"xtick.labelsize": 0.92 * font, "ytick.labelsize": 0.92 * font}
@@ -169,10 +169,8 @@ def _draw_bars(ax: Axes, mark: Bars, style: Style, count: int) -> None:
     step = np.diff(mark.x).min() if len(mark.x) > 1 else 1.0
     shown = np.isfinite(mark.y)
     width = 0.8 * float(step) if not mark.hue.startswith("series") else 0.38
-    ax.bar(
-        mark.x[shown], mark.y[shown], width, color=_colour(mark.hue, style), label=mark.label or None, edgecolor="white",
-        linewidth=0.3 if count < 80 else 0,
-    )  # fmt: skip
+    colour, edge = _colour(mark.hue, style), 0.3 if count < 80 else 0.0
+    ax.bar(mark.x[shown], mark.y[shown], width, color=colour, label=mark.label or None, edgecolor="white", lw=edge)
     if mark.low is not None and mark.high is not None:
         ends = np.isfinite(mark.low) & np.isfinite(mark.high) & shown
         spread = np.abs(np.array([mark.y[ends] - mark.low[ends], mark.high[ends] - mark.y[ends]]))
@@ -199,7 +197,7 @@ def _draw_matrix(figure: Figure, ax: Axes, mark: Matrix, style: Style) -> None:
     colours = LinearSegmentedColormap.from_list("depth", ["#FFFFFF", _colour(mark.hue, style), "#10222E"])
     colours.set_bad("#E4E4E4")
     image = ax.imshow(np.ma.masked_invalid(mark.values), cmap=colours, aspect="auto", interpolation="nearest")
-    figure.colorbar(image, ax=ax, label=mark.label, pad=0.02).outline.set_linewidth(0.4)  # type: ignore[operator]
+    figure.colorbar(image, ax=ax, label=mark.label, pad=0.02)
     ax.spines[:].set_visible(False)
     _name_axis(ax.xaxis, mark.columns, ax.get_figure(True).get_size_inches()[0])  # type: ignore[union-attr]
     ax.set_yticks(range(len(mark.rows)) if len(mark.rows) <= 40 else [])
@@ -240,6 +238,16 @@ def _finish(ax: Axes, panel: Panel, style: Style, *, names: bool, sizes: bool) -
             ax.text(x + 0.15, 1.01, text, transform=ax.get_xaxis_transform(), va="bottom", color="#777777",
                     fontsize=mpl.rcParams["xtick.labelsize"])  # fmt: skip
     if style.legend and ax.get_legend_handles_labels()[0]:
+        _legend(ax, panel)
+
+
+def _legend(ax: Axes, panel: Panel) -> None:
+    """Beside bars there is no free place inside the axes: write above them."""
+    if any(isinstance(mark, Bars) for mark in panel.marks):
+        figure = ax.get_figure(True)
+        assert figure is not None  # the axes were made by a figure
+        figure.legend(*ax.get_legend_handles_labels(), loc="outside upper left", ncols=2)
+    else:
         ax.legend(loc="best")
 
 

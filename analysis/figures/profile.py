@@ -48,7 +48,7 @@ def profile(results: list[Result], options: Options) -> Sheet:
 def tracks(results: list[Result], options: Options) -> Sheet:
     """Draw a stack of measures over the same layers."""
     wanted = [word.strip() for word in str(options["measures"]).split(",") if word.strip()]
-    found = {}
+    found: dict[str, Result] = {}
     for result in results:
         for output in result.outputs:
             if output.dims == ("layer",):
@@ -106,7 +106,7 @@ def _align(result: Result, measure: str, names: tuple[str, ...]) -> list[int]:
 
 
 def _bars(result: Result, rows: list[int], measure: str, number: int, count: int) -> Bars:
-    x = np.arange(len(rows)) + (number - (count - 1) / 2) * 0.8 / count
+    x: Floats = np.arange(len(rows), dtype=np.float64) + (number - (count - 1) / 2) * 0.8 / count
     method = result.request.method if result.request else ""
     return Bars(
         x,

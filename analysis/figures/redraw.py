@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
 from analysis.figures.sheet import Bars, Guide, Hatched, Line, Mark, Matrix, Panel, Points, Sheet
+from analysis.problems import AnalysisError
 
 HEADER = ("panel", "mark", "kind", "label", "name", "x", "y", "low", "high")
 
@@ -29,7 +31,7 @@ def table(sheet: Sheet) -> str:
     return text.getvalue()
 
 
-def _rows(panel: Panel, mark: Mark) -> Iterator[tuple[str, str, str, str, str]]:
+def _rows(panel: Panel, mark: Mark) -> Iterator[tuple[str, ...]]:
     match mark:
         case Bars(x=x, y=y):
             low = mark.low if mark.low is not None else np.full(len(x), np.nan)
@@ -145,3 +147,18 @@ for panel, ax in zip(PANELS, axes[:, 0]):
         ax.legend(frameon=False)
 figure.savefig(CSV.with_suffix(".redrawn.pdf"))
 '''
+
+
+def save_numbers(sheet: Sheet, path: Path) -> None:
+    """Write the numbers of a figure as CSV, and beside it a script of the same name that redraws it.
+
+    Raises
+    ------
+    AnalysisError
+        If a file cannot be written.
+    """
+    try:
+        path.write_text(table(sheet), encoding="utf-8", newline="")
+        path.with_suffix(".py").write_text(script(sheet, path.name), encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise AnalysisError(f"{path} cannot be written: {error.strerror}.", "Choose another place.") from None

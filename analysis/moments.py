@@ -1,0 +1,323 @@
+"""Statistics of features that grow batch by batch: second moments and extremes. They add, so shards can be merged.
+
+Products and sums are both made in float64: float32 products leave a floor of 2e-4 of the largest singular value, at
+which a linear layer of rank 3 reads as 9. Only the statistics are kept, never the features of all pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from analysis.measures.intervals import GROUPS
+
+BLOCK = 128  # rows of a panel; only panels on and below the diagonal are computed
+COLUMNS = 512  # observations that are multiplied at once: enough for full speed, small enough for the cache
+
+
+@dataclass(frozen=True, slots=True)
+class Decomposition:
+    """A second moment in its own axes. All tensors are float64.
+
+    Attributes
+    ----------
+    eigenvalues
+        Of the sum of outer products, descending, clipped at 0, axes (component,).
+    other
+        The same without (or with) the mean, whichever was not asked for.
+    vectors
+        What :meth:`Moment.influences` needs: eigenvectors, axes (row, component), in the order of `eigenvalues`.
+    counts
+        Observations per group of pictures, axes (group,).
+    """
+
+    eigenvalues: Tensor
+    other: Tensor
+    vectors: Tensor
+    counts: Tensor
+
+
+class Moment(Protocol):
+    """What the two ways to keep a second moment have in common."""
+
+    def update(self, columns: Tensor, present: Tensor, first: int) -> None:
+        """Take in some pictures, axes (picture, channel, position), in the order of the run."""
+        ...
+
+    def decompose(self, centred: bool) -> Decomposition:
+        """Eigenvalues with and without the mean, and eigenvectors of the one asked for."""
+        ...
+
+    def influences(self, found: Decomposition, slopes: Tensor, centred: bool) -> Tensor | None:
+        """Influence of each group of pictures, axes (group,), up to a constant."""
+        ...
+
+
+class SecondMoment:
+    """Sum of outer products, sum and count of observations: C x C numbers, however many pictures.
+
+    Parameters
+    ----------
+    channels
+        Rows of the feature matrix.
+    pictures
+        How many pictures will come; eight contiguous groups of them serve the intervals.
+    device
+        Where to accumulate; it must know float64.
+    grouped
+        Keep a float32 copy after each group, so that :meth:`influences` can tell the groups apart.
+    """
+
+    def __init__(self, channels: int, pictures: int, device: torch.device, grouped: bool = True) -> None:
+        self.channels = channels
+        self.pictures = pictures
+        self.grouped = grouped
+        self.panels = [
+            torch.zeros(min(BLOCK, channels - row), min(row + BLOCK, channels), dtype=torch.float64, device=device)
+            for row in range(0, channels, BLOCK)
+        ]
+        self.sums = torch.zeros(GROUPS, channels, dtype=torch.float64, device=device)
+        self.counts = torch.zeros(GROUPS, dtype=torch.int64, device=device)
+        self.copies: list[list[Tensor]] = []
+        self._group = 0
+        self._buffer = torch.empty(channels, 0, dtype=torch.float64, device=device)
+        self._filled = 0
+
+    def update(self, columns: Tensor, present: Tensor, first: int) -> None:
+        """Take in some pictures.
+
+        Parameters
+        ----------
+        columns
+            Features, axes (picture, channel, position), any floating dtype; pictures that are not present hold zeros.
+        present
+            Which pictures count, axes (picture,) bool.
+        first
+            Place of the first of them in the order of the run; calls come in ascending order.
+        """
+        for group, part in _by_group(first, columns.shape[0], self.pictures):
+            self._enter(group)
+            self.counts[group] += present[part].sum() * columns.shape[2]
+            self._append(columns[part])
+
+    def merge(self, other: SecondMoment) -> None:
+        """Add what another shard of the same run has seen."""
+        for moment in (self, other):
+            moment._enter(GROUPS - 1)
+        for mine, theirs in zip(self.panels, other.panels, strict=True):
+            mine += theirs
+        self.sums += other.sums
+        self.counts += other.counts
+        for mine_then, theirs_then in zip(self.copies, other.copies, strict=True):
+            for mine, theirs in zip(mine_then, theirs_then, strict=True):
+                mine += theirs
+
+    def matrix(self, centred: bool = False) -> Tensor:
+        """Sum of outer products, of the features or of their deviations from the mean, axes (channel, channel)."""
+        full, total = _assemble(self.panels), self.sums.sum(dim=0)
+        if self._filled:  # looking must not change where the stream is cut, or a watched run would differ
+            waiting = self._buffer[:, : self._filled]
+            full.addmm_(waiting, waiting.T)
+            total = total + waiting.sum(dim=1)
+        if centred:
+            full -= torch.outer(total, total) / self.counts.sum().clamp(min=1)
+        return full
+
+    def decompose(self, centred: bool) -> Decomposition:
+        """Eigenvalues with and without the mean, and eigenvectors of the one asked for."""
+        values, vectors = torch.linalg.eigh(self.matrix(centred))
+        other = torch.linalg.eigvalsh(self.matrix(not centred))
+        return Decomposition(_descending(values), _descending(other), vectors.flip(1), self.counts)
+
+    def influences(self, found: Decomposition, slopes: Tensor, centred: bool) -> Tensor | None:
+        """Influence of each group of pictures, axes (group,), up to a constant; None if no copies were kept.
+
+        ``tr(F M_g)`` with ``F = V diag(slopes) V'``, which is the sum over components of slope times ``v' M_g v``
+        without the product for every group. About the mean m it is ``tr(F M_g) - 2 m' F m_g``.
+        """
+        if not self.grouped:
+            return None
+        self._enter(GROUPS - 1)
+        form = (found.vectors * slopes) @ found.vectors.T
+        weights = [_panel(form, row) for row in range(0, self.channels, BLOCK)]
+        traces = torch.stack([_inner(weights, then) for then in [*self.copies, self.panels]])
+        shares = torch.diff(traces, prepend=traces.new_zeros(1))
+        if centred:
+            shares = shares - 2 * self.sums @ form @ (self.sums.sum(dim=0) / self.counts.sum().clamp(min=1))
+        return shares / self.counts.clamp(min=1)
+
+    def _enter(self, group: int) -> None:
+        """Close the groups before this one: keep what had been summed up by their ends."""
+        if group > self._group:
+            self._flush()
+        while self._group < group:
+            if self.grouped:
+                self.copies.append([panel.float() for panel in self.panels])
+            self._group += 1
+
+    def _append(self, columns: Tensor) -> None:
+        """Multiply many observations at once; collect few of them first."""
+        pictures, channels, positions = columns.shape
+        if 2 * pictures * positions >= COLUMNS:
+            step = max(1, COLUMNS // positions)
+            for piece in columns.split(step):
+                flat = piece.transpose(0, 1).to(torch.float64, memory_format=torch.contiguous_format)
+                self._multiply(flat.view(channels, -1))
+            return
+        if not self._buffer.shape[1]:
+            self._buffer = self.sums.new_empty(channels, COLUMNS)
+        if self._filled + pictures * positions > COLUMNS:
+            self._flush()
+        space = self._buffer[:, self._filled : self._filled + pictures * positions]
+        space.unflatten(1, (pictures, positions)).copy_(columns.transpose(0, 1))
+        self._filled += pictures * positions
+
+    def _flush(self) -> None:
+        if self._filled:
+            self._multiply(self._buffer[:, : self._filled])
+            self._filled = 0
+
+    def _multiply(self, columns: Tensor) -> None:
+        self.sums[self._group] += columns.sum(dim=1)
+        for index, panel in enumerate(self.panels):
+            row = index * BLOCK
+            panel.addmm_(columns[row : row + BLOCK], columns[: row + BLOCK].T)
+
+
+class ColumnMoment:
+    """The features themselves, for fewer pictures than channels: n x n products say the same as C x C ones.
+
+    Parameters
+    ----------
+    channels, pictures, device
+        As for :class:`SecondMoment`; one observation per picture, and fewer pictures than channels.
+    """
+
+    def __init__(self, channels: int, pictures: int, device: torch.device) -> None:
+        self.pictures = pictures
+        self.columns = torch.zeros(channels, pictures, dtype=torch.float64, device=device)
+        self.present = torch.zeros(pictures, dtype=torch.bool, device=device)
+
+    def update(self, columns: Tensor, present: Tensor, first: int) -> None:
+        """Take in some pictures, axes (picture, channel, 1); see :meth:`SecondMoment.update`."""
+        last = first + columns.shape[0]
+        self.columns[:, first:last] = columns[:, :, 0].T
+        self.present[first:last] = present
+
+    def merge(self, other: ColumnMoment) -> None:
+        """Add what another shard of the same run has seen."""
+        self.columns += other.columns
+        self.present |= other.present
+
+    def decompose(self, centred: bool) -> Decomposition:
+        """Eigenvalues with and without the mean, and eigenvectors of the one asked for."""
+        values, vectors = torch.linalg.eigh(self._products(centred))
+        other = torch.linalg.eigvalsh(self._products(not centred))
+        counts = torch.stack([self.present[part].sum() for _, part in _by_group(0, self.pictures, self.pictures)])
+        return Decomposition(_descending(values), _descending(other), vectors.flip(1), counts)
+
+    def influences(self, found: Decomposition, slopes: Tensor, centred: bool) -> Tensor | None:
+        """Influence of each group of pictures, axes (group,): with ``Y = V diag(sigma) U'``, ``(v_j' y_i)^2 = lambda_j U_ij^2``."""
+        shares = found.vectors**2 @ (slopes * found.eigenvalues)
+        parts = [shares[part].sum() for _, part in _by_group(0, self.pictures, self.pictures)]
+        return torch.stack(parts) / found.counts.clamp(min=1)
+
+    def _products(self, centred: bool) -> Tensor:
+        columns = self.columns
+        if centred:
+            mean = columns.sum(dim=1, keepdim=True) / self.present.sum().clamp(min=1)
+            columns = torch.where(self.present, columns - mean, 0.0)
+        return columns.T @ columns
+
+
+class Extremes:
+    """Smallest and largest value of every channel, over all positions of all pictures that are finite.
+
+    Parameters
+    ----------
+    channels
+        Width of the layer.
+    pictures
+        How many pictures will come.
+    device, dtype
+        Those of the features.
+    """
+
+    def __init__(self, channels: int, pictures: int, device: torch.device, dtype: torch.dtype) -> None:
+        self.low = torch.full((channels,), torch.inf, device=device, dtype=dtype)
+        self.high = torch.full((channels,), -torch.inf, device=device, dtype=dtype)
+        self.dropped = torch.zeros(pictures, dtype=torch.bool, device=device)
+
+    def update(self, features: Tensor, first: int) -> Tensor:
+        """Take in features, axes (picture, channel, ...), and tell which pictures are finite, axes (picture,) bool."""
+        low, high = _ranges(features)
+        finite = torch.isfinite(low).all(dim=1) & torch.isfinite(high).all(dim=1)
+        self.low = torch.minimum(self.low, torch.where(finite[:, None], low, torch.inf).amin(dim=0))
+        self.high = torch.maximum(self.high, torch.where(finite[:, None], high, -torch.inf).amax(dim=0))
+        self.dropped[first : first + features.shape[0]] = ~finite
+        return finite
+
+    def merge(self, other: Extremes) -> None:
+        """Add what another shard of the same run has seen."""
+        self.low = torch.minimum(self.low, other.low)
+        self.high = torch.maximum(self.high, other.high)
+        self.dropped |= other.dropped
+
+    @property
+    def dead(self) -> Tensor:
+        """Channels that are zero at every position of every picture: after a ReLU, those that never fire."""
+        return (self.low == 0) & (self.high == 0)
+
+    @property
+    def always_on(self) -> Tensor:
+        """Channels that are above zero at every position of every picture."""
+        return (self.low > 0) & torch.isfinite(self.low)
+
+
+def _ranges(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Smallest and largest value of every picture and channel, axes (picture, channel)."""
+    if features.ndim == 2:
+        return features, features
+    # A few pictures at a time: the second pass then finds them in the cache.
+    step = max(1, 2**18 // max(1, features[0].numel()))
+    parts = [(piece.amin(dim=(2, 3)), piece.amax(dim=(2, 3))) for piece in features.split(step)]
+    return torch.cat([low for low, _ in parts]), torch.cat([high for _, high in parts])
+
+
+def _by_group(first: int, count: int, pictures: int) -> Iterator[tuple[int, slice]]:
+    """Split pictures, from place `first` in the order of the run, by the group they belong to."""
+    for group in range(GROUPS):
+        start = max(-(-group * pictures // GROUPS) - first, 0)
+        stop = min(-(-(group + 1) * pictures // GROUPS) - first, count)
+        if start < stop:
+            yield group, slice(start, stop)
+
+
+def _assemble(panels: list[Tensor]) -> Tensor:
+    """Full symmetric matrix of its panels on and below the diagonal."""
+    size = panels[-1].shape[1]
+    full = panels[0].new_zeros(size, size)
+    for index, panel in enumerate(panels):
+        row = index * BLOCK
+        full[row : row + BLOCK, : row + BLOCK] = panel
+        full[:row, row : row + BLOCK] = panel[:, :row].T
+    return full
+
+
+def _panel(matrix: Tensor, row: int) -> Tensor:
+    """Panel of a symmetric matrix, weighted so that sums over panels are sums over the full matrix."""
+    panel = matrix[row : row + BLOCK, : row + BLOCK].clone()
+    panel[:, :row] *= 2
+    return panel
+
+
+def _inner(weights: list[Tensor], panels: list[Tensor]) -> Tensor:
+    return torch.stack([(w * panel).sum() for w, panel in zip(weights, panels, strict=True)]).sum()
+
+
+def _descending(eigenvalues: Tensor) -> Tensor:
+    return eigenvalues.flip(0).clamp(min=0.0)

@@ -1,0 +1,135 @@
+"""The table of actions: menus, toolbar, shortcut list and search are made from it.
+
+The main window has a slot of the same name for every action.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QIcon, QKeySequence
+from PySide6.QtWidgets import QMainWindow, QMenu
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing a user can do.
+
+    Attributes
+    ----------
+    id
+        Name of the slot in the main window.
+    text
+        Words of the menu entry, without mnemonics.
+    menu
+        Menu it stands in; one of :data:`MENUS`.
+    shortcut
+        Portable key text such as "Ctrl+O"; several are separated by spaces.
+    icon
+        File below `resources/icons`, without its suffix.
+    help
+        One line for the status bar, the search and the shortcut list.
+    check
+        True for a switch.
+    starts_group
+        True to draw a line above it.
+    """
+
+    id: str
+    text: str
+    menu: str
+    shortcut: str = ""
+    icon: str = ""
+    help: str = ""
+    check: bool = False
+    starts_group: bool = False
+
+
+MENUS = ("File", "Edit", "View", "Measure", "Help")
+
+ACTIONS = (
+    Action("open_file", "Open…", "File", "Ctrl+O", "open", "A network, weights, pictures, a run or a workspace"),
+    Action("open_folder", "Open folder…", "File", "Ctrl+Shift+O", "folder", "Pictures, checkpoints or a run"),
+    Action("choose_model", "Choose network…", "File", "Ctrl+M", "network", "By name, file or factory, with its weights"),
+    Action("choose_images", "Choose pictures…", "File", "Ctrl+I", "images", "Pictures, preprocessing and class names"),
+    Action("choose_device", "Choose device…", "File", "Ctrl+D", "device", "Device, precision and threads"),
+    Action("open_demo", "Open the demo", "File", "", "demo", "A small trained network and its pictures"),
+    Action("save_workspace", "Save workspace", "File", "Ctrl+S", "save", "", starts_group=True),
+    Action("save_workspace_as", "Save workspace as…", "File", "Ctrl+Shift+S"),
+    Action("close_model", "Close network", "File", "Ctrl+W", "", "Back to the start page"),
+    Action("quit", "Quit", "File", "Ctrl+Q", starts_group=True),
+    Action("undo", "Undo", "Edit", "Ctrl+Z", "undo"),
+    Action("redo", "Redo", "Edit", "Ctrl+Shift+Z Ctrl+Y", "redo"),
+    Action("show_history", "Edit history", "Edit", "Ctrl+H", "history", "Every edit so far; click one to go back to it"),
+    Action("step_back", "Selection before", "Edit", "Alt+Left", "back", "The layer selected before", starts_group=True),
+    Action("step_forward", "Selection after", "Edit", "Alt+Right", "forward"),
+    Action("clear_selection", "Clear selection", "Edit", "Ctrl+Shift+A"),
+    Action("show_palette", "Find anything…", "Edit", "Ctrl+Shift+P", "search", "Actions, layers, runs and methods"),
+    Action("show_layers", "Layers", "View", "Ctrl+1", "layers", "", check=True),
+    Action("show_inspector", "Inspector", "View", "Ctrl+2", "inspector", "", check=True),
+    Action("show_runs", "Runs", "View", "Ctrl+3", "runs", "Queue and history", check=True),
+    Action("show_log", "Log", "View", "Ctrl+4", "log", "", check=True),
+    Action("show_setup", "Network, pictures, device", "View", "Ctrl+5", "settings", "", check=True),
+    Action("next_view", "Next view", "View", "Ctrl+PgDown", starts_group=True),
+    Action("previous_view", "View before", "View", "Ctrl+PgUp"),
+    Action("larger_text", "Larger text", "View", "Ctrl++ Ctrl+=", "", "", starts_group=True),
+    Action("smaller_text", "Smaller text", "View", "Ctrl+-"),
+    Action("normal_text", "Normal text", "View", "Ctrl+0"),
+    Action("theme_system", "Colours of the system", "View", "", "", "", check=True, starts_group=True),
+    Action("theme_light", "Light colours", "View", "", "", "", check=True),
+    Action("theme_dark", "Dark colours", "View", "", "", "", check=True),
+    Action("restore_layout", "Restore default layout", "View", starts_group=True),
+    Action("first_look", "First look", "Measure", "F5", "play", "Rank and accuracy on a small stratified sample"),
+    Action("measure_again", "Measure again", "Measure", "Shift+F5", "restart", "The last run once more"),
+    Action("cancel_run", "Cancel run", "Measure", "Ctrl+.", "stop", "Stop the current run at its next step"),
+    Action("restart_engine", "Restart engine", "Measure", "", "restart", "End what is computing at once, and start anew"),
+    Action("choose_runs_folder", "Folder of runs…", "Measure", "", "folder", "Where results are written"),
+    Action("update_live", "Measure after every edit", "Measure", "", "", "Half a second after an edit", check=True),
+    Action("show_shortcuts", "Keyboard shortcuts", "Help", "F1", "keyboard"),
+    Action("copy_diagnostics", "Copy diagnostics", "Help", "", "copy", "Versions, devices and the end of the log"),
+    Action("about", "About LayerScope", "Help"),
+)
+
+SLOTS = tuple(action.id for action in ACTIONS)
+
+
+def make_actions(window: QMainWindow, icon: Callable[[str], QIcon]) -> dict[str, QAction]:
+    """Make the Qt action of every entry of the table and connect it to the window's slot of the same name.
+
+    Parameters
+    ----------
+    window
+        Owner of the actions; has a slot for each.
+    icon
+        Returns an icon by name.
+    """
+    made = {}
+    for entry in ACTIONS:
+        action = QAction(entry.text, window)
+        action.setObjectName(entry.id)
+        action.setShortcuts([QKeySequence(keys) for keys in entry.shortcut.split()])
+        action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
+        action.setCheckable(entry.check)
+        action.setStatusTip(entry.help)
+        keys = QKeySequence(entry.shortcut.split()[0]).toString(QKeySequence.SequenceFormat.NativeText) if entry.shortcut else ""
+        action.setToolTip(" ".join(part for part in (entry.help or entry.text.rstrip("…"), f"({keys})" if keys else "") if part))
+        if entry.icon:
+            action.setIcon(icon(entry.icon))
+        slot = getattr(window, entry.id)
+        # A switch says on or off, everything else nothing: `triggered` would pass a stray False.
+        action.triggered.connect(slot if entry.check else lambda _checked=False, call=slot: call())
+        window.addAction(action)
+        made[entry.id] = action
+    return made
+
+
+def fill_menus(window: QMainWindow, actions: dict[str, QAction]) -> dict[str, QMenu]:
+    """Put the actions into the window's menu bar, in the order of the table."""
+    menus = {name: window.menuBar().addMenu(name) for name in MENUS}
+    for entry in ACTIONS:
+        if entry.starts_group:
+            menus[entry.menu].addSeparator()
+        menus[entry.menu].addAction(actions[entry.id])
+    return menus
