@@ -112,6 +112,8 @@ def read(path: str | Path, trust: bool = False) -> Checkpoint:
             break
         wrappers.append(wrapper)
         value = value[wrapper]
+        if len(wrappers) > 8:  # a mapping that holds itself
+            raise AnalysisError(f"{name} holds no weights, only wrappers.", weight_files.OTHER_FILE)
     tensors = {str(key): item for key, item in value.items() if isinstance(item, Tensor)}
     _check(tensors, name)
     if wrappers:

@@ -195,8 +195,12 @@ def _draw_points(ax: Axes, mark: Points, style: Style) -> None:
 
 def _draw_matrix(figure: Figure, ax: Axes, mark: Matrix, style: Style) -> None:
     colours = LinearSegmentedColormap.from_list("depth", ["#FFFFFF", _colour(mark.hue, style), "#10222E"])
-    colours.set_bad("#E4E4E4")
-    image = ax.imshow(np.ma.masked_invalid(mark.values), cmap=colours, aspect="auto", interpolation="nearest")
+    image = ax.imshow(
+        np.ma.masked_invalid(mark.values),
+        cmap=colours.with_extremes(bad="#E4E4E4"),
+        aspect="auto",
+        interpolation="nearest",
+    )
     figure.colorbar(image, ax=ax, label=mark.label, pad=0.02)
     ax.spines[:].set_visible(False)
     _name_axis(ax.xaxis, mark.columns, ax.get_figure(True).get_size_inches()[0])  # type: ignore[union-attr]

@@ -1,0 +1,436 @@
+"""Feature rank: how many directions of a layer's feature space are in use.
+
+The features of a layer at N positions of the pictures are the columns of a C x N matrix Y. Its singular values come
+from the second moment Y Y', summed in float64 while the pictures stream by, so that memory does not grow with them
+(Han et al., "Rethinking Channel Dimensions for Efficient Model Design", CVPR 2021, discussion of trained networks).
+
+Chosen where the paper is silent: up to 256 positions of a picture are all used and 16 drawn above that; the mean stays
+in unless asked otherwise; the tolerance is that of :func:`analysis.measures.spectra.default_rtol`. A channel is *dead*
+if it is zero at every position of every picture, and *always on* if it is above zero at every one; both look at all
+positions, also where only some are drawn for the spectrum.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from analysis.catalogue import MethodInfo, Param
+from analysis.config import LayerSpec
+from analysis.events import Array, Chunk, Declared, Output, Progress
+from analysis.job import Job, Step
+from analysis.measures import spectra
+from analysis.measures.intervals import GROUPS, effective_rank_interval, entropy_slopes
+from analysis.measures.positions import picture_order, sampled_positions
+from analysis.moments import ColumnMoment, Extremes, Moment, SecondMoment
+from analysis.problems import AnalysisError
+from analysis.taps import taps
+
+MODES = ("auto", "positions", "sampled", "pooled", "flat")
+KINDS = ("conv", "activation", "block", "pooled")
+ALL_POSITIONS = 256  # up to so many positions of a picture, `auto` uses them all
+WIDEST = 4096  # rows of the largest matrix that is decomposed in full
+SAY_SOLVING = 1024  # decompositions above this take long enough to be announced
+LIVE_SHARE = 0.2  # of the time so far that live estimates may take
+
+INFO = MethodInfo(
+    name="feature_rank",
+    title="Feature rank",
+    summary="How many directions of each layer's feature space the pictures use.",
+    params=(
+        Param("mode", "auto", "Which columns the feature matrix has, see the help page", choices=MODES),
+        Param("positions", 16, "Positions drawn per picture where maps are sampled", low=1, high=4096),
+        Param("rtol", 0.0, "Tolerance of the rank relative to the largest singular value, 0 for the default", 0.0, 1.0),
+        Param("energy", 0.99, "Share of the variance that the energy rank explains", low=0.01, high=1.0),
+        Param("centred", False, "Take the mean feature off before rank and its companions are read"),
+        Param("interval_memory", 1024, "MiB for the copies that intervals need; widest layers go without", 0, 1 << 20),
+        Param("live", False, "Send estimates while pictures still stream by", shapes_result=False),
+    ),
+)
+
+MEASURES = (  # name, unit, title
+    ("rank", "directions", "Numerical rank"),
+    ("rank_ratio", "", "Rank / channels"),
+    ("energy_rank", "directions", "Energy rank"),
+    ("effective_rank", "directions", "Effective rank"),
+    ("effective_rank_low", "directions", "Effective rank, lower end of the 95 % interval"),
+    ("effective_rank_high", "directions", "Effective rank, upper end of the 95 % interval"),
+    ("participation_ratio", "directions", "Participation ratio"),
+    ("stable_rank", "directions", "Stable rank"),
+    ("nuclear_norm", "", "Nuclear norm"),
+    ("nuclear_norm_scaled", "", "Nuclear norm / sqrt(observations)"),
+    ("tolerance", "", "Tolerance of the rank, relative to the largest singular value"),
+)
+COUNTS = (
+    ("channels", "channels", "Channels"),
+    ("observations", "observations", "Observations"),
+    ("dead_channels", "channels", "Dead channels"),
+    ("always_on_channels", "channels", "Always-on channels"),
+)
+SPECTRA = ("singular_values", "singular_values_centred")
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """How the features of one layer become a matrix.
+
+    Attributes
+    ----------
+    layer
+        The row.
+    mode
+        "positions", "sampled", "pooled" or "flat".
+    rows
+        Rows of the matrix: channels, or all entries of the map for "flat".
+    positions
+        Columns per picture.
+    """
+
+    layer: LayerSpec
+    mode: str
+    rows: int
+    positions: int
+
+    @property
+    def source(self) -> str:
+        """Name of the row whose tensor it is: rows that are one tensor share their statistics."""
+        return self.layer.same_as or self.layer.name
+
+
+def plan(layer: LayerSpec, mode: str, positions: int) -> Point | None:
+    """Say how to read a layer, or None if it cannot be read this way: no channel axis, or too many rows.
+
+    Parameters
+    ----------
+    layer
+        The row.
+    mode
+        One of :data:`MODES`.
+    positions
+        Positions to draw where maps are sampled.
+    """
+    if len(layer.shape) not in (1, 3) or not layer.channels:
+        return None
+    if mode == "flat":
+        point = Point(layer, "flat", layer.channels * layer.positions, 1)
+    elif mode == "pooled" or layer.kind == "pooled" or len(layer.shape) == 1:
+        point = Point(layer, "pooled", layer.channels, 1)
+    elif mode == "sampled" or (mode == "auto" and layer.positions > ALL_POSITIONS):
+        point = Point(layer, "sampled", layer.channels, min(positions, layer.positions))
+    else:
+        point = Point(layer, "positions", layer.channels, layer.positions)
+    return point if point.rows <= WIDEST else None
+
+
+def columns(features: Tensor, mode: str, drawn: Tensor | None = None) -> Tensor:
+    """Columns of the feature matrix, channel axis second, so that no position is mistaken for a channel.
+
+    Parameters
+    ----------
+    features
+        Axes (picture, channel, height, width) or (picture, channel).
+    mode
+        See :class:`Point`.
+    drawn
+        Row-major positions for "sampled", axes (picture, position).
+
+    Returns
+    -------
+    Tensor
+        Axes (picture, row, position).
+    """
+    if mode == "flat" or features.ndim == 2:
+        return features.flatten(1).unsqueeze(2)
+    if mode == "pooled":
+        return features.mean(dim=(2, 3)).unsqueeze(2)
+    maps = features.flatten(2)
+    if drawn is None:
+        return maps
+    return maps.gather(2, drawn[:, None, :].expand(-1, maps.shape[1], -1))
+
+
+class Gauge:
+    """Statistics of one tensor of the network.
+
+    Parameters
+    ----------
+    point
+        How it is read.
+    pictures
+        How many pictures will come.
+    grouped
+        Whether to keep what intervals need.
+    """
+
+    def __init__(self, point: Point, pictures: int, grouped: bool) -> None:
+        self.point = point
+        self.pictures = pictures
+        self.grouped = grouped
+        self.moment: Moment | None = None
+        self.extremes: Extremes | None = None
+        self.precision = "float32"
+
+    def update(self, features: Tensor, first: int, drawn: Tensor | None) -> None:
+        """Take in the features of a batch; nothing of the tensor is kept."""
+        features = features.detach()
+        if self.moment is None or self.extremes is None:
+            self.moment, self.extremes = self._begin(features)
+        present = self.extremes.update(features, first)
+        picked = columns(features, self.point.mode, drawn)
+        picked = torch.where(present[:, None, None], picked, 0.0)
+        if picked.device.type == "mps":  # which has no float64
+            picked, present = picked.cpu(), present.cpu()
+        self.moment.update(picked, present, first)
+
+    def _begin(self, features: Tensor) -> tuple[Moment, Extremes]:
+        point, device = self.point, features.device
+        self.precision = str(features.dtype).removeprefix("torch.")
+        exact = torch.device("cpu") if device.type == "mps" else device
+        few = point.positions == 1 and self.pictures < point.rows
+        moment: Moment = (
+            ColumnMoment(point.rows, self.pictures, exact)
+            if few
+            else SecondMoment(point.rows, self.pictures, exact, self.grouped)
+        )
+        return moment, Extremes(features.shape[1], self.pictures, device, features.dtype)
+
+
+def run(job: Job) -> Iterator[Step]:
+    """Measure the chosen layers on the pictures."""
+    points = _points(job)
+    count = job.images.count
+    yield _declared(job, points, count)
+    gauges = _gauges(job, points, count)
+    live = _Live(job, points, gauges) if job.params["live"] else None
+    total = count + len(gauges)
+    for first, seen in _stream(job, gauges):
+        yield Progress(seen, total, "Reading features")
+        if live and seen < count:
+            yield from live.steps(first, seen, count)
+    rows: dict[str, list[int]] = {}
+    for row, point in enumerate(points):
+        rows.setdefault(point.source, []).append(row)
+    for done, (name, gauge) in enumerate(gauges.items()):
+        if gauge.point.rows > SAY_SOLVING:
+            yield Progress(count + done, total, f"solving {name}")
+        found = solve(gauge, job)
+        for row in rows[name]:
+            yield from _chunks(row, found)
+        yield Progress(count + done + 1, total, "Decomposing")
+    _warn(job, points, gauges)
+
+
+def _stream(job: Job, gauges: dict[str, Gauge]) -> Iterator[tuple[int, int]]:
+    """Run all pictures through the network; after each batch, say where it began and ended."""
+    images, model = job.images, job.model
+    order = picture_order(job.request.seed, images.count)
+    first = 0
+    drawn: dict[tuple[int, ...], Tensor] = {}
+    indices: Array = np.empty(0, dtype=np.int64)
+
+    def consume(name: str, features: Tensor) -> None:
+        gauge = gauges[name]
+        picks = None
+        if gauge.point.mode == "sampled":
+            size = tuple(features.shape[2:])
+            if size not in drawn:
+                where = sampled_positions(job.request.seed, *size, indices.tolist(), gauge.point.positions)
+                drawn[size] = torch.as_tensor(where, device=features.device)
+            picks = drawn[size]
+        gauge.update(features, first, picks)
+
+    with taps(model.net, model.recording, tuple(gauges), consume):
+        for batch in images.batches(order=order):
+            indices = images.indices[batch.index]
+            drawn.clear()
+            model.net(batch.pixels)
+            before, first = first, first + len(batch.index)
+            yield before, first
+
+
+def solve(gauge: Gauge, job: Job, interval: bool = True) -> dict[str, Array]:
+    """Decompose a second moment and read all measures off it: output name to number or spectrum."""
+    moment, extremes, rows = gauge.moment, gauge.extremes, gauge.point.rows
+    if moment is None or extremes is None:
+        return {}
+    centred, energy = bool(job.params["centred"]), float(job.params["energy"])
+    found = moment.decompose(centred)
+    counts = found.counts.cpu().numpy().astype(np.float64)
+    observations = int(counts.sum())
+    numbers: dict[str, Array] = {
+        "channels": np.int64(rows),
+        "observations": np.int64(observations),
+        "dead_channels": np.int64(extremes.dead.sum().item()),
+        "always_on_channels": np.int64(extremes.always_on.sum().item()),
+    }
+    if not observations:
+        return numbers
+    sigma = _spectrum(found.eigenvalues, rows, observations - centred)
+    other = _spectrum(found.other, rows, observations - (not centred))
+    rtol = float(job.params["rtol"]) or spectra.default_rtol(rows, observations, gauge.precision)
+    effective = float(spectra.effective_rank(sigma))
+    if interval:
+        floor = max(rtol, 1e-6)  # copies of the groups are float32
+        slopes = entropy_slopes(found.eigenvalues.cpu().numpy() / observations, floor)
+        influences = moment.influences(found, torch.as_tensor(slopes, device=found.vectors.device), centred)
+        if influences is not None:
+            ends = effective_rank_interval(effective, influences.cpu().numpy(), counts, min(rows, observations))
+            numbers |= dict(zip(("effective_rank_low", "effective_rank_high"), map(np.float64, ends), strict=True))
+    rank = spectra.numerical_rank(sigma, rtol)
+    return numbers | {
+        "tolerance": np.float64(rtol),
+        "rank": rank,
+        "rank_ratio": rank / rows,
+        "energy_rank": spectra.energy_rank(sigma, energy),
+        "effective_rank": np.float64(effective),
+        "participation_ratio": spectra.participation_ratio(sigma),
+        "stable_rank": spectra.stable_rank(sigma),
+        "nuclear_norm": spectra.nuclear_norm(sigma),
+        "nuclear_norm_scaled": spectra.nuclear_norm_scaled(sigma, observations),
+        "singular_values": other if centred else sigma,
+        "singular_values_centred": sigma if centred else other,
+    }
+
+
+def _spectrum(eigenvalues: Tensor, rows: int, most: int) -> spectra.Floats:
+    """Singular values of a matrix with `rows` rows, of which at most `most` can differ from 0."""
+    sigma = np.zeros(rows)
+    size = min(rows, max(most, 0), len(eigenvalues))
+    sigma[:size] = np.sqrt(eigenvalues[:size].cpu().numpy())
+    return sigma
+
+
+class _Live:
+    """Estimates while pictures still stream by: after 1/8, 1/4 and 1/2 of them, for as many layers as time allows."""
+
+    def __init__(self, job: Job, points: tuple[Point, ...], gauges: dict[str, Gauge]) -> None:
+        self.job = job
+        self.gauges = gauges
+        self.rows = sorted(range(len(points)), key=lambda row: points[row].rows)
+        self.points = points
+        self.begun = time.perf_counter()
+        self.spent = 0.0
+
+    def steps(self, before: int, seen: int, count: int) -> Iterator[Step]:
+        """Chunks of the layers that can be afforded, narrow ones first."""
+        if not any(before < count // part <= seen for part in (8, 4, 2)):
+            return
+        for row in self.rows:
+            start = time.perf_counter()
+            if self.spent > LIVE_SHARE * (start - self.begun):
+                return
+            yield from _chunks(row, solve(self.gauges[self.points[row].source], self.job, interval=False))
+            self.spent += time.perf_counter() - start
+
+
+def _chunks(row: int, numbers: dict[str, Array]) -> Iterator[Chunk]:
+    for name, values in numbers.items():
+        yield Chunk(name, (row,), values)
+
+
+def _points(job: Job) -> tuple[Point, ...]:
+    """Plan every chosen layer; those that cannot be read are told once.
+
+    Raises
+    ------
+    AnalysisError
+        If nothing is left.
+    """
+    mode, positions = str(job.params["mode"]), int(job.params["positions"])
+    layers = job.choose(KINDS)
+    plans = [(layer, plan(layer, mode, positions)) for layer in layers]
+    left_out = tuple(layer.name for layer, point in plans if point is None)
+    points = tuple(point for _, point in plans if point)
+    reason = f"their feature matrix would have more than {WIDEST:,} rows, or they have no channel axis"
+    if not points:
+        raise AnalysisError(
+            f"None of the chosen layers can be measured in mode {mode}: {reason}.",
+            "Choose other layers with --layers, or mode=positions.",
+            items=left_out,
+        )
+    if left_out:
+        job.warn("not_measured", f"{len(left_out)} of {len(layers)} layers were left out: {reason}.", left_out)
+    return points
+
+
+def _gauges(job: Job, points: tuple[Point, ...], count: int) -> dict[str, Gauge]:
+    """One gauge per tensor; the copies that intervals need go to the narrow layers first."""
+    sources = {point.source: point for point in points}
+    room = float(job.params["interval_memory"]) * 2**20
+    grouped: set[str] = set()
+    for name, point in sorted(sources.items(), key=lambda item: item[1].rows):
+        # Seven float32 copies of a matrix of which little more than half is kept.
+        room -= (GROUPS - 1) * 4 * point.rows * (point.rows + 128) / 2
+        if room >= 0:
+            grouped.add(name)
+    if len(grouped) < len(sources):
+        job.warn(
+            "no_interval",
+            "Some layers are too wide to keep what an interval of the effective rank needs; raise interval_memory.",
+            tuple(name for name in sources if name not in grouped),
+        )
+    return {name: Gauge(point, count, name in grouped) for name, point in sources.items()}
+
+
+def _declared(job: Job, points: tuple[Point, ...], count: int) -> Declared:
+    size, widest = len(points), max(point.rows for point in points)
+    outputs = (
+        *(Output(name, ("layer",), (size,), "int64", unit, title) for name, unit, title in COUNTS),
+        *(Output(name, ("layer",), (size,), "float64", unit, title) for name, unit, title in MEASURES),
+        Output(SPECTRA[0], ("layer", "component"), (size, widest), title="Singular values"),
+        Output(SPECTRA[1], ("layer", "component"), (size, widest), title="Singular values about the mean"),
+    )
+    return Declared(outputs, tuple(point.layer for point in points), facts=_facts(job, points, count))
+
+
+def _facts(job: Job, points: tuple[Point, ...], count: int) -> tuple[tuple[str, str], ...]:
+    rtol = float(job.params["rtol"])
+    modes = [point.mode for point in points]
+    words = {
+        "positions": "all positions of the map",
+        "sampled": f"{job.params['positions']} drawn positions per picture",
+        "pooled": "mean over the map",
+        "flat": "the whole map as one vector",
+    }
+    used = [f"{mode} ({words[mode]}): {modes.count(mode)} layers" for mode in words if mode in modes]
+    return (
+        ("mode", "; ".join(used)),
+        ("pictures", f"{count:,} in a seeded order"),
+        ("tolerance", f"{rtol:g}" if rtol else "max(C, min(N, 10 C)) x eps of the feature's dtype"),
+        ("spectrum", "about the mean (centred)" if job.params["centred"] else "about zero (mean included)"),
+        ("energy", f"{float(job.params['energy']):g} of the sum of squared singular values"),
+        ("effective rank", "exp of the entropy of p = sigma / sum(sigma), natural logarithm"),
+        ("interval", f"95 % over pictures, infinitesimal jackknife over {GROUPS} groups of pictures"),
+        ("dead channel", "zero at every position of every picture"),
+        ("always-on channel", "above zero at every position of every picture"),
+    )
+
+
+def _warn(job: Job, points: tuple[Point, ...], gauges: dict[str, Gauge]) -> None:
+    """Say what readers must know: too few observations, pictures that were dropped, a tolerance in the noise."""
+    seen: dict[str, int] = {}
+    dropped = np.zeros(job.images.count, dtype=bool)
+    broken: list[str] = []
+    for name, gauge in gauges.items():
+        if gauge.extremes is None:
+            continue
+        lost = gauge.extremes.dropped.cpu().numpy()
+        seen[name] = int((~lost).sum()) * gauge.point.positions
+        dropped |= lost
+        if lost.any():
+            broken.append(name)
+    few = tuple(point.layer.name for point in points if seen.get(point.source, 0) < point.rows)
+    if few:
+        job.warn("undersampled", "Fewer observations than channels: the rank is limited by the sample.", few)
+    if broken:
+        text = f"{int(dropped.sum())} pictures were dropped at some layers, where their features are not finite."
+        job.warn("non_finite", text, tuple(broken))
+    rtol = float(job.params["rtol"])
+    noisy = tuple(p.layer.name for p in points if 0 < rtol < spectra.moment_floor(p.rows))
+    if noisy:
+        job.warn("tolerance_below_noise", f"Below about {rtol:g}, singular values of a second moment are noise.", noisy)

@@ -1,0 +1,94 @@
+"""Something to run instead of a network, so that looking at it changes nothing of it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from analysis.calls import tensors_in
+
+
+class CannotCopyError(Exception):
+    """A network holds something that Python cannot copy."""
+
+
+@contextmanager
+def empty_copy(net: nn.Module) -> Iterator[tuple[nn.Module, dict[int, Any]]]:
+    """Copy a network without its numbers, onto the meta device.
+
+    Returns
+    -------
+    tuple
+        The copy in eval mode, and its tensors by the identity number of the originals. Tied tensors stay tied, also
+        those that are two objects over the same memory.
+    """
+    twins: dict[Hashable, Tensor] = {}
+    memo: dict[int, Any] = {}
+    for tensor in _tensors_of(net):
+        memo[id(tensor)] = twins.setdefault(storage_key(tensor), _meta_twin(tensor))
+    yield from _copy(net, memo)
+
+
+@contextmanager
+def sharing_copy(net: nn.Module) -> Iterator[tuple[nn.Module, dict[int, Any]]]:
+    """Copy the modules and buffers of a network, but not its weights. Returns as :func:`empty_copy`."""
+    parameters = {id(parameter) for parameter in net.parameters()}
+    # What Python cannot copy, tensors with a history, is shared too: a forward replaces them, it does not change them.
+    shared = (tensor for tensor in _tensors_of(net) if id(tensor) in parameters or not tensor.is_leaf)
+    yield from _copy(net, {id(tensor): tensor for tensor in shared})
+
+
+@contextmanager
+def as_it_was(net: nn.Module) -> Iterator[tuple[nn.Module, dict[int, Any]]]:
+    """Give the network itself in eval mode, and put every attribute of its modules back afterwards.
+
+    The flags are set one by one, because a `train` method may do more than that: adapters merge their weights in it.
+    """
+    before = [(module, _shallow(module)) for module in net.modules()]
+    try:
+        for module, _ in before:
+            module.training = False
+        yield net, {}
+    finally:
+        for module, attributes in before:
+            vars(module).clear()
+            vars(module).update(attributes)
+
+
+def _copy(net: nn.Module, memo: dict[int, Any]) -> Iterator[tuple[nn.Module, dict[int, Any]]]:
+    table = dict(memo)
+    try:
+        twin = copy.deepcopy(net, memo)
+    except Exception as error:  # anything that the user keeps in a module: files, locks, generators
+        raise CannotCopyError(str(error)) from error
+    for module in twin.modules():
+        module.training = False
+    yield twin, table
+
+
+def _shallow(module: nn.Module) -> dict[str, Any]:
+    tables = ("_parameters", "_buffers", "_modules")
+    return {name: copy.copy(item) if name in tables else item for name, item in vars(module).items()}
+
+
+def _tensors_of(net: nn.Module) -> list[Tensor]:
+    return [tensor for module in net.modules() for tensor in tensors_in(vars(module))]
+
+
+def _meta_twin(tensor: Tensor) -> Tensor:
+    twin = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
+    return nn.Parameter(twin, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else twin
+
+
+def storage_key(tensor: Tensor) -> tuple[Hashable, ...]:
+    """Return what two tensors have in common if they are one and the same memory, read in the same way."""
+    try:
+        place: Hashable = tensor.untyped_storage()._cdata
+    except (RuntimeError, NotImplementedError):  # sparse and other tensors without a storage of their own
+        place = id(tensor)
+    return place, tensor.storage_offset(), tuple(tensor.shape), tensor.stride()

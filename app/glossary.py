@@ -1,0 +1,145 @@
+"""What every number of the window means, in one line, and on which help page more is said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A measure.
+
+    Attributes
+    ----------
+    title, unit
+        Words for headings and axes.
+    definition
+        One line.
+    page
+        Name of the help page (`resources/help/<page>.md`).
+    combine
+        How values of several layers become one of a block: "sum" for costs, "last" for what is said of its output.
+    ceiling
+        Measure that is its largest possible value, drawn as the unused part behind it, or "".
+    """
+
+    title: str
+    unit: str
+    definition: str
+    page: str
+    combine: str = "last"
+    ceiling: str = ""
+
+
+TERMS: dict[str, Term] = {
+    # -- structure ---------------------------------------------------------------------------------------------------
+    "channels": Term("Width", "channels", "Number of channels of the output.", "structure"),
+    "parameters": Term(
+        "Parameters", "", "Number of weights; a tensor shared by layers counts at the first of them.", "structure", "sum"
+    ),
+    "macs": Term(
+        "MACs",
+        "MACs",
+        "Multiply-adds of convolutions and linear layers for one picture; 1 MAC = 2 FLOPs.",
+        "structure",
+        "sum",
+    ),
+    "activation_bytes": Term(
+        "Activation memory", "bytes", "Bytes of the output for one picture, in the network's precision.", "structure", "sum"
+    ),
+    # -- latency -----------------------------------------------------------------------------------------------------
+    "median_ms": Term(
+        "Latency", "ms", "Median time of the layer alone, for the batch, device and threads named below.", "latency", "sum"
+    ),
+    "spread_ms": Term("Latency spread", "ms", "Distance between the quartiles of the layer's times.", "latency", "sum"),
+    # -- feature rank ------------------------------------------------------------------------------------------------
+    "observations": Term("Observations", "", "Feature vectors that the spectrum was made of.", "feature_rank"),
+    "tolerance": Term(
+        "Tolerance", "", "Singular values up to this share of the largest count as zero.", "feature_rank"
+    ),
+    "rank": Term(
+        "Numerical rank", "directions", "Number of singular values above tolerance × largest.", "feature_rank", "last",
+        "channels",
+    ),
+    "rank_ratio": Term(
+        "Rank ratio", "rank / width", "Numerical rank divided by the number of channels.", "feature_rank", "last", "one"
+    ),
+    "energy_rank": Term(
+        "Energy rank", "directions", "Smallest number of components that hold 99 % of the energy Σσ².", "feature_rank",
+        "last", "channels",
+    ),
+    "effective_rank": Term(
+        "Effective rank", "directions",
+        "exp(−Σ p ln p) with p = σ / Σσ: how many directions are really used (Roy and Vetterli 2007).",
+        "feature_rank", "last", "channels",
+    ),
+    "effective_rank_ratio": Term(
+        "Effective rank / width", "", "Effective rank divided by the number of channels.", "feature_rank", "last", "one"
+    ),
+    "participation_ratio": Term(
+        "Participation ratio", "directions", "(Σσ²)² / Σσ⁴: how evenly the energy is spread.", "feature_rank", "last",
+        "channels",
+    ),
+    "stable_rank": Term(
+        "Stable rank", "directions", "Σσ² / σ_max²: energy relative to the strongest direction.", "feature_rank", "last",
+        "channels",
+    ),
+    "nuclear_norm": Term("Nuclear norm", "", "Sum of the singular values, Σσ.", "feature_rank"),
+    "nuclear_norm_scaled": Term(
+        "Nuclear norm / √n", "", "Σσ divided by the root of the number of observations, comparable across sample sizes.",
+        "feature_rank",
+    ),
+    "dead_channels": Term(
+        "Dead channels", "channels", "Channels that are never positive on these pictures.", "feature_rank", "last",
+        "channels",
+    ),
+    "always_on_channels": Term(
+        "Always-on channels", "channels", "Channels that are positive everywhere: they act linearly.", "feature_rank",
+        "last", "channels",
+    ),
+    # -- evaluate ----------------------------------------------------------------------------------------------------
+    "top1": Term("Top-1", "", "Share of pictures whose most probable class is the right one.", "evaluate"),
+    "top5": Term("Top-5", "", "Share of pictures whose right class is among the five most probable.", "evaluate"),
+    "loss": Term("Loss", "nats", "Mean cross-entropy between prediction and label, natural logarithm.", "evaluate"),
+    "class_accuracy": Term("Class accuracy", "", "Share of a class's pictures that are recognised.", "evaluate"),
+    "confusion": Term("Confusion", "pictures", "How many pictures of a class are taken for each class.", "evaluate"),
+}
+
+WEIGHT_TERMS: dict[str, Term] = {
+    "stable_rank": Term(
+        "Weight stable rank", "directions", "Σσ² / σ_max² of the weights as a matrix C_out × (C_in·k·k).",
+        "weight_spectrum", "last", "channels",
+    ),
+    "effective_rank": Term(
+        "Weight effective rank", "directions", "exp(−Σ p ln p) of the singular values of the weights.",
+        "weight_spectrum", "last", "channels",
+    ),
+}
+
+HUES = {
+    "feature_rank": "rank",
+    "weight_spectrum": "rank",
+    "rank_lab": "rank",
+    "latency": "cost",
+    "structure": "cost",
+    "evaluate": "widths",
+    "conflicting_bundles": "bundles",
+    "dynamic_configurations": "configurations",
+    "parameter_sharing": "sharing",
+}
+"""Colour role of each method."""
+
+
+def term(method: str, output: str, title: str = "", unit: str = "") -> Term:
+    """Return what is known of an output; for an unknown one, its own title and unit."""
+    known = WEIGHT_TERMS.get(output) if method == "weight_spectrum" else None
+    known = known or TERMS.get(output)
+    if known is not None:
+        return known
+    words = title or output.replace("_", " ")
+    return Term(words[:1].upper() + words[1:], unit, f"Output '{output}' of {method.replace('_', ' ')}.", method)
+
+
+def hue(method: str) -> str:
+    """Return the colour role of a method."""
+    return HUES.get(method, "cost")

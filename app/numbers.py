@@ -1,0 +1,145 @@
+"""Numbers as text: three significant digits, SI prefixes, the exact value for hovering."""
+
+from __future__ import annotations
+
+import math
+
+PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+NOTHING = "–"
+SPACE = "\u00a0"
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_BYTES = ("bytes", "byte", "B")
+
+
+def short(value: float, unit: str = "") -> str:
+    """Return a number with three significant digits, large ones with an SI prefix.
+
+    Whole numbers below ten thousand stay exact. Not a number gives a dash.
+
+    Examples
+    --------
+    >>> short(41_219_072), short(9_216), short(0.7934), short(16_384, "bytes")
+    ('41.2\\xa0M', '9,216', '0.793', '16.4\\xa0kB')
+    """
+    if math.isnan(value):
+        return NOTHING
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    byte = "B" if unit in _BYTES else ""
+    sign, size = ("−" if value < 0 else ""), abs(value)
+    if size < 1e-3 and size > 0:
+        return sign + scientific(size)
+    if size >= 9_999.5 or (byte and size >= 999.5):
+        return sign + _prefixed(size, byte)
+    if size == round(size):
+        text = f"{size:,.0f}"
+    else:
+        text = f"{size:,.{decimals(size)}f}"
+    return sign + text + (SPACE + byte if byte else "")
+
+
+def _prefixed(size: float, byte: str) -> str:
+    for scale, prefix in PREFIXES:
+        share = size / scale
+        # 999.95 k rounds to 1,000 k; it reads better as 1.00 M.
+        if share >= 0.9995:
+            return f"{share:.{decimals(share)}f}{SPACE}{prefix}{byte}"
+    return f"{size:.0f}{SPACE}{byte}".strip()
+
+
+def decimals(size: float, digits: int = 3) -> int:
+    """Return how many decimals show `digits` significant digits of a positive number."""
+    if size <= 0:
+        return 0
+    place = math.floor(math.log10(size))
+    if round(size, digits - 1 - place) >= 10 ** (place + 1):
+        place += 1
+    return max(0, digits - 1 - place)
+
+
+def scientific(size: float, digits: int = 2) -> str:
+    """Return a number as mantissa and power of ten.
+
+    Examples
+    --------
+    >>> scientific(1.24e-5)
+    '1.2×10⁻⁵'
+    """
+    if size == 0:
+        return "0"
+    power = math.floor(math.log10(abs(size)))
+    mantissa = size / 10.0**power
+    if round(abs(mantissa), digits - 1) >= 10:
+        mantissa, power = mantissa / 10, power + 1
+    raised = f"10{str(power).translate(_RAISED)}"
+    text = f"{mantissa:.{digits - 1}f}"
+    return raised if float(text) == 1 else f"{text}×{raised}"
+
+
+def with_unit(value: float, unit: str) -> str:
+    """Return a number followed by its unit; bytes become B, kB, MB.
+
+    Examples
+    --------
+    >>> with_unit(2_359_296, "MACs")
+    '2.36\\xa0M\\xa0MACs'
+    """
+    text = short(value, unit)
+    if unit in _BYTES or not unit or text == NOTHING:
+        return text
+    return f"{text}{SPACE}{unit}"
+
+
+def interval(value: float, low: float, high: float, unit: str = "") -> str:
+    """Return a number with its interval, all with the same decimals.
+
+    Examples
+    --------
+    >>> interval(21.43, 20.81, 22.0)
+    '21.4 [20.8, 22.0]'
+    """
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return with_unit(value, unit)
+    if 1e-3 <= abs(value) < 9_999.5:
+        places = decimals(abs(value))
+        text = f"{value:,.{places}f} [{low:,.{places}f}, {high:,.{places}f}]"
+    else:
+        text = f"{short(value)} [{short(low)}, {short(high)}]"
+    text = text.replace("-", "−")
+    return f"{text}{SPACE}{unit}" if unit else text
+
+
+def exact(value: float, unit: str = "") -> str:
+    """Return a number with all its digits, for hovering and for the clipboard of people.
+
+    Examples
+    --------
+    >>> exact(41_219_072, "MACs"), exact(0.1)
+    ('41,219,072 MACs', '0.1')
+    """
+    if math.isnan(value):
+        return NOTHING
+    if math.isfinite(value) and value == round(value) and abs(value) < 1e15:
+        text = f"{value:,.0f}"
+    else:
+        text = f"{value:.10g}"
+    return f"{text} {unit}".strip()
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage with one decimal; a dash for not a number."""
+    return f"{100 * share:.1f}{SPACE}%" if math.isfinite(share) else NOTHING
+
+
+def plain(value: float) -> str:
+    """Return a number for a table of another program: all digits, no spaces, empty for not a number."""
+    if math.isnan(value):
+        return ""
+    if math.isfinite(value) and value == round(value) and abs(value) < 1e15:
+        return str(int(value))
+    return repr(float(value))
+
+
+def shape(sizes: tuple[int, ...]) -> str:
+    """Return a shape as text: 32×16×16."""
+    return "×".join(str(size) for size in sizes)

@@ -1,0 +1,146 @@
+"""Rules for all tests: no screen, no dialogs, fresh settings, and nothing left over."""
+
+from __future__ import annotations
+
+import gc
+import importlib.util
+import os
+import threading
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+
+# Before Qt is imported by anyone: pytest-qt makes the application with what it finds here.
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+hypothesis_settings.register_profile("steady", deadline=None, derandomize=True, database=None)
+hypothesis_settings.load_profile("steady")
+
+DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip, with a reason, what this computer cannot run."""
+    lacks = {
+        "data": "" if DATA.is_dir() else "the CIFAR-10 pictures and weights are not on this computer",
+        "zoo": "" if _has("torchvision") and _has("timm") else "torchvision and timm are not installed",
+        "gpu": "" if _has_gpu(items) else "this computer has no CUDA device",
+    }
+    for item in items:
+        for marker, reason in lacks.items():
+            if reason and item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _has(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
+def _has_gpu(items: list[pytest.Item]) -> bool:
+    if not any(item.get_closest_marker("gpu") for item in items):
+        return False  # nobody asks: torch need not be imported
+    import torch
+
+    return torch.cuda.is_available()
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Folder of the CIFAR-10 pictures and weights; use together with the marker `data`."""
+    if not DATA.is_dir():
+        pytest.skip("the CIFAR-10 pictures and weights are not on this computer")
+    return DATA
+
+
+@pytest.fixture(autouse=True)
+def fresh_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Keep settings, autosaves and runs of the tests away from the user's."""
+    monkeypatch.setenv("LAYERSCOPE_HOME", str(tmp_path_factory.mktemp("home")))
+    yield
+
+
+@pytest.fixture(autouse=True)
+def no_dialogs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Turn a modal dialog, which would wait for ever, into a failure. Tests of file dialogs put in an answer."""
+    if "qapp" not in request.fixturenames:
+        return
+    from PySide6.QtCore import QStandardPaths
+    from PySide6.QtWidgets import QDialog, QFileDialog, QInputDialog, QMessageBox
+
+    QStandardPaths.setTestModeEnabled(True)
+
+    def refuse(*_args: Any, **_named: Any) -> None:
+        raise AssertionError("a modal dialog was opened")
+
+    for cls in (QDialog, QMessageBox, QFileDialog, QInputDialog):
+        monkeypatch.setattr(cls, "exec", refuse)
+    for name in ("getOpenFileName", "getOpenFileNames", "getSaveFileName", "getExistingDirectory"):
+        monkeypatch.setattr(QFileDialog, name, refuse)
+    for name in ("getText", "getItem", "getInt", "getDouble", "getMultiLineText"):
+        monkeypatch.setattr(QInputDialog, name, refuse)
+    for name in ("information", "warning", "critical", "question", "about"):
+        monkeypatch.setattr(QMessageBox, name, refuse)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_over(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """After a test of the window: no new top-level widget, no running timer, no new thread or process."""
+    if "qapp" not in request.fixturenames:
+        yield
+        return
+    import multiprocessing
+
+    app = request.getfixturevalue("qapp")
+    timers = _watch_timers(monkeypatch)
+    widgets = set(map(id, app.topLevelWidgets()))
+    threads, processes = set(threading.enumerate()), set(multiprocessing.active_children())
+    kept = list(app.topLevelWidgets())  # keeps the ids above from being given again
+    yield
+    _settle(app)
+    left = [widget for widget in app.topLevelWidgets() if id(widget) not in widgets and _counts(widget)]
+    assert not left, f"left-over widgets: {left}"
+    running = [timer for timer in timers if _is_running(timer)]
+    assert not running, f"left-over timers: {[(timer, timer.parent()) for timer in running]}"
+    alive = [thread for thread in set(threading.enumerate()) - threads if thread.is_alive() and not thread.daemon]
+    assert not alive, f"left-over threads: {alive}"
+    assert not set(multiprocessing.active_children()) - processes, "left-over processes"
+    del kept
+
+
+def _settle(app: Any) -> None:
+    """Let everything that was asked to go, go."""
+    from PySide6.QtCore import QEvent
+
+    for _ in range(3):
+        app.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        app.processEvents()
+        gc.collect()
+
+
+def _counts(widget: Any) -> bool:
+    """Leave out what Qt keeps for itself, such as the label behind tool tips."""
+    return widget.metaObject().className() not in ("QTipLabel", "QDesktopScreenWidget", "QShapedPixmapWidget")
+
+
+def _watch_timers(monkeypatch: pytest.MonkeyPatch) -> "weakref.WeakSet[Any]":
+    from PySide6.QtCore import QTimer
+
+    timers: weakref.WeakSet[Any] = weakref.WeakSet()
+    start = QTimer.start
+
+    def watched(timer: Any, *args: Any) -> None:
+        timers.add(timer)
+        start(timer, *args)
+
+    monkeypatch.setattr(QTimer, "start", watched)
+    return timers
+
+
+def _is_running(timer: Any) -> bool:
+    import shiboken6
+
+    return bool(shiboken6.isValid(timer)) and timer.isActive()
