@@ -16,6 +16,7 @@ from torch import Tensor
 from analysis.measures.intervals import GROUPS
 
 BLOCK = 128  # rows of a panel; only panels on and below the diagonal are computed
+EXACT_COPIES = 256  # up to so many channels, the copies for intervals are float64, above float32
 COLUMNS = 512  # observations that are multiplied at once: enough for full speed, small enough for the cache
 
 
@@ -69,7 +70,7 @@ class SecondMoment:
     device
         Where to accumulate; it must know float64.
     grouped
-        Keep a float32 copy after each group, so that :meth:`influences` can tell the groups apart.
+        Keep a copy after each group, see :func:`copies_bytes`, so that :meth:`influences` can tell the groups apart.
     """
 
     def __init__(self, channels: int, pictures: int, device: torch.device, grouped: bool = True) -> None:
@@ -107,7 +108,7 @@ class SecondMoment:
     def merge(self, other: SecondMoment) -> None:
         """Add what another shard of the same run has seen."""
         for moment in (self, other):
-            moment._enter(GROUPS - 1)
+            moment._finish()
         for mine, theirs in zip(self.panels, other.panels, strict=True):
             mine += theirs
         self.sums += other.sums
@@ -141,7 +142,7 @@ class SecondMoment:
         """
         if not self.grouped:
             return None
-        self._enter(GROUPS - 1)
+        self._finish()
         form = (found.vectors * slopes) @ found.vectors.T
         weights = [_panel(form, row) for row in range(0, self.channels, BLOCK)]
         traces = torch.stack([_inner(weights, then) for then in [*self.copies, self.panels]])
@@ -156,8 +157,12 @@ class SecondMoment:
             self._flush()
         while self._group < group:
             if self.grouped:
-                self.copies.append([panel.float() for panel in self.panels])
+                self.copies.append([panel.to(_copy_dtype(self.channels), copy=True) for panel in self.panels])
             self._group += 1
+
+    def _finish(self) -> None:
+        self._enter(GROUPS - 1)
+        self._flush()
 
     def _append(self, columns: Tensor) -> None:
         """Multiply many observations at once; collect few of them first."""
@@ -221,7 +226,7 @@ class ColumnMoment:
         return Decomposition(_descending(values), _descending(other), vectors.flip(1), counts)
 
     def influences(self, found: Decomposition, slopes: Tensor, centred: bool) -> Tensor | None:
-        """Influence of each group of pictures, axes (group,): with ``Y = V diag(sigma) U'``, ``(v_j' y_i)^2 = lambda_j U_ij^2``."""
+        """Influence of each group of pictures, axes (group,): ``(v_j' y_i)^2 = lambda_j U_ij^2`` if ``Y = V S U'``."""
         shares = found.vectors**2 @ (slopes * found.eigenvalues)
         parts = [shares[part].sum() for _, part in _by_group(0, self.pictures, self.pictures)]
         return torch.stack(parts) / found.counts.clamp(min=1)
@@ -254,11 +259,15 @@ class Extremes:
 
     def update(self, features: Tensor, first: int) -> Tensor:
         """Take in features, axes (picture, channel, ...), and tell which pictures are finite, axes (picture,) bool."""
-        low, high = _ranges(features)
-        finite = torch.isfinite(low).all(dim=1) & torch.isfinite(high).all(dim=1)
-        self.low = torch.minimum(self.low, torch.where(finite[:, None], low, torch.inf).amin(dim=0))
-        self.high = torch.maximum(self.high, torch.where(finite[:, None], high, -torch.inf).amax(dim=0))
-        self.dropped[first : first + features.shape[0]] = ~finite
+        maps = features.flatten(2) if features.ndim > 2 else features.unsqueeze(2)
+        # Reductions over a short last axis are slow: small maps are reduced over the pictures first.
+        ranges = _ranges(maps) if maps.shape[2] >= 64 else (maps, maps)
+        lowest, highest = ranges[0].flatten(1).amin(dim=1), ranges[1].flatten(1).amax(dim=1)
+        finite = torch.isfinite(lowest) & torch.isfinite(highest)
+        low, high = (only(values, finite, fill) for values, fill in zip(ranges, (torch.inf, -torch.inf), strict=True))
+        self.low = torch.minimum(self.low, low.amin(dim=0).amin(dim=1))
+        self.high = torch.maximum(self.high, high.amax(dim=0).amax(dim=1))
+        self.dropped[first : first + maps.shape[0]] = ~finite
         return finite
 
     def merge(self, other: Extremes) -> None:
@@ -278,13 +287,29 @@ class Extremes:
         return (self.low > 0) & torch.isfinite(self.low)
 
 
-def _ranges(features: Tensor) -> tuple[Tensor, Tensor]:
-    """Smallest and largest value of every picture and channel, axes (picture, channel)."""
-    if features.ndim == 2:
-        return features, features
+def copies_bytes(channels: int) -> int:
+    """Memory that the copies of one second moment take, in bytes."""
+    numbers = sum(min(BLOCK, channels - row) * min(row + BLOCK, channels) for row in range(0, channels, BLOCK))
+    return (GROUPS - 1) * numbers * _copy_dtype(channels).itemsize
+
+
+def _copy_dtype(channels: int) -> torch.dtype:
+    # Single precision is enough where the error of an entry is spread over many channels.
+    return torch.float64 if channels <= EXACT_COPIES else torch.float32
+
+
+def only(values: Tensor, keep: Tensor, fill: float) -> Tensor:
+    """Replace the pictures that are not to be kept, axes (picture,) bool, by a value."""
+    if keep.device.type == "cpu" and bool(keep.all()):  # elsewhere looking would mean waiting
+        return values
+    return torch.where(keep.unflatten(0, (-1, *[1] * (values.ndim - 1))), values, fill)
+
+
+def _ranges(maps: Tensor) -> tuple[Tensor, Tensor]:
+    """Smallest and largest value of every picture and channel, axes (picture, channel, 1)."""
     # A few pictures at a time: the second pass then finds them in the cache.
-    step = max(1, 2**18 // max(1, features[0].numel()))
-    parts = [(piece.amin(dim=(2, 3)), piece.amax(dim=(2, 3))) for piece in features.split(step)]
+    step = max(1, 2**18 // max(1, maps[0].numel()))
+    parts = [(piece.amin(dim=2, keepdim=True), piece.amax(dim=2, keepdim=True)) for piece in maps.split(step)]
     return torch.cat([low for low, _ in parts]), torch.cat([high for _, high in parts])
 
 

@@ -22,18 +22,30 @@ CONTRACTIONS = PRODUCTS | {
 """Functions whose multiply-adds torch counts beside those of convolutions and linear layers."""
 
 ACTIVATIONS = frozenset(
-    """relu relu6 silu hardswish hardsigmoid hardtanh sigmoid tanh gelu elu selu celu leaky_relu prelu rrelu softplus
-    softsign mish logsigmoid threshold hardshrink softshrink tanhshrink glu""".split()
+    {
+        *("relu", "relu6", "silu", "hardswish", "hardsigmoid", "hardtanh", "sigmoid", "tanh", "gelu", "elu"),
+        *("selu", "celu", "leaky_relu", "prelu", "rrelu", "softplus", "softsign", "mish", "logsigmoid"),
+        *("threshold", "hardshrink", "softshrink", "tanhshrink", "glu"),
+    }
 )
 NONLINEAR = ACTIVATIONS | frozenset(
-    """clamp clamp_min clamp_max clip exp expm1 log log1p where maximum minimum max min pow square abs sign sqrt rsqrt
-    reciprocal erf sin cos gt lt ge le""".split()
+    {
+        *("clamp", "clamp_min", "clamp_max", "clip", "exp", "expm1", "log", "log1p", "where", "maximum"),
+        *("minimum", "max", "min", "pow", "square", "abs", "sign", "sqrt", "rsqrt", "reciprocal", "erf", "sin"),
+        *("cos", "gt", "lt", "ge", "le"),
+    }
 )
 ELEMENTWISE = NONLINEAR | frozenset(
-    "add sub mul div neg addcmul addcdiv lerp contiguous clone to type type_as float half bfloat16 dropout".split()
+    {
+        *("add", "sub", "mul", "div", "neg", "addcmul", "addcdiv", "lerp", "contiguous", "clone", "to", "type"),
+        *("type_as", "float", "half", "bfloat16", "dropout"),
+    }
 )
 NORMS = frozenset(
-    "batch_norm sync_batch_norm layer_norm group_norm instance_norm local_response_norm rms_norm normalize".split()
+    {
+        *("batch_norm", "sync_batch_norm", "layer_norm", "group_norm", "instance_norm", "local_response_norm"),
+        *("rms_norm", "normalize"),
+    }
 )
 POOLS = frozenset(
     f"{kind}_pool{dims}d{rest}"
@@ -44,8 +56,10 @@ POOLS = frozenset(
 REDUCTIONS = frozenset({"mean", "sum", "amax", "logsumexp"})
 RESHAPES = frozenset({"flatten", "view", "reshape", "squeeze", "unsqueeze", "getitem", "select"})
 UNCHANGED = frozenset(
-    """contiguous clone to type type_as float half bfloat16 double detach alias dropout dropout1d dropout2d dropout3d
-    feature_dropout alpha_dropout""".split()
+    {
+        *("contiguous", "clone", "to", "type", "type_as", "float", "half", "bfloat16", "double", "detach"),
+        *("alias", "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_dropout", "alpha_dropout"),
+    }
 )
 """Functions that leave every number as it is, apart from rounding."""
 
@@ -60,8 +74,10 @@ LIGHT = (
 """Functions that a shortcut may pass through and still be a shortcut."""
 
 CREATORS = frozenset(
-    """zeros_like ones_like full_like empty_like rand_like randn_like new_zeros new_ones new_full new_empty
-    new_tensor""".split()
+    {
+        *("zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like", "new_zeros"),
+        *("new_ones", "new_full", "new_empty", "new_tensor"),
+    }
 )
 """Functions that take a tensor for its shape and type only."""
 

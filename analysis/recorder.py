@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 
 from analysis.calls import CallStack, Frame, following, tensors_in
@@ -80,7 +81,7 @@ def _trace_real(net: nn.Module, input_shape: tuple[int, ...]) -> Trace:
 
 
 def _refuse_unfinished(net: nn.Module) -> None:
-    lazy = [name for name, p in net.named_parameters() if isinstance(p, nn.parameter.UninitializedTensorMixin)]
+    lazy = [name for name, p in net.named_parameters() if is_lazy(p)]
     if lazy:
         message, hint = "The network has layers whose size is not known yet.", "Run it once on a picture."
         raise AnalysisError(message, hint, items=tuple(lazy))
@@ -100,7 +101,7 @@ def signature(module: nn.Module) -> Hashable:
     """Describe a module so that repeated units compare equal: its class; for a plain container also its contents."""
     if type(module) in _CONTAINERS:
         return type(module), tuple(signature(child) for child in module.children())
-    return type(module)
+    return (type(module),)
 
 
 class _Recorder(TorchFunctionMode):

@@ -197,6 +197,14 @@ class Trace:
                 stack.extend(self.ops[maker].inputs)
         return found
 
+    def is_passed(self, op: int) -> bool:
+        """Tell whether all ways from the network's input to its (first) output lead through an operation."""
+        reached = {0}
+        for other in self.ops:
+            if other.index != op and reached.intersection(other.inputs):
+                reached.update(other.outputs)
+        return not reached.intersection(self.outputs[:1])
+
     def between(self, source: int, target: int) -> frozenset[int]:
         """Operations on the ways from one value to another; empty if there is none."""
         reached, path = {source}, []

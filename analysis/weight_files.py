@@ -12,6 +12,7 @@ import json
 import os
 import pickle
 import pickletools
+import re
 import stat
 import struct
 import warnings
@@ -31,6 +32,12 @@ from analysis.problems import AnalysisError
 SUFFIXES = (".safetensors", ".pt", ".pth", ".th", ".bin", ".ckpt", ".tar")
 LARGEST_HEADER = 100_000_000
 """Bytes of a safetensors header; the limit of the format itself."""
+
+HARMLESS = re.compile(
+    r"torch\.(_utils|storage|nn\.parameter)\.|torch\.(\w+Storage|Size|device|serialization\._get_layout)$"
+    r"|torch\.(float|bfloat|int|uint|bool|complex|double|half|long)\w*$|collections\.(OrderedDict|Counter)$|_codecs\.encode$"
+)
+"""What ordinary checkpoints ask for. Only for naming the culprit: what is allowed is decided by torch."""
 
 OTHER_FILE = "Choose another file, or save the weights anew with torch.save(net.state_dict(), FILE)."
 
@@ -72,6 +79,8 @@ def read(path: str | Path, trust: bool = False) -> Content:
     name = Path(path).name
     if not data:
         raise AnalysisError(f"{name} is empty.", OTHER_FILE)
+    if data.startswith(b"version https://git-lfs"):
+        raise AnalysisError(f"{name} is only a Git LFS pointer to the weights.", "Fetch them with git lfs pull.")
     if name.endswith(".safetensors") or _looks_like_safetensors(data):
         return _read_safetensors(name, data)
     if data.startswith(b"PK"):
@@ -250,7 +259,7 @@ def _asks_for(data: bytes) -> str:
     with suppress(Exception):  # the older format is five pickles in a row, then raw numbers
         for _ in range(4):
             wanted += requested(stream)
-    foreign = [name for name in wanted if not name.startswith(("torch.", "collections.OrderedDict"))]
+    foreign = [name for name in wanted if not HARMLESS.match(name)]
     return foreign[0] if foreign else "more than torch's restricted reader knows"
 
 
@@ -275,7 +284,7 @@ def requested(stream: io.BytesIO) -> list[str]:
     for opcode, argument, _ in pickletools.genops(stream):
         text = argument if isinstance(argument, str) else ""
         if opcode.name in ("GLOBAL", "INST"):
-            found.append(text.replace(" ", "."))
+            found.append(text.replace(" ", ".").replace("__builtin__.", "builtins."))
         elif opcode.name == "STACK_GLOBAL":
             found.append(".".join(texts[-2:]))
         elif opcode.name == "MEMOIZE":
@@ -291,10 +300,15 @@ def requested(stream: io.BytesIO) -> list[str]:
 
 
 def _in_plain_words(reason: str) -> str:
-    """Replace torch's advice to lift its restriction: that is for the user to decide."""
-    if "EOF" in reason or "Ran out of input" in reason or not reason:
-        return "it ends too early"
-    return "no pickle that torch has written" if "Weights only load failed" in reason else reason
+    """Say what torch found; not its advice to lift the restriction, which is for the user to decide."""
+    known = (
+        ("EOF", "it ends too early"),
+        ("Ran out of input", "it ends too early"),
+        ("Weights only load failed", "no pickle that torch has written"),
+        ("alloc", "it announces more numbers than fit into memory"),
+        ("hasRecord", "parts of the archive are missing"),
+    )
+    return next((words for part, words in known if part in reason), reason)
 
 
 def _first_line(error: BaseException) -> str:

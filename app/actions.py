@@ -52,7 +52,7 @@ MENUS = ("File", "Edit", "View", "Measure", "Help")
 ACTIONS = (
     Action("open_file", "Open…", "File", "Ctrl+O", "open", "A network, weights, pictures, a run or a workspace"),
     Action("open_folder", "Open folder…", "File", "Ctrl+Shift+O", "folder", "Pictures, checkpoints or a run"),
-    Action("choose_model", "Choose network…", "File", "Ctrl+M", "network", "By name, file or factory, with its weights"),
+    Action("choose_model", "Choose network…", "File", "Ctrl+M", "network", "By name or file, with its weights"),
     Action("choose_images", "Choose pictures…", "File", "Ctrl+I", "images", "Pictures, preprocessing and class names"),
     Action("choose_device", "Choose device…", "File", "Ctrl+D", "device", "Device, precision and threads"),
     Action("open_demo", "Open the demo", "File", "", "demo", "A small trained network and its pictures"),
@@ -62,7 +62,7 @@ ACTIONS = (
     Action("quit", "Quit", "File", "Ctrl+Q", starts_group=True),
     Action("undo", "Undo", "Edit", "Ctrl+Z", "undo"),
     Action("redo", "Redo", "Edit", "Ctrl+Shift+Z Ctrl+Y", "redo"),
-    Action("show_history", "Edit history", "Edit", "Ctrl+H", "history", "Every edit so far; click one to go back to it"),
+    Action("show_history", "Edit history", "Edit", "Ctrl+H", "history", "Every edit; click one to go back to it"),
     Action("step_back", "Selection before", "Edit", "Alt+Left", "back", "The layer selected before", starts_group=True),
     Action("step_forward", "Selection after", "Edit", "Alt+Right", "forward"),
     Action("clear_selection", "Clear selection", "Edit", "Ctrl+Shift+A"),
@@ -84,7 +84,7 @@ ACTIONS = (
     Action("first_look", "First look", "Measure", "F5", "play", "Rank and accuracy on a small stratified sample"),
     Action("measure_again", "Measure again", "Measure", "Shift+F5", "restart", "The last run once more"),
     Action("cancel_run", "Cancel run", "Measure", "Ctrl+.", "stop", "Stop the current run at its next step"),
-    Action("restart_engine", "Restart engine", "Measure", "", "restart", "End what is computing at once, and start anew"),
+    Action("restart_engine", "Restart engine", "Measure", "", "restart", "End what it computes, and start anew"),
     Action("choose_runs_folder", "Folder of runs…", "Measure", "", "folder", "Where results are written"),
     Action("update_live", "Measure after every edit", "Measure", "", "", "Half a second after an edit", check=True),
     Action("show_shortcuts", "Keyboard shortcuts", "Help", "F1", "keyboard"),
@@ -113,8 +113,7 @@ def make_actions(window: QMainWindow, icon: Callable[[str], QIcon]) -> dict[str,
         action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
         action.setCheckable(entry.check)
         action.setStatusTip(entry.help)
-        keys = QKeySequence(entry.shortcut.split()[0]).toString(QKeySequence.SequenceFormat.NativeText) if entry.shortcut else ""
-        action.setToolTip(" ".join(part for part in (entry.help or entry.text.rstrip("…"), f"({keys})" if keys else "") if part))
+        action.setToolTip(_tip(entry))
         if entry.icon:
             action.setIcon(icon(entry.icon))
         slot = getattr(window, entry.id)
@@ -123,6 +122,17 @@ def make_actions(window: QMainWindow, icon: Callable[[str], QIcon]) -> dict[str,
         window.addAction(action)
         made[entry.id] = action
     return made
+
+
+def _tip(entry: Action) -> str:
+    words = entry.help or entry.text.rstrip("…")
+    return f"{words} ({native(entry)})" if entry.shortcut else words
+
+
+def native(entry: Action) -> str:
+    """Return the first shortcut as this system writes it, "" for none."""
+    keys = entry.shortcut.split()[0] if entry.shortcut else ""
+    return QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)
 
 
 def fill_menus(window: QMainWindow, actions: dict[str, QAction]) -> dict[str, QMenu]:

@@ -211,6 +211,7 @@ def find_stages(layers: tuple[LayerSpec, ...], slots: tuple[Slot, ...]) -> tuple
     runs: list[tuple[int, tuple[int, ...]]] = []
     for number, slot in enumerate(slots):
         size = layers[slot.rows[-1]].shape[1:]
+        size = size if _cells(size) > 1 else ()
         if not runs or runs[-1][1] != size:
             runs.append((number, size))
     runs = _without_excursions(runs)

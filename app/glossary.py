@@ -20,7 +20,8 @@ class Term:
     combine
         How values of several layers become one of a block: "sum" for costs, "last" for what is said of its output.
     ceiling
-        Measure that is its largest possible value, drawn as the unused part behind it, or "".
+        Measure that is its largest possible value, drawn as the unused part behind it: "width", "one", an output of
+        the same run, or "".
     """
 
     title: str
@@ -33,9 +34,13 @@ class Term:
 
 TERMS: dict[str, Term] = {
     # -- structure ---------------------------------------------------------------------------------------------------
-    "channels": Term("Width", "channels", "Number of channels of the output.", "structure"),
+    "width": Term("Width", "channels", "Number of channels of the output.", "structure"),
     "parameters": Term(
-        "Parameters", "", "Number of weights; a tensor shared by layers counts at the first of them.", "structure", "sum"
+        "Parameters",
+        "",
+        "Number of weights; a tensor shared by layers counts at the first of them.",
+        "structure",
+        "sum",
     ),
     "macs": Term(
         "MACs",
@@ -45,57 +50,93 @@ TERMS: dict[str, Term] = {
         "sum",
     ),
     "activation_bytes": Term(
-        "Activation memory", "bytes", "Bytes of the output for one picture, in the network's precision.", "structure", "sum"
+        "Activation memory",
+        "bytes",
+        "Bytes of the output for one picture, in the network's precision.",
+        "structure",
+        "sum",
     ),
     # -- latency -----------------------------------------------------------------------------------------------------
-    "median_ms": Term(
-        "Latency", "ms", "Median time of the layer alone, for the batch, device and threads named below.", "latency", "sum"
+    "latency": Term(
+        "Latency",
+        "ms",
+        "Median time of the layer's own forward, with the quartiles of its repetitions.",
+        "latency",
+        "last",
     ),
-    "spread_ms": Term("Latency spread", "ms", "Distance between the quartiles of the layer's times.", "latency", "sum"),
     # -- feature rank ------------------------------------------------------------------------------------------------
     "observations": Term("Observations", "", "Feature vectors that the spectrum was made of.", "feature_rank"),
     "tolerance": Term(
         "Tolerance", "", "Singular values up to this share of the largest count as zero.", "feature_rank"
     ),
     "rank": Term(
-        "Numerical rank", "directions", "Number of singular values above tolerance × largest.", "feature_rank", "last",
-        "channels",
+        "Numerical rank",
+        "directions",
+        "Number of singular values above tolerance × largest.",
+        "feature_rank",
+        "last",
+        "width",
     ),
     "rank_ratio": Term(
         "Rank ratio", "rank / width", "Numerical rank divided by the number of channels.", "feature_rank", "last", "one"
     ),
     "energy_rank": Term(
-        "Energy rank", "directions", "Smallest number of components that hold 99 % of the energy Σσ².", "feature_rank",
-        "last", "channels",
+        "Energy rank",
+        "directions",
+        "Smallest number of components that hold 99 % of the energy Σσ².",
+        "feature_rank",
+        "last",
+        "width",
     ),
     "effective_rank": Term(
-        "Effective rank", "directions",
+        "Effective rank",
+        "directions",
         "exp(−Σ p ln p) with p = σ / Σσ: how many directions are really used (Roy and Vetterli 2007).",
-        "feature_rank", "last", "channels",
+        "feature_rank",
+        "last",
+        "width",
     ),
     "effective_rank_ratio": Term(
         "Effective rank / width", "", "Effective rank divided by the number of channels.", "feature_rank", "last", "one"
     ),
     "participation_ratio": Term(
-        "Participation ratio", "directions", "(Σσ²)² / Σσ⁴: how evenly the energy is spread.", "feature_rank", "last",
-        "channels",
+        "Participation ratio",
+        "directions",
+        "(Σσ²)² / Σσ⁴: how evenly the energy is spread.",
+        "feature_rank",
+        "last",
+        "width",
     ),
     "stable_rank": Term(
-        "Stable rank", "directions", "Σσ² / σ_max²: energy relative to the strongest direction.", "feature_rank", "last",
-        "channels",
+        "Stable rank",
+        "directions",
+        "Σσ² / σ_max²: energy relative to the strongest direction.",
+        "feature_rank",
+        "last",
+        "width",
     ),
     "nuclear_norm": Term("Nuclear norm", "", "Sum of the singular values, Σσ.", "feature_rank"),
     "nuclear_norm_scaled": Term(
-        "Nuclear norm / √n", "", "Σσ divided by the root of the number of observations, comparable across sample sizes.",
+        "Nuclear norm / √n",
+        "",
+        "Σσ divided by the root of the number of observations, comparable across sample sizes.",
         "feature_rank",
     ),
     "dead_channels": Term(
-        "Dead channels", "channels", "Channels that are never positive on these pictures.", "feature_rank", "last",
+        "Dead channels",
         "channels",
+        "Channels that are zero at every position of every picture.",
+        "feature_rank",
+        "last",
+        "width",
     ),
     "always_on_channels": Term(
-        "Always-on channels", "channels", "Channels that are positive everywhere: they act linearly.", "feature_rank",
-        "last", "channels",
+        "Always-on channels",
+        "channels",
+        "Channels that are above zero everywhere: they act linearly.",
+        "feature_rank",
+        "last",
+        "width",
     ),
     # -- evaluate ----------------------------------------------------------------------------------------------------
     "top1": Term("Top-1", "", "Share of pictures whose most probable class is the right one.", "evaluate"),
@@ -105,15 +146,52 @@ TERMS: dict[str, Term] = {
     "confusion": Term("Confusion", "pictures", "How many pictures of a class are taken for each class.", "evaluate"),
 }
 
+_WEIGHTS = "the weights as a matrix C_out × (C_in·k·k)"
 WEIGHT_TERMS: dict[str, Term] = {
-    "stable_rank": Term(
-        "Weight stable rank", "directions", "Σσ² / σ_max² of the weights as a matrix C_out × (C_in·k·k).",
-        "weight_spectrum", "last", "channels",
-    ),
-    "effective_rank": Term(
-        "Weight effective rank", "directions", "exp(−Σ p ln p) of the singular values of the weights.",
-        "weight_spectrum", "last", "channels",
-    ),
+    name: Term(title, unit, definition, "weight_spectrum", "last", ceiling)
+    for name, title, unit, definition, ceiling in (
+        (
+            "rank",
+            "Weight rank",
+            "directions",
+            f"Singular values above tolerance × largest, of {_WEIGHTS}.",
+            "components",
+        ),
+        ("rank_ratio", "Weight rank ratio", "", "Rank of the weights divided by the largest possible.", "one"),
+        (
+            "energy_rank",
+            "Weight energy rank",
+            "directions",
+            "Components that hold 99 % of the energy Σσ².",
+            "components",
+        ),
+        (
+            "effective_rank",
+            "Weight effective rank",
+            "directions",
+            f"exp(−Σ p ln p), p = σ / Σσ, of {_WEIGHTS}.",
+            "components",
+        ),
+        (
+            "participation_ratio",
+            "Weight participation ratio",
+            "directions",
+            "(Σσ²)² / Σσ⁴ of the weights.",
+            "components",
+        ),
+        ("stable_rank", "Weight stable rank", "directions", f"Σσ² / σ_max² of {_WEIGHTS}.", "components"),
+        ("nuclear_norm", "Weight nuclear norm", "", "Sum of the singular values of the weights.", ""),
+        ("spectral_norm", "Weight spectral norm", "", "Largest singular value of the weights.", ""),
+        (
+            "tolerance",
+            "Weight rank tolerance",
+            "",
+            "Singular values of the weights up to this share count as zero.",
+            "",
+        ),
+        ("columns", "Weight columns", "", "Columns of the weights as a matrix: C_in·k·k.", ""),
+        ("components", "Weight components", "", "Number of singular values of the weights.", ""),
+    )
 }
 
 HUES = {

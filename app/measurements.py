@@ -1,4 +1,4 @@
-"""What has been measured of the open network, one value per layer, from its structure and from every run. No widgets."""
+"""What is known of the open network, one value per layer, from its structure and from every run. No widgets."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ STATE_WORDS = ("", "exactly zero", "not measured", "not applicable", "not finite
 STATE_TEXTS = ("", "0", "not measured", "not applicable", "not finite")
 
 States = NDArray[np.uint8]
-STRUCTURE = ("channels", "parameters", "macs", "activation_bytes")
+STRUCTURE = ("width", "parameters", "macs", "activation_bytes")
+_FIELDS = {"width": "channels"}
 _COSTS = ("parameters", "macs")
+_REPEATED = (*STRUCTURE, "parameters_used", "channels")
+"""Outputs that say again what the structure says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ class Values:
 def structure_metric(output: str) -> Metric:
     """Return a metric that the network itself provides."""
     known = TERMS[output]
-    role = "widths" if output == "channels" else "cost"
+    role = "widths" if output == "width" else "cost"
     return Metric(
         f"structure.{output}", "structure", output, None, known.title, known.unit, known.definition, known.page,
         known.combine, "", role,
@@ -115,7 +118,7 @@ def output_metric(run: Run, output: Output, newest: bool = True) -> Metric:
 
 
 def available(workspace: Workspace) -> tuple[Metric, ...]:
-    """Everything that there is one value per layer of: the structure, then the newest run of each method, then others."""
+    """List what there is one value per layer of: the structure, the newest run of each method, then older runs."""
     found = [structure_metric(output) for output in STRUCTURE] if workspace.layers else []
     runs = [run for run in workspace.runs.values() if run.result.declared and run.purpose == "measure"]
     newest = {method: workspace.latest(method) for method in dict.fromkeys(run.request.method for run in runs)}
@@ -132,20 +135,22 @@ def available(workspace: Workspace) -> tuple[Metric, ...]:
 
 
 def _per_layer(run: Run) -> list[Output]:
-    """Outputs with one value per layer, without those that are the interval of another or repeat the structure."""
+    """List outputs with one value per layer that are no interval of another and do not repeat the structure."""
     names = {output.name for output in run.result.outputs}
     return [
         output
         for output in run.result.outputs
         if output.dims == ("layer",)
         and not (output.name.endswith(("_low", "_high")) and output.name.rsplit("_", 1)[0] in names)
-        and output.name not in STRUCTURE
+        and output.name not in _REPEATED
     ]
 
 
 def _same_network(workspace: Workspace, run: Run) -> bool:
     model = run.request.model
-    return bool(model and workspace.model and (model.name, model.weights) == (workspace.model.name, workspace.model.weights))
+    return bool(
+        model and workspace.model and (model.name, model.weights) == (workspace.model.name, workspace.model.weights)
+    )
 
 
 def source(workspace: Workspace, metric: Metric) -> Run | None:
@@ -183,13 +188,14 @@ def nothing(count: int) -> Values:
 
 def read_structure(output: str, layers: tuple[LayerSpec, ...]) -> Values:
     """Read widths and costs off the layers themselves."""
-    values = np.array([float(getattr(layer, output)) for layer in layers], dtype=np.float64)
+    field = _FIELDS.get(output, output)
+    values = np.array([float(getattr(layer, field)) for layer in layers], dtype=np.float64)
     states = np.where(values == 0, ZERO, VALUE).astype(np.uint8)
     if output in _COSTS:
         # An activation has no weights: that is no zero that anyone measured. A layer with shared weights does have a 0.
         without = np.array([layer.kind not in ("conv", "linear") for layer in layers], dtype=bool)
         states[(values == 0) & without] = NOT_APPLICABLE
-    elif output == "channels":
+    elif output == "width":
         states[values == 0] = NOT_APPLICABLE
     values[states == NOT_APPLICABLE] = np.nan
     return Values(values, None, None, states)

@@ -12,14 +12,14 @@ _BYTES = ("bytes", "byte", "B")
 
 
 def short(value: float, unit: str = "") -> str:
-    """Return a number with three significant digits, large ones with an SI prefix.
+    r"""Return a number with three significant digits, large ones with an SI prefix.
 
     Whole numbers below ten thousand stay exact. Not a number gives a dash.
 
     Examples
     --------
     >>> short(41_219_072), short(9_216), short(0.7934), short(16_384, "bytes")
-    ('41.2\\xa0M', '9,216', '0.793', '16.4\\xa0kB')
+    ('41.2\xa0M', '9,216', '0.793', '16.4\xa0kB')
     """
     if math.isnan(value):
         return NOTHING
@@ -31,10 +31,7 @@ def short(value: float, unit: str = "") -> str:
         return sign + scientific(size)
     if size >= 9_999.5 or (byte and size >= 999.5):
         return sign + _prefixed(size, byte)
-    if size == round(size):
-        text = f"{size:,.0f}"
-    else:
-        text = f"{size:,.{decimals(size)}f}"
+    text = f"{size:,.0f}" if size == round(size) else f"{size:,.{decimals(size)}f}"
     return sign + text + (SPACE + byte if byte else "")
 
 
@@ -77,12 +74,12 @@ def scientific(size: float, digits: int = 2) -> str:
 
 
 def with_unit(value: float, unit: str) -> str:
-    """Return a number followed by its unit; bytes become B, kB, MB.
+    r"""Return a number followed by its unit; bytes become B, kB, MB.
 
     Examples
     --------
     >>> with_unit(2_359_296, "MACs")
-    '2.36\\xa0M\\xa0MACs'
+    '2.36\xa0M\xa0MACs'
     """
     text = short(value, unit)
     if unit in _BYTES or not unit or text == NOTHING:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
+from PySide6.QtCore import QObject, Signal
 
 from analysis.records import RecordError, from_plain, to_plain
 
@@ -151,3 +152,39 @@ def write_settings(path: Path, settings: Settings) -> str:
     except OSError as error:
         return f"Settings could not be written: {error.strerror or error}."
     return ""
+
+
+class Preferences(QObject):
+    """The settings of this window: read once, written at every change.
+
+    Attributes
+    ----------
+    settings
+        What is preferred now.
+    complaints
+        Sentences about what had to be dropped on reading; to be said once.
+    """
+
+    changed = Signal()
+
+    def __init__(self, path: Path, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.path = path
+        self.settings, self.complaints = read_settings(path)
+
+    def change(self, **changes: Any) -> str:
+        """Prefer something else; return "" or why it could not be written."""
+        return self.replace(replace(self.settings, **changes))
+
+    def replace(self, settings: Settings) -> str:
+        """Prefer these settings; return "" or why they could not be written."""
+        if settings == self.settings:
+            return ""
+        self.settings = settings
+        self.changed.emit()
+        return write_settings(self.path, settings)
+
+    @property
+    def runs_folder(self) -> Path:
+        """Where runs are written."""
+        return Path(self.settings.runs_folder) if self.settings.runs_folder else home() / "runs"

@@ -16,11 +16,13 @@ from __future__ import annotations
 import importlib.util
 import json
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from PySide6.QtCore import QByteArray, QObject, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
+from PySide6.QtGui import QAction, QColor, QFont, QFontDatabase, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtSvg import QSvgRenderer
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QAbstractButton, QApplication
+from shiboken6 import isValid
 
 RESOURCES = Path(__file__).parent.parent / "resources"
 MODES = ("system", "light", "dark")
@@ -56,6 +58,7 @@ class Theme(QObject):
         self._colors = _read_colors()
         self._base = _base_font()
         self._icons: dict[tuple[str, str], QIcon] = {}
+        self._dressed: WeakKeyDictionary[QAction | QAbstractButton, tuple[str, str]] = WeakKeyDictionary()
         self.mode = mode if mode in MODES else "system"
         self.scale = min(max(scale, SMALLEST), LARGEST)
         self.dark = self._wanted_dark()
@@ -143,6 +146,11 @@ class Theme(QObject):
             self._icons[key] = _draw_icon(name, self.color(role), self.color("text_disabled"))
         return self._icons[key]
 
+    def set_icon(self, target: QAction | QAbstractButton, name: str, role: str = "text") -> None:
+        """Put an icon on an action or button, and keep its colour right when the theme changes."""
+        self._dressed[target] = (name, role)
+        target.setIcon(self.icon(name, role))
+
     # -- changing ----------------------------------------------------------------------------------------------------
 
     def set_mode(self, mode: str) -> None:
@@ -176,6 +184,9 @@ class Theme(QObject):
             app.setFont(self.font())
             app.setPalette(self.palette())
             app.setStyleSheet(self.style_sheet())
+        for target, (name, role) in list(self._dressed.items()):
+            if isValid(target):
+                target.setIcon(self.icon(name, role))
         self.changed.emit()
 
     def palette(self) -> QPalette:

@@ -57,10 +57,9 @@ def data() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def fresh_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def fresh_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep settings, autosaves and runs of the tests away from the user's."""
     monkeypatch.setenv("LAYERSCOPE_HOME", str(tmp_path_factory.mktemp("home")))
-    yield
 
 
 @pytest.fixture(autouse=True)
@@ -126,7 +125,7 @@ def _counts(widget: Any) -> bool:
     return widget.metaObject().className() not in ("QTipLabel", "QDesktopScreenWidget", "QShapedPixmapWidget")
 
 
-def _watch_timers(monkeypatch: pytest.MonkeyPatch) -> "weakref.WeakSet[Any]":
+def _watch_timers(monkeypatch: pytest.MonkeyPatch) -> weakref.WeakSet[Any]:
     from PySide6.QtCore import QTimer
 
     timers: weakref.WeakSet[Any] = weakref.WeakSet()

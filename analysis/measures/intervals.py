@@ -28,7 +28,8 @@ T_QUANTILE = 2.3646242515927844  # 97.5 % point of Student's t with GROUPS - 1 =
 def entropy_slopes(eigenvalues: Floats, floor: float) -> Floats:
     """Change of the spectral entropy H = ln(effective rank) per change of each eigenvalue of the second moment.
 
-    ``dH / d lambda_j = -(ln p_j + H) / (2 sigma_j sum(sigma))`` with ``sigma = sqrt(lambda)``, ``p = sigma / sum(sigma)``.
+    ``dH / d lambda_j = -(ln p_j + H) / (2 sigma_j sum(sigma))`` with ``sigma = sqrt(lambda)`` and
+    ``p = sigma / sum(sigma)``.
 
     Parameters
     ----------
@@ -47,9 +48,7 @@ def entropy_slopes(eigenvalues: Floats, floor: float) -> Floats:
     return slopes
 
 
-def effective_rank_interval(
-    estimate: float, influences: Floats, counts: Floats, most: float
-) -> tuple[float, float]:
+def effective_rank_interval(estimate: float, influences: Floats, counts: Floats, most: float) -> tuple[float, float]:
     """Interval of 95 % over pictures for an effective rank, symmetric in its logarithm.
 
     Parameters

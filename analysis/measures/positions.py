@@ -8,9 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def sampled_positions(
-    seed: int, height: int, width: int, indices: Iterable[int], count: int = 16
-) -> NDArray[np.int64]:
+def sampled_positions(seed: int, height: int, width: int, indices: Iterable[int], count: int = 16) -> NDArray[np.int64]:
     """Draw positions without replacement for each picture, the same for all layers with maps of equal size.
 
     ``RandomState([seed, height, width, index]).choice(height * width, count, replace=False)`` for the picture with

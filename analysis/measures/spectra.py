@@ -52,7 +52,7 @@ def moment_floor(channels: int) -> float:
 
 
 def numerical_rank(sigma: ArrayLike, rtol: ArrayLike) -> Floats:
-    """Number of singular values above `rtol` times the largest.
+    """Count the singular values above `rtol` times the largest.
 
     Parameters
     ----------

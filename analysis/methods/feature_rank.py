@@ -27,7 +27,7 @@ from analysis.job import Job, Step
 from analysis.measures import spectra
 from analysis.measures.intervals import GROUPS, effective_rank_interval, entropy_slopes
 from analysis.measures.positions import picture_order, sampled_positions
-from analysis.moments import ColumnMoment, Extremes, Moment, SecondMoment
+from analysis.moments import ColumnMoment, Extremes, Moment, SecondMoment, copies_bytes, only
 from analysis.problems import AnalysisError
 from analysis.taps import taps
 
@@ -36,6 +36,7 @@ KINDS = ("conv", "activation", "block", "pooled")
 ALL_POSITIONS = 256  # up to so many positions of a picture, `auto` uses them all
 WIDEST = 4096  # rows of the largest matrix that is decomposed in full
 SAY_SOLVING = 1024  # decompositions above this take long enough to be announced
+COPY_NOISE = 3e-5  # singular values below this share of the largest are lost in the copies for intervals
 LIVE_SHARE = 0.2  # of the time so far that live estimates may take
 
 INFO = MethodInfo(
@@ -181,8 +182,7 @@ class Gauge:
         if self.moment is None or self.extremes is None:
             self.moment, self.extremes = self._begin(features)
         present = self.extremes.update(features, first)
-        picked = columns(features, self.point.mode, drawn)
-        picked = torch.where(present[:, None, None], picked, 0.0)
+        picked = only(columns(features, self.point.mode, drawn), present, 0.0)
         if picked.device.type == "mps":  # which has no float64
             picked, present = picked.cpu(), present.cpu()
         self.moment.update(picked, present, first)
@@ -219,6 +219,7 @@ def run(job: Job) -> Iterator[Step]:
         if gauge.point.rows > SAY_SOLVING:
             yield Progress(count + done, total, f"solving {name}")
         found = solve(gauge, job)
+        gauge.moment = None
         for row in rows[name]:
             yield from _chunks(row, found)
         yield Progress(count + done + 1, total, "Decomposing")
@@ -275,7 +276,7 @@ def solve(gauge: Gauge, job: Job, interval: bool = True) -> dict[str, Array]:
     rtol = float(job.params["rtol"]) or spectra.default_rtol(rows, observations, gauge.precision)
     effective = float(spectra.effective_rank(sigma))
     if interval:
-        floor = max(rtol, 1e-6)  # copies of the groups are float32
+        floor = max(rtol, COPY_NOISE)
         slopes = entropy_slopes(found.eigenvalues.cpu().numpy() / observations, floor)
         influences = moment.influences(found, torch.as_tensor(slopes, device=found.vectors.device), centred)
         if influences is not None:
@@ -364,8 +365,7 @@ def _gauges(job: Job, points: tuple[Point, ...], count: int) -> dict[str, Gauge]
     room = float(job.params["interval_memory"]) * 2**20
     grouped: set[str] = set()
     for name, point in sorted(sources.items(), key=lambda item: item[1].rows):
-        # Seven float32 copies of a matrix of which little more than half is kept.
-        room -= (GROUPS - 1) * 4 * point.rows * (point.rows + 128) / 2
+        room -= copies_bytes(point.rows)
         if room >= 0:
             grouped.add(name)
     if len(grouped) < len(sources):

@@ -1,0 +1,145 @@
+"""Evaluate: how well a network classifies the pictures, per picture, per class and in all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from analysis.catalogue import MethodInfo
+from analysis.events import Array, Chunk, Declared, Output, Progress
+from analysis.job import Job, Step
+from analysis.measures.accuracy import class_accuracy, confusion_matrix
+from analysis.problems import AnalysisError
+
+INFO = MethodInfo(
+    name="evaluate",
+    title="Accuracy",
+    summary="Top-1 and top-5 accuracy, loss, confusion matrix, and every picture's prediction.",
+)
+MOST_CLASSES = 4096  # above this a confusion matrix is neither readable nor small
+
+
+def scores(logits: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
+    """Predictions of one batch, and how they compare with the labels.
+
+    Parameters
+    ----------
+    logits
+        Axes (picture, class).
+    labels
+        Class numbers, axes (picture,), or None.
+
+    Returns
+    -------
+    dict[str, Tensor]
+        prediction, confidence (softmax of the predicted class), and with labels: hit and loss per picture, and
+        whether the label is among the five largest (all classes, where there are fewer).
+    """
+    exact = logits if logits.device.type == "mps" else logits.double()
+    shares = torch.softmax(exact, dim=1)
+    confidence, prediction = shares.max(dim=1)
+    found = {"prediction": prediction, "confidence": confidence}
+    if labels is not None:
+        own = exact.gather(1, labels[:, None])
+        # Ties count against the network: a constant output is not right by chance of its order.
+        better = (exact >= own).sum(dim=1)
+        found["hit"] = prediction == labels
+        found["near"] = (better >= 1) & (better <= 5)  # 0: the outputs are not numbers
+        found["loss"] = functional.cross_entropy(exact, labels, reduction="none")
+    return found
+
+
+def run(job: Job) -> Iterator[Step]:
+    """Classify all pictures; without labels, tell predictions and confidences only."""
+    images, model = job.images, job.model
+    count, known = images.count, images.labels is not None
+    classes = 0
+    done, hits, near, loss = 0, 0, 0, 0.0
+    labels = np.full(count, -1, dtype=np.int64)
+    predictions = np.full(count, -1, dtype=np.int64)
+    for batch in images.batches():
+        logits = _logits(model.net(batch.pixels))
+        if not classes:
+            classes = logits.shape[1]
+            yield _declared(job, classes, count, known)
+        found = scores(logits, batch.labels.to(logits.device) if known and batch.labels is not None else None)
+        place = slice(done, done + len(batch.index))
+        predictions[place] = found["prediction"].cpu().numpy()
+        yield Chunk("prediction", (done,), predictions[place].astype(np.int32))
+        yield Chunk("confidence", (done,), found["confidence"].double().cpu().numpy())
+        if known and batch.labels is not None:
+            labels[place] = batch.labels.cpu().numpy()
+            yield Chunk("label", (done,), labels[place].astype(np.int32))
+            hits, near = hits + int(found["hit"].sum()), near + int(found["near"].sum())
+            loss += float(found["loss"].sum())
+        done = place.stop
+        yield Progress(done, count, "Classifying")
+        if known:
+            yield from _totals(hits / done, near / done, loss / done)
+    if known:
+        yield from _by_class(labels, predictions, classes)
+    else:
+        job.warn("no_labels", "The pictures have no labels: there are predictions, but no accuracy.")
+
+
+def _logits(output: object) -> Tensor:
+    """Class scores of a network's output.
+
+    Raises
+    ------
+    AnalysisError
+        If the output is not one score per class.
+    """
+    first = output[0] if isinstance(output, (tuple, list)) and output else output
+    if isinstance(first, Tensor) and first.ndim == 4 and first.shape[2:] == (1, 1):
+        first = first.flatten(1)
+    if not isinstance(first, Tensor) or first.ndim != 2:
+        raise AnalysisError(
+            "The network's output is not one score per class.",
+            "Accuracy is for classifiers, whose output has axes (picture, class).",
+        )
+    return first
+
+
+def _totals(top1: float, top5: float, loss: float) -> Iterator[Chunk]:
+    yield Chunk("top1", (), np.float64(top1))
+    yield Chunk("top5", (), np.float64(top5))
+    yield Chunk("loss", (), np.float64(loss))
+
+
+def _by_class(labels: Array, predictions: Array, classes: int) -> Iterator[Chunk]:
+    yield Chunk("class_accuracy", (), class_accuracy(labels, predictions, classes))
+    if classes <= MOST_CLASSES:
+        matrix = confusion_matrix(labels, predictions, classes)
+        rows = max(1, 2**17 // classes)
+        for row in range(0, classes, rows):
+            yield Chunk("confusion", (row,), matrix[row : row + rows])
+
+
+def _declared(job: Job, classes: int, count: int, known: bool) -> Declared:
+    single = (
+        Output("top1", (), (), title="Top-1 accuracy"),
+        Output("top5", (), (), title="Top-5 accuracy"),
+        Output("loss", (), (), unit="nats", title="Mean cross-entropy"),
+        Output("class_accuracy", ("class",), (classes,), title="Accuracy by class"),
+    )
+    matrix = Output("confusion", ("class", "class"), (classes, classes), "int64", "pictures", "Confusion matrix")
+    each = (
+        Output("label", ("sample",), (count,), "int32", title="Label"),
+        Output("prediction", ("sample",), (count,), "int32", title="Prediction"),
+        Output("confidence", ("sample",), (count,), title="Confidence"),
+    )
+    outputs = (*(single if known else ()), *((matrix,) if known and classes <= MOST_CLASSES else ()), *each)
+    names = job.images.samples.classes or job.model.classes
+    words = tuple(names) if len(names) == classes else ()
+    facts = (
+        ("accuracy", "share of pictures, 0..1"),
+        ("top 5", "the label is among the five largest outputs; equal outputs count as larger"),
+        ("loss", "mean cross-entropy, natural logarithm"),
+        ("confusion", "rows: label, columns: prediction"),
+    )
+    return Declared(outputs, names=(("class", words),) if words else (), facts=facts)

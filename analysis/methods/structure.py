@@ -1,0 +1,71 @@
+"""Structure: widths and costs of every layer. Needs only the network and runs no picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from analysis.catalogue import MethodInfo
+from analysis.config import KINDS
+from analysis.events import Chunk, Declared, Output
+from analysis.job import Job, Step
+
+INFO = MethodInfo(
+    name="structure",
+    title="Structure",
+    summary="Width, parameters, multiply-adds and activation memory of every layer.",
+    needs=frozenset({"model"}),
+    trained=False,
+)
+
+COLUMNS = (  # name, unit, title
+    ("width", "channels", "Width"),
+    ("parameters", "weights", "Parameters (a shared tensor once)"),
+    ("parameters_used", "weights", "Parameters used"),
+    ("macs", "multiply-adds", "Multiply-adds of one picture"),
+    ("activation_bytes", "bytes", "Activation memory of one picture"),
+)
+TOTALS = (
+    ("total_parameters", "weights", "Parameters (a shared tensor once)"),
+    ("total_parameters_used", "weights", "Parameters used"),
+    ("total_buffers", "numbers", "Buffers"),
+    ("total_macs", "multiply-adds", "Multiply-adds of one picture"),
+    ("total_activation_bytes", "bytes", "Activation memory of one picture"),
+)
+
+
+def run(job: Job) -> Iterator[Step]:
+    """Tell what the recording of the network says."""
+    layers = job.choose(KINDS)
+    size = len(layers)
+    outputs = (
+        *(Output(name, ("layer",), (size,), "int64", unit, title) for name, unit, title in COLUMNS),
+        *(Output(name, (), (), "int64", unit, title) for name, unit, title in TOTALS),
+    )
+    facts = (
+        ("multiply-adds", "convolutions and linear layers only, for one picture; 1 MAC = 2 FLOPs"),
+        ("parameters", "a tensor that several layers share counts at its first layer; parameters used: at every one"),
+        ("activation memory", "outputs of one picture in the network's dtype; the total leaves repeated tensors out"),
+        ("input", " x ".join(str(size) for size in job.model.input_shape)),
+    )
+    yield Declared(outputs, layers, facts=facts)
+    columns = {
+        "width": [layer.channels for layer in layers],
+        "parameters": [layer.parameters for layer in layers],
+        "parameters_used": [layer.parameters_used for layer in layers],
+        "macs": [layer.macs for layer in layers],
+        "activation_bytes": [layer.activation_bytes for layer in layers],
+    }
+    for name, values in columns.items():
+        yield Chunk(name, (), np.array(values, dtype=np.int64))
+    totals = job.model.recording.totals
+    numbers = (
+        totals.parameters,
+        totals.parameters_used,
+        totals.buffers,
+        totals.macs,
+        totals.activation_bytes,
+    )
+    for (name, _, _), number in zip(TOTALS, numbers, strict=True):
+        yield Chunk(name, (), np.int64(number))

@@ -1,0 +1,162 @@
+"""Axes over the depth of a network: names below, stages above."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QFontMetricsF, QPainter, QPen, QPixmap
+from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
+
+from app.axes import Axis, aligned, nice_ticks
+from app.depth import EMPTY_AXIS, DepthAxis, Slot
+from app.theme import Theme
+
+
+class NamesAxis(Axis):
+    """Names below a plot: the last part at an angle where it fits, what it lies in below.
+
+    Labels are drawn once into small pictures, since turned text is slow; panning only copies them.
+    """
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__(theme, "bottom")
+        self.axis = EMPTY_AXIS
+        self._pictures: dict[tuple[str, float], QPixmap] = {}
+        theme.changed.connect(self._forget)
+
+    def _forget(self) -> None:
+        self._pictures.clear()
+        self.update()
+
+    def set_axis(self, axis: DepthAxis) -> None:
+        """Show the names of an axis."""
+        if axis is not self.axis:
+            self.axis = axis
+            self._pictures.clear()
+            self.update()
+
+    def height(self) -> float:
+        """Room that is needed: the longest last part at its angle, and one line for groups."""
+        metrics = QFontMetricsF(self.theme.font("small_code"))
+        longest = max((metrics.horizontalAdvance(slot.leaf) for slot in self.axis.slots), default=0.0)
+        return min(0.71 * longest + metrics.height(), 74.0) + metrics.height() + 6
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        """Draw what fits."""
+        axis = self.axis
+        low, high = self.range
+        if not axis.slots or high <= low:
+            return
+        if axis.mode == "depth":
+            self._paint_shares(painter)
+            return
+        first = max(0, math.ceil(low - 0.5))
+        last = min(len(axis.slots) - 1, math.floor(high + 0.5))
+        spacing = self._area.width() / (high - low)
+        metrics = QFontMetricsF(self.theme.font("small_code"))
+        if spacing >= metrics.height() * 0.86:
+            for number in range(first, last + 1):
+                self._paint_leaf(painter, axis.slots[number], self.pixel(number), metrics)
+        self._paint_groups(painter, first, last, spacing, metrics)
+
+    def _paint_leaf(self, painter: QPainter, slot: Slot, at: float, metrics: QFontMetricsF) -> None:
+        if not self._area.left() <= at <= self._area.right():
+            return
+        picture = self._turned(slot.leaf, metrics)
+        size = picture.deviceIndependentSize()
+        painter.drawPixmap(QPointF(at - size.width() + metrics.height() * 0.5, self._area.top() + 3), picture)
+
+    def _turned(self, text: str, metrics: QFontMetricsF) -> QPixmap:
+        """Return a text turned by 45°, its end at the top right."""
+        ratio = self.scene().views()[0].devicePixelRatioF() if self.scene() and self.scene().views() else 1.0
+        key = (text, ratio)
+        if key not in self._pictures:
+            width = metrics.horizontalAdvance(text) + 1
+            side = math.ceil(0.7072 * (width + metrics.height())) + 1
+            picture = QPixmap(math.ceil(side * ratio), math.ceil(side * ratio))
+            picture.setDevicePixelRatio(ratio)
+            picture.fill(Qt.GlobalColor.transparent)
+            painter = QPainter(picture)
+            painter.setRenderHint(QPainter.RenderHint.TextAntialiasing)
+            painter.setFont(self.theme.font("small_code"))
+            painter.setPen(self.theme.color("text_soft"))
+            painter.translate(side, 0)
+            painter.rotate(-45)
+            painter.drawText(QRectF(-width - 0.7 * metrics.height(), 0, width, metrics.height()), 0, text)
+            painter.end()
+            self._pictures[key] = picture
+        return self._pictures[key]
+
+    def _paint_groups(self, painter: QPainter, first: int, last: int, spacing: float, metrics: QFontMetricsF) -> None:
+        slots = self.axis.slots
+        painter.setFont(self.theme.font("small_code"))
+        top = self._area.bottom() - metrics.height() - 2
+        begin = first
+        for number in range(first, last + 2):
+            if number <= last and slots[number].group == slots[begin].group:
+                continue
+            left = max(self.pixel(begin - 0.5), self._area.left()) + 2
+            right = min(self.pixel(number - 0.5), self._area.right()) - 2
+            text = fitting(slots[begin].group, right - left, metrics)
+            if text:
+                painter.setPen(QPen(self.theme.color("line"), 1))
+                painter.drawLine(QPointF(left + 1, round(top) - 1.5), QPointF(right - 1, round(top) - 1.5))
+                painter.setPen(self.theme.color("text_soft"))
+                painter.drawText(QRectF(left, top, right - left, metrics.height()), Qt.AlignmentFlag.AlignHCenter, text)
+            begin = number
+
+    def _paint_shares(self, painter: QPainter) -> None:
+        painter.setFont(self.theme.font("small"))
+        metrics = QFontMetricsF(painter.font())
+        low, high = self.range
+        for place in nice_ticks(low, high, max(1, int(self._area.width() / 80))):
+            text = f"{100 * place:.3g} %"
+            width, at = metrics.horizontalAdvance(text), self.pixel(place)
+            left = min(max(at - width / 2, self._area.left()), self._area.right() - width)
+            painter.setPen(QPen(self.theme.color("line"), 1))
+            painter.drawLine(QPointF(round(at) + 0.5, self._area.top()), QPointF(round(at) + 0.5, self._area.top() + 4))
+            painter.setPen(self.theme.color("text_soft"))
+            painter.drawText(QRectF(left, self._area.top() + 5, width + 1, metrics.height()), 0, text)
+        rect = QRectF(self._area.left(), self._area.top() + 8 + metrics.height(), self._area.width(), metrics.height())
+        painter.drawText(rect, Qt.AlignmentFlag.AlignRight, "share of depth")
+
+
+def fitting(name: str, width: float, metrics: QFontMetricsF) -> str:
+    """Return the longest end of a dotted name that fits a width, "" if none does.
+
+    "layer3.1" may become "3.1"-like only at a dot, so that what remains is still a part of the name.
+    """
+    text = name
+    while text and metrics.horizontalAdvance(text) > width:
+        text = text.partition(".")[2]
+    return text
+
+
+class StageAxis(Axis):
+    """Above a plot: where the map size changes, and to what."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__(theme, "top")
+        self.axis = EMPTY_AXIS
+
+    def set_axis(self, axis: DepthAxis) -> None:
+        """Show the stages of an axis."""
+        self.axis = axis
+        self.update()
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        """Draw the labels that fit between their boundaries."""
+        painter.setFont(self.theme.font("small"))
+        metrics = QFontMetricsF(painter.font())
+        painter.setPen(self.theme.color("text_soft"))
+        axis = self.axis
+        for stage in axis.stages:
+            left = max(self.pixel(float(axis.x[stage.first]) - axis.half), self._area.left()) + 5
+            right = min(self.pixel(float(axis.x[stage.last]) + axis.half), self._area.right())
+            words = (f"stage {stage.number}   {stage.text}", stage.text) if stage.size else ("vector",)
+            text = next((word for word in words if metrics.horizontalAdvance(word) <= right - left), "")
+            if text:
+                painter.drawText(
+                    QRectF(left, self._area.top(), right - left, self._area.height()), aligned("right"), text
+                )

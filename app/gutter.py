@@ -1,0 +1,191 @@
+"""Beside a stack of lanes: titles and ticks at the left, which can be dragged, and an axis for dots at the right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QFontMetricsF, QPainter, QPen
+from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
+
+from app import numbers
+from app.axes import Axis, nice_ticks
+from app.lane_painting import LanesItem
+from app.lanes import HEAD, Lane
+from app.theme import Theme
+
+EDGE = 5
+"""Pixels around the lower edge of a lane in which a drag changes its height."""
+
+
+class Gutter(Axis):
+    """Titles, units and ticks of the lanes, at the left; moves and resizes them."""
+
+    moved = Signal(int, int)
+    """From where to where a lane was dragged."""
+    resized = Signal(int, float)
+    """A lane and its new height in pixels."""
+    reset = Signal(int)
+    """A lane whose title was double-clicked."""
+
+    def __init__(self, theme: Theme, lanes: LanesItem) -> None:
+        super().__init__(theme, "left")
+        self._item = lanes
+        self._drag: tuple[str, int, float] | None = None
+        self._drop: int | None = None
+        self.setAcceptHoverEvents(True)
+
+    def lane_at(self, y: float) -> int:
+        """Lane at a height in pixels of the box, -1 for none."""
+        for number, (top, size) in enumerate(zip(self._item.tops, self._item.heights, strict=True)):
+            if top <= y < top + size:
+                return number
+        return -1
+
+    def edge_at(self, y: float) -> int:
+        """Lane whose lower edge is near, -1 for none."""
+        for number in range(len(self._item.tops)):
+            if abs(self._item.base(number) - y) <= EDGE:
+                return number
+        return -1
+
+    # -- painting ----------------------------------------------------------------------------------------------------
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        """Draw titles and ticks of the lanes that can be seen."""
+        area = self._area
+        painter.setClipRect(area.adjusted(0, -8, 0, 8))
+        painter.setPen(QPen(self.theme.color("line"), 1))
+        painter.drawLine(QPointF(area.right() - 0.5, area.top()), QPointF(area.right() - 0.5, area.bottom()))
+        for number, lane in enumerate(self._item.lanes):
+            if number < len(self._item.tops):
+                self._paint_lane(painter, lane, area.top() + self._item.tops[number], self._item.heights[number])
+        if self._drop is not None:
+            tops = [*self._item.tops, self._item.tops[-1] + self._item.heights[-1]]
+            y = round(area.top() + tops[self._drop]) + 0.5
+            painter.setPen(QPen(self.theme.color("accent"), 2))
+            painter.drawLine(QPointF(8, y), QPointF(area.right(), y))
+
+    def _paint_lane(self, painter: QPainter, lane: Lane, top: float, size: float) -> None:
+        area = self._area
+        small = QFontMetricsF(self.theme.font("small"))
+        painter.setFont(self.theme.font("small"))
+        painter.setPen(self.theme.color("text_soft"))
+        base, tall, widest = top + size - 1, size - HEAD, 0.0
+        for tick in lane.ticks(tall):
+            y = base - tall * float(lane.share(np.array([tick]))[0])
+            text = "" if lane.log and tick <= 0 else numbers.short(tick, lane.unit)
+            width = small.horizontalAdvance(text)
+            widest = max(widest, width)
+            rect = QRectF(area.right() - 8 - width, y - small.height() / 2, width + 1, small.height())
+            painter.drawText(rect, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
+            painter.drawLine(QPointF(area.right() - 4, round(y) + 0.5), QPointF(area.right() - 1, round(y) + 0.5))
+        room = area.width() - 8 - 8 - widest - 8
+        painter.setFont(self.theme.font("bold"))
+        painter.setPen(self.theme.readable(lane.hue, "surface"))
+        bold = QFontMetricsF(painter.font())
+        y = top + max(0.0, min(HEAD, (size - bold.height()) / 2))
+        lines = wrapped(lane.title, room, bold)
+        for line in lines[: max(1, int((size - 2) / bold.height()))]:
+            painter.drawText(QRectF(8, y, area.width(), bold.height()), 0, line)
+            y += bold.height()
+        unit = lane.unit if lane.unit not in ("bytes",) else ""
+        if unit and base - y > small.height() and small.horizontalAdvance(unit) <= room:
+            painter.setFont(self.theme.font("small"))
+            painter.setPen(self.theme.color("text_soft"))
+            painter.drawText(QRectF(8, y, area.width(), small.height()), 0, unit)
+
+    # -- dragging ----------------------------------------------------------------------------------------------------
+
+    def hoverEvent(self, ev: Any) -> None:
+        """Show by the pointer what a drag would do, and by the tool tip what a lane shows."""
+        if ev.isExit():
+            self.unsetCursor()
+            self.setToolTip("")
+            return
+        ev.acceptDrags(Qt.MouseButton.LeftButton)
+        y = ev.pos().y() - self._area.top()
+        number = self.lane_at(y)
+        edge = self.edge_at(y) >= 0
+        self.setCursor(Qt.CursorShape.SplitVCursor if edge else Qt.CursorShape.OpenHandCursor)
+        lane = self._item.lanes[number] if 0 <= number < len(self._item.lanes) else None
+        self.setToolTip("Drag to change the height" if edge else (f"{lane.title}: {lane.hint}" if lane else ""))
+
+    def mouseDragEvent(self, ev: Any) -> None:
+        """Change the height at an edge, the order elsewhere."""
+        if ev.button() != Qt.MouseButton.LeftButton:
+            ev.ignore()
+            return
+        ev.accept()
+        y = ev.pos().y() - self._area.top()
+        if ev.isStart():
+            start = ev.buttonDownPos().y() - self._area.top()
+            edge = self.edge_at(start)
+            self._drag = ("edge", edge, start) if edge >= 0 else ("lane", self.lane_at(start), start)
+        if self._drag is None or self._drag[1] < 0:
+            return
+        kind, number, _ = self._drag
+        if kind == "edge":
+            self.resized.emit(number, max(0.0, y - self._item.tops[number]))
+        else:
+            middles = [top + size / 2 for top, size in zip(self._item.tops, self._item.heights, strict=True)]
+            self._drop = sum(y > middle for middle in middles)
+            self.update()
+        if ev.isFinish():
+            drop, self._drop, self._drag = self._drop, None, None
+            if kind == "lane" and drop is not None and drop not in (number, number + 1):
+                self.moved.emit(number, drop - (drop > number))
+            self.update()
+
+    def mouseClickEvent(self, ev: Any) -> None:
+        """Give a lane its ordinary height again on a double click."""
+        if ev.double() and ev.button() == Qt.MouseButton.LeftButton:
+            number = self.lane_at(ev.pos().y() - self._area.top())
+            if number >= 0:
+                ev.accept()
+                self.reset.emit(number)
+
+
+def wrapped(text: str, width: float, metrics: QFontMetricsF) -> list[str]:
+    """Break a text into lines at spaces; a word that is too long for a line gets its own."""
+    lines: list[str] = []
+    for word in text.split(" "):
+        joined = f"{lines[-1]} {word}" if lines else word
+        if lines and metrics.horizontalAdvance(joined) <= width:
+            lines[-1] = joined
+        else:
+            lines.append(word)
+    return lines
+
+
+class DotsAxis(Axis):
+    """The axis at the right, for the dots of the first lane that has some."""
+
+    def __init__(self, theme: Theme, lanes: LanesItem) -> None:
+        super().__init__(theme, "right")
+        self._item = lanes
+
+    def lane(self) -> int:
+        """Lane with dots, -1 for none."""
+        return next((i for i, lane in enumerate(self._item.lanes) if lane.dots is not None), -1)
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        """Draw ticks and the title."""
+        number = self.lane()
+        if number < 0 or number >= len(self._item.tops):
+            return
+        lane, area = self._item.lanes[number], self._area
+        base, tall = area.top() + self._item.base(number), self._item.heights[number] - HEAD
+        painter.setFont(self.theme.font("small"))
+        metrics = QFontMetricsF(painter.font())
+        painter.setPen(self.theme.color("text_soft"))
+        for tick in nice_ticks(0, lane.dots_top, max(1, min(4, int(tall / 26)))):
+            y = base - tall * tick / lane.dots_top
+            painter.drawLine(QPointF(area.left(), round(y) + 0.5), QPointF(area.left() + 4, round(y) + 0.5))
+            rect = QRectF(area.left() + 7, y - metrics.height() / 2, area.width() - 7, metrics.height())
+            painter.drawText(rect, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, numbers.short(tick))
+
+    def boundingRect(self) -> QRectF:
+        """Return the rectangle with room for the first and last label."""
+        return self._area.adjusted(0, -9, 0, 9)

@@ -1,0 +1,266 @@
+"""What all views have in common: they wait while hidden, repaint once per announcement, and teach when empty."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedLayout, QVBoxLayout, QWidget
+
+from analysis.figures import FigureSpec
+from app.theme import Theme
+from app.workspace import Run, Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class ViewInfo:
+    """A view that the window can show.
+
+    Attributes
+    ----------
+    name, title
+        Name in code and workspace files; words of the tab.
+    make
+        Builds it; called when it is first shown.
+    """
+
+    name: str
+    title: str
+    make: Callable[[Workspace, Theme], QWidget]
+
+
+class View(QWidget):
+    """A widget that shows what is in the workspace.
+
+    A view reads the workspace and listens to its signals. It paints once per turn of the event loop, however much was
+    announced in it, and not at all while it is hidden.
+    """
+
+    view_wanted = Signal(str)
+    """Name of another view that would show more of what was double-clicked."""
+    help_wanted = Signal(str)
+    """Name of a help page."""
+    action_wanted = Signal(str)
+    """Id of an entry of :data:`app.actions.ACTIONS`."""
+    state_changed = Signal()
+    """The user has arranged something that a workspace file should keep."""
+
+    def __init__(self, workspace: Workspace, theme: Theme, name: str) -> None:
+        super().__init__()
+        self.workspace = workspace
+        self.theme = theme
+        self.stale = True
+        self.setObjectName("page")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setAccessibleName(name)
+        self.content = QWidget()
+        self.empty = EmptyState()
+        self._stack = QStackedLayout(self)
+        self._stack.addWidget(self.content)
+        self._stack.addWidget(self.empty)
+        self.empty.pressed.connect(self.fill)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(0)
+        self._soon.timeout.connect(self._refresh_now)
+        for signal in (
+            workspace.model_changed, workspace.images_changed, workspace.edits_changed, workspace.runs_changed,
+            workspace.span_changed, workspace.compared_changed, workspace.selection_changed, theme.changed,
+        ):  # fmt: skip
+            signal.connect(self.invalidate)
+        workspace.run_changed.connect(self._run_changed)
+
+    # -- for subclasses ----------------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Show what is in the workspace now. Nothing by default."""
+
+    def fill(self) -> None:
+        """Do what the button of the empty state promises. Nothing by default."""
+
+    def concerns(self, run: Run) -> bool:
+        """Tell whether news of a run change what is shown. True by default."""
+        return True
+
+    def figure_spec(self) -> FigureSpec | None:
+        """Return the figure of what is shown, None if there is nothing to export."""
+        return None
+
+    def state(self) -> dict[str, Any]:
+        """Return how the user has arranged the view, as JSON values. Nothing by default."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Arrange the view as :meth:`state` said; what is unknown is ignored."""
+
+    # -- updates -----------------------------------------------------------------------------------------------------
+
+    def invalidate(self) -> None:
+        """Refresh soon, once; when hidden, as soon as the view is shown."""
+        self.stale = True
+        if self.isVisible() and not self._soon.isActive():
+            self._soon.start()
+
+    def _run_changed(self, number: int) -> None:
+        run = self.workspace.runs.get(number)
+        if run is not None and self.concerns(run):
+            self.invalidate()
+
+    def _refresh_now(self) -> None:
+        if self.stale and self.isVisible():
+            self.stale = False
+            self.refresh()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Catch up with what happened while hidden."""
+        super().showEvent(event)
+        self._soon.stop()
+        self._refresh_now()
+
+    # -- empty state -------------------------------------------------------------------------------------------------
+
+    def show_content(self) -> None:
+        """Show the view itself."""
+        if self._stack.currentWidget() is not self.content:
+            self._stack.setCurrentWidget(self.content)
+
+    def show_empty(self, sentence: str, button: str = "", note: str = "") -> None:
+        """Say in one sentence what would be here and what it needs, with a button that gets it."""
+        self.empty.say(sentence, button, note)
+        if self._stack.currentWidget() is not self.empty:
+            self._stack.setCurrentWidget(self.empty)
+
+
+class EmptyState(QWidget):
+    """What stands in an empty view: one sentence, one button, and how long it will take."""
+
+    pressed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sentence, self._note = QLabel(), QLabel()
+        self._sentence.setWordWrap(True)
+        self._sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._sentence.setFixedWidth(460)
+        self._note.setProperty("role", "small")
+        self._note.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._button = QPushButton()
+        self._button.setProperty("role", "primary")
+        self._button.clicked.connect(lambda: self.pressed.emit())
+        layout = QVBoxLayout(self)
+        layout.setSpacing(16)
+        layout.addStretch(2)
+        layout.addWidget(self._sentence, alignment=Qt.AlignmentFlag.AlignHCenter)
+        layout.addWidget(self._button, alignment=Qt.AlignmentFlag.AlignHCenter)
+        layout.addWidget(self._note, alignment=Qt.AlignmentFlag.AlignHCenter)
+        layout.addStretch(3)
+
+    def say(self, sentence: str, button: str, note: str) -> None:
+        """Change the words; without words for the button there is none."""
+        self._sentence.setText(sentence)
+        self._button.setText(button)
+        self._button.setVisible(bool(button))
+        self._note.setText(note)
+        self._note.setVisible(bool(note))
+
+    @property
+    def text(self) -> str:
+        """The sentence."""
+        return self._sentence.text()
+
+
+class Offer(QWidget):
+    """One line below a view that offers what would come next."""
+
+    pressed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._text, self._button = QLabel(), QPushButton()
+        self._text.setProperty("role", "soft")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(8, 4, 8, 4)
+        layout.addWidget(self._text)
+        layout.addWidget(self._button)
+        layout.addStretch(1)
+        self._button.clicked.connect(lambda: self.pressed.emit())
+
+    def say(self, text: str, button: str) -> None:
+        """Change the words."""
+        self._text.setText(text)
+        self._button.setText(button)
+
+
+def duration_words(workspace: Workspace, method: str) -> str:
+    """Say about how long a measurement will take, from the network's multiply-adds; "" where nothing is known."""
+    macs = sum(layer.macs for layer in workspace.layers)
+    if not macs:
+        return ""
+    count = workspace.limit if workspace.limit > 0 else 1000
+    speed = 3e11 if workspace.compute.device.startswith(("cuda", "mps")) else 3e9
+    seconds = 2 + 1.5 * macs * count / speed
+    size = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+    return f"about {size} for {count:,} pictures on {workspace.compute.device}"
+
+
+def segmented(choices: tuple[tuple[str, str], ...], chosen: Callable[[str], None], name: str) -> Segments:
+    """Make a row of buttons of which one is down."""
+    row = Segments(choices, name)
+    row.chosen.connect(chosen)
+    return row
+
+
+class Segments(QWidget):
+    """A row of buttons of which exactly one is down.
+
+    Parameters
+    ----------
+    choices
+        (value, words) pairs.
+    """
+
+    chosen = Signal(str)
+
+    def __init__(self, choices: tuple[tuple[str, str], ...], name: str) -> None:
+        super().__init__()
+        from PySide6.QtWidgets import QButtonGroup, QToolButton
+
+        self.setAccessibleName(name)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        self._group = QButtonGroup(self)
+        self._group.setExclusive(True)
+        self._buttons: dict[str, QToolButton] = {}
+        for value, words in choices:
+            button = QToolButton()
+            button.setText(words)
+            button.setCheckable(True)
+            button.setProperty("role", "flat")
+            button.setAccessibleName(f"{name}: {words}")
+            self._group.addButton(button)
+            self._buttons[value] = button
+            layout.addWidget(button)
+        self._group.buttonClicked.connect(self._clicked)
+        next(iter(self._buttons.values())).setChecked(True)
+
+    def _clicked(self, _button: object) -> None:
+        self.chosen.emit(self.value)
+
+    @property
+    def value(self) -> str:
+        """The value that is down."""
+        return next(value for value, button in self._buttons.items() if button.isChecked())
+
+    def set_value(self, value: str) -> None:
+        """Press a button without announcing it; an unknown value is ignored."""
+        if value in self._buttons:
+            self._buttons[value].setChecked(True)
+
+    def set_enabled(self, value: str, enabled: bool, why: str = "") -> None:
+        """Allow a value or not, and say why not."""
+        self._buttons[value].setEnabled(enabled)
+        self._buttons[value].setToolTip("" if enabled else why)
