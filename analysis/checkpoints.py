@@ -143,8 +143,9 @@ def _holds_tensors(item: Any) -> bool:
         return True
     if not isinstance(item, Mapping):
         return False
-    # The state of an optimiser has tensors too, but under numbers.
-    return any(isinstance(key, str) and isinstance(value, Tensor | Mapping | nn.Module) for key, value in item.items())
+    # The state of an optimiser has tensors too, but under numbers and one level further down.
+    direct = any(isinstance(key, str) and isinstance(value, Tensor) for key, value in item.items())
+    return direct or any(isinstance(item.get(key), Mapping | nn.Module) for key in WRAPPERS)
 
 
 def _scalars(value: Mapping[Any, Any]) -> list[tuple[str, str]]:

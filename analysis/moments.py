@@ -31,7 +31,8 @@ class Decomposition:
     other
         The same without (or with) the mean, whichever was not asked for.
     vectors
-        What :meth:`Moment.influences` needs: eigenvectors, axes (row, component), in the order of `eigenvalues`.
+        What :meth:`Moment.influences` needs: eigenvectors, axes (row, component), in the order of `eigenvalues`; no
+        component if they were not asked for.
     counts
         Observations per group of pictures, axes (group,).
     """
@@ -49,8 +50,8 @@ class Moment(Protocol):
         """Take in some pictures, axes (picture, channel, position), in the order of the run."""
         ...
 
-    def decompose(self, centred: bool) -> Decomposition:
-        """Eigenvalues with and without the mean, and eigenvectors of the one asked for."""
+    def decompose(self, centred: bool, vectors: bool = True) -> Decomposition:
+        """Eigenvalues with and without the mean, and if asked for, eigenvectors of the one asked for."""
         ...
 
     def influences(self, found: Decomposition, slopes: Tensor, centred: bool) -> Tensor | None:
@@ -77,10 +78,7 @@ class SecondMoment:
         self.channels = channels
         self.pictures = pictures
         self.grouped = grouped
-        self.panels = [
-            torch.zeros(min(BLOCK, channels - row), min(row + BLOCK, channels), dtype=torch.float64, device=device)
-            for row in range(0, channels, BLOCK)
-        ]
+        self.panels = _empty_panels(channels, device)
         self.sums = torch.zeros(GROUPS, channels, dtype=torch.float64, device=device)
         self.counts = torch.zeros(GROUPS, dtype=torch.int64, device=device)
         self.copies: list[list[Tensor]] = []
@@ -128,11 +126,9 @@ class SecondMoment:
             full -= torch.outer(total, total) / self.counts.sum().clamp(min=1)
         return full
 
-    def decompose(self, centred: bool) -> Decomposition:
-        """Eigenvalues with and without the mean, and eigenvectors of the one asked for."""
-        values, vectors = torch.linalg.eigh(self.matrix(centred))
-        other = torch.linalg.eigvalsh(self.matrix(not centred))
-        return Decomposition(_descending(values), _descending(other), vectors.flip(1), self.counts)
+    def decompose(self, centred: bool, vectors: bool = True) -> Decomposition:
+        """Eigenvalues with and without the mean, and if asked for, eigenvectors of the one asked for."""
+        return _decompose(self.matrix(centred), self.matrix(not centred), self.counts, vectors)
 
     def influences(self, found: Decomposition, slopes: Tensor, centred: bool) -> Tensor | None:
         """Influence of each group of pictures, axes (group,), up to a constant; None if no copies were kept.
@@ -169,7 +165,7 @@ class SecondMoment:
         pictures, channels, positions = columns.shape
         if 2 * pictures * positions >= COLUMNS:
             step = max(1, COLUMNS // positions)
-            for piece in columns.split(step):
+            for piece in torch.split(columns, step):
                 flat = piece.transpose(0, 1).to(torch.float64, memory_format=torch.contiguous_format)
                 self._multiply(flat.view(channels, -1))
             return
@@ -178,7 +174,7 @@ class SecondMoment:
         if self._filled + pictures * positions > COLUMNS:
             self._flush()
         space = self._buffer[:, self._filled : self._filled + pictures * positions]
-        space.unflatten(1, (pictures, positions)).copy_(columns.transpose(0, 1))
+        space.view(channels, pictures, positions).copy_(columns.transpose(0, 1))
         self._filled += pictures * positions
 
     def _flush(self) -> None:
@@ -188,9 +184,7 @@ class SecondMoment:
 
     def _multiply(self, columns: Tensor) -> None:
         self.sums[self._group] += columns.sum(dim=1)
-        for index, panel in enumerate(self.panels):
-            row = index * BLOCK
-            panel.addmm_(columns[row : row + BLOCK], columns[: row + BLOCK].T)
+        _add_products(self.panels, columns)
 
 
 class ColumnMoment:
@@ -218,12 +212,10 @@ class ColumnMoment:
         self.columns += other.columns
         self.present |= other.present
 
-    def decompose(self, centred: bool) -> Decomposition:
-        """Eigenvalues with and without the mean, and eigenvectors of the one asked for."""
-        values, vectors = torch.linalg.eigh(self._products(centred))
-        other = torch.linalg.eigvalsh(self._products(not centred))
+    def decompose(self, centred: bool, vectors: bool = True) -> Decomposition:
+        """Eigenvalues with and without the mean, and if asked for, eigenvectors of the one asked for."""
         counts = torch.stack([self.present[part].sum() for _, part in _by_group(0, self.pictures, self.pictures)])
-        return Decomposition(_descending(values), _descending(other), vectors.flip(1), counts)
+        return _decompose(self._products(centred), self._products(not centred), counts, vectors)
 
     def influences(self, found: Decomposition, slopes: Tensor, centred: bool) -> Tensor | None:
         """Influence of each group of pictures, axes (group,): ``(v_j' y_i)^2 = lambda_j U_ij^2`` if ``Y = V S U'``."""
@@ -287,6 +279,14 @@ class Extremes:
         return (self.low > 0) & torch.isfinite(self.low)
 
 
+def outer_products(matrix: Tensor) -> Tensor:
+    """Product of a matrix with its transpose, axes (row, row) float64, from a matrix of any floating dtype."""
+    panels = _empty_panels(matrix.shape[0], matrix.device)
+    for piece in torch.split(matrix, COLUMNS, dim=1):
+        _add_products(panels, piece.to(torch.float64, memory_format=torch.contiguous_format))
+    return _assemble(panels)
+
+
 def copies_bytes(channels: int) -> int:
     """Memory that the copies of one second moment take, in bytes."""
     numbers = sum(min(BLOCK, channels - row) * min(row + BLOCK, channels) for row in range(0, channels, BLOCK))
@@ -302,14 +302,14 @@ def only(values: Tensor, keep: Tensor, fill: float) -> Tensor:
     """Replace the pictures that are not to be kept, axes (picture,) bool, by a value."""
     if keep.device.type == "cpu" and bool(keep.all()):  # elsewhere looking would mean waiting
         return values
-    return torch.where(keep.unflatten(0, (-1, *[1] * (values.ndim - 1))), values, fill)
+    return torch.where(keep.reshape(-1, *[1] * (values.ndim - 1)), values, fill)
 
 
 def _ranges(maps: Tensor) -> tuple[Tensor, Tensor]:
     """Smallest and largest value of every picture and channel, axes (picture, channel, 1)."""
     # A few pictures at a time: the second pass then finds them in the cache.
     step = max(1, 2**18 // max(1, maps[0].numel()))
-    parts = [(piece.amin(dim=2, keepdim=True), piece.amax(dim=2, keepdim=True)) for piece in maps.split(step)]
+    parts = [(piece.amin(dim=2, keepdim=True), piece.amax(dim=2, keepdim=True)) for piece in torch.split(maps, step)]
     return torch.cat([low for low, _ in parts]), torch.cat([high for _, high in parts])
 
 
@@ -320,6 +320,19 @@ def _by_group(first: int, count: int, pictures: int) -> Iterator[tuple[int, slic
         stop = min(-(-(group + 1) * pictures // GROUPS) - first, count)
         if start < stop:
             yield group, slice(start, stop)
+
+
+def _empty_panels(size: int, device: torch.device) -> list[Tensor]:
+    return [
+        torch.zeros(min(BLOCK, size - row), min(row + BLOCK, size), dtype=torch.float64, device=device)
+        for row in range(0, size, BLOCK)
+    ]
+
+
+def _add_products(panels: list[Tensor], columns: Tensor) -> None:
+    for index, panel in enumerate(panels):
+        row = index * BLOCK
+        panel.addmm_(columns[row : row + BLOCK], columns[: row + BLOCK].T)
 
 
 def _assemble(panels: list[Tensor]) -> Tensor:
@@ -342,6 +355,15 @@ def _panel(matrix: Tensor, row: int) -> Tensor:
 
 def _inner(weights: list[Tensor], panels: list[Tensor]) -> Tensor:
     return torch.stack([(w * panel).sum() for w, panel in zip(weights, panels, strict=True)]).sum()
+
+
+def _decompose(matrix: Tensor, other: Tensor, counts: Tensor, vectors: bool) -> Decomposition:
+    if vectors:
+        values, basis = torch.linalg.eigh(matrix)
+    else:
+        values, basis = torch.linalg.eigvalsh(matrix), matrix.new_empty(matrix.shape[0], 0)
+    others = torch.linalg.eigvalsh(other)
+    return Decomposition(_descending(values), _descending(others), basis.flip(1), counts)
 
 
 def _descending(eigenvalues: Tensor) -> Tensor:

@@ -9,8 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from analysis.problems import AnalysisError
-
 
 class PaddedShortcut(nn.Module):
     """Shortcut without weights: every second pixel, new channels filled with zeros on both sides.
@@ -97,7 +95,7 @@ class CifarResNet(nn.Module):
 
     Raises
     ------
-    AnalysisError
+    ValueError
         If depth, option or widths describe no such network.
 
     Examples
@@ -116,11 +114,11 @@ class CifarResNet(nn.Module):
     ) -> None:
         super().__init__()
         if depth < 8 or depth % 6 != 2:
-            raise AnalysisError(f"There is no ResNet of this family with {depth} layers.", "Choose 8, 14, 20, 26, ….")
+            raise ValueError(f"{depth} is no depth of this family; choose 6n + 2 from 8 on")
         if option not in ("A", "B"):
-            raise AnalysisError(f"'{option}' is not a kind of shortcut.", "Choose A or B.")
+            raise ValueError(f"'{option}' is not a kind of shortcut; choose A or B")
         if option == "A" and list(widths) != sorted(widths):
-            raise AnalysisError("Shortcuts of kind A cannot drop channels.", "Choose rising widths, or kind B.")
+            raise ValueError("shortcuts of kind A cannot drop channels; choose rising widths, or kind B")
         blocks = (depth - 2) // 6
         self.conv1 = nn.Conv2d(in_channels, widths[0], 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(widths[0])

@@ -183,17 +183,21 @@ def _decide(matches: tuple[Match, ...], checkpoint: Checkpoint, given: tuple[int
 
 
 def _answer(net: nn.Module, x: Tensor) -> Tensor:
+    """Compute the logits; empty for a network that does not run on this input."""
     net.eval()
-    with torch.no_grad():
-        output = net(x)
+    try:
+        with torch.no_grad():
+            output = net(x)
+    except Exception:  # e.g. a position table made for another picture size
+        return x.new_empty(0)
     while not isinstance(output, Tensor):
         output = next(iter(output.values() if isinstance(output, dict) else output))
     return output
 
 
 def same(a: Tensor, b: Tensor) -> bool:
-    """Tell whether two answers are equal up to rounding; answers that are not finite never are."""
-    if a.shape != b.shape or not torch.isfinite(a).all() or not torch.isfinite(b).all():
+    """Tell whether two answers are equal up to rounding; answers that are empty or not finite never are."""
+    if a.shape != b.shape or not a.numel() or not torch.isfinite(a).all() or not torch.isfinite(b).all():
         return False
     return bool((a - b).abs().max() <= SAME * a.abs().max())
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from analysis.problems import AnalysisError
 
@@ -106,7 +106,7 @@ def _as_bytes(image: Image.Image) -> Picture:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, Image.UnidentifiedImageError):
+    if isinstance(error, UnidentifiedImageError):
         return "it is not a picture"
     if isinstance(error, FileNotFoundError):
         return "the file is gone"
@@ -137,7 +137,8 @@ def read_npz(path: Path) -> Table:
     if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] not in (1, 3)) or 0 in images.shape:
         shape = " x ".join(str(size) for size in images.shape)
         raise AnalysisError(
-            f"The images in {path.name} have the shape {shape}.", "Store them as N, height, width or N, height, width, 3."
+            f"The images in {path.name} have the shape {shape}.",
+            "Store them as N, height, width or N, height, width, 3.",
         )
     if images.ndim == 4 and images.shape[3] == 1:
         images = images[..., 0]

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 
@@ -130,7 +132,7 @@ class _Recorder(TorchFunctionMode):
         picture = torch.zeros((1, *shape), dtype=like.dtype, device=like.device)
         self._keep(picture, Value(tuple(picture.shape), picture.element_size(), feature=True))
         self._know_state()
-        with following(self.twin, self._entered, self._left) as self._stack, self:
+        with following(self.twin, self._entered, self._left) as self._stack, self, _only(self.twin, self.net):
             self.twin(picture)
         return Trace(
             tuple(self.ops),
@@ -271,6 +273,22 @@ class _Recorder(TorchFunctionMode):
 
 def _value(tensor: Tensor, maker: int = -1, feature: bool = False, weights: frozenset[int] = frozenset()) -> Value:
     return Value(tuple(tensor.shape), tensor.element_size(), maker, feature, weights)
+
+
+@contextmanager
+def _only(twin: nn.Module, net: nn.Module) -> Iterator[None]:
+    """Refuse calls of the original's modules in this block: a forward may be bound to them rather than to the copy."""
+    originals = {id(module) for module in net.modules()} if twin is not net else set()
+
+    def check(module: nn.Module, args: Any) -> None:
+        if id(module) in originals:
+            raise CannotCopyError("its forward is bound to the original")
+
+    hook = register_module_forward_pre_hook(check)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def _memory(tensor: Tensor) -> Hashable:

@@ -85,13 +85,14 @@ def demo_checkpoints(name: str) -> tuple[str, ...]:
         If the demo has no such network or checkpoint; the message names the nearest.
     """
     network, _, wanted = name.removeprefix("demo:").partition("@")
-    networks = demo_facts()["networks"]
+    networks = {item["name"]: item["checkpoints"] for item in demo_facts()["networks"]}
     if network not in networks:
-        raise AnalysisError(f"There is no network 'demo:{network}'.", nearest(network, list(networks)))
-    paths = [str(DEMO / item["file"]) for item in networks[network]["checkpoints"]]
+        text = f"There is no network 'demo:{network}'."
+        raise AnalysisError(text, nearest(network, list(networks)), "unknown_network")
+    paths = [str(DEMO / item["file"]) for item in networks[network]]
     if not wanted:
         return tuple(paths)
-    stems = {Path(path).stem.removeprefix(f"{network}-"): path for path in paths}
+    stems = {Path(path).stem: path for path in paths}
     if wanted not in stems:
         raise AnalysisError(f"demo:{network} has no checkpoint '{wanted}'.", nearest(wanted, list(stems)))
     return (stems[wanted],)

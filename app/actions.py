@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QAction, QIcon, QKeySequence
+from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu
 
 
@@ -95,15 +95,15 @@ ACTIONS = (
 SLOTS = tuple(action.id for action in ACTIONS)
 
 
-def make_actions(window: QMainWindow, icon: Callable[[str], QIcon]) -> dict[str, QAction]:
+def make_actions(window: QMainWindow, put_icon: Callable[[QAction, str], None]) -> dict[str, QAction]:
     """Make the Qt action of every entry of the table and connect it to the window's slot of the same name.
 
     Parameters
     ----------
     window
         Owner of the actions; has a slot for each.
-    icon
-        Returns an icon by name.
+    put_icon
+        Puts the icon of a name on an action.
     """
     made = {}
     for entry in ACTIONS:
@@ -115,7 +115,7 @@ def make_actions(window: QMainWindow, icon: Callable[[str], QIcon]) -> dict[str,
         action.setStatusTip(entry.help)
         action.setToolTip(_tip(entry))
         if entry.icon:
-            action.setIcon(icon(entry.icon))
+            put_icon(action, entry.icon)
         slot = getattr(window, entry.id)
         # A switch says on or off, everything else nothing: `triggered` would pass a stray False.
         action.triggered.connect(slot if entry.check else lambda _checked=False, call=slot: call())

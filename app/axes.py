@@ -119,7 +119,7 @@ class NumberAxis(Axis):
     title
         Words and unit; drawn below a bottom axis. Vertical axes have their title above the plot.
     text
-        Turns a value into a tick label.
+        Turns a value into a tick label; None for plain numbers.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class NumberAxis(Axis):
         super().__init__(theme, side)
         self.log = log
         self.title = title
-        self.text = text or (lambda value: numbers.short(value))
+        self.text = text
 
     def ticks(self) -> list[tuple[float, str]]:
         """Places and labels that fit."""
@@ -138,7 +138,9 @@ class NumberAxis(Axis):
         most = max(1, int(room))
         if self.log:
             return [(place, numbers.scientific(10.0**place)) for place in log_ticks(low, high, most)]
-        return [(place, self.text(place)) for place in nice_ticks(low, high, most)]
+        step = nice_step(high - low, most)
+        text = self.text or (lambda value: numbers.tick(value, step))
+        return [(place, text(place)) for place in nice_ticks(low, high, most)]
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         """Draw the line, ticks and labels."""

@@ -39,7 +39,7 @@ def _threads(count: int) -> str:
 
 
 def badges(run: Run, edits: Edits) -> list[str]:
-    """What a reader must not overlook: random weights, other edits, an early end, warnings."""
+    """List what a reader must not overlook: random weights, other edits, an early end, warnings."""
     found = list(run.result.prepared.badges) if run.result.prepared else []
     if run.request.edits != edits:
         found.append("measured before the last edit" if run.request.edits.empty else "measured with other edits")

@@ -166,6 +166,8 @@ def _layer_slots(layers: tuple[LayerSpec, ...], kinds: tuple[str, ...]) -> tuple
 def _block_slots(layers: tuple[LayerSpec, ...]) -> tuple[Slot, ...]:
     groups: list[tuple[str, list[int]]] = []
     for i, layer in enumerate(layers):
+        if layer.kind == "input":
+            continue
         if layer.block:
             if groups and groups[-1][0] == layer.block:
                 groups[-1][1].append(i)
@@ -175,6 +177,7 @@ def _block_slots(layers: tuple[LayerSpec, ...]) -> tuple[Slot, ...]:
             groups.append((layer.name, [i]))
         else:  # an activation between two blocks belongs to what it follows
             groups[-1][1].append(i)
+    groups = groups or [(layer.name, [i]) for i, layer in enumerate(layers)]
     return tuple(Slot(name, *split_name(name), tuple(rows)) for name, rows in groups)
 
 

@@ -55,7 +55,7 @@ class NamesAxis(Axis):
         last = min(len(axis.slots) - 1, math.floor(high + 0.5))
         spacing = self._area.width() / (high - low)
         metrics = QFontMetricsF(self.theme.font("small_code"))
-        if spacing >= metrics.height() * 0.86:
+        if spacing >= metrics.height() * 1.05:
             for number in range(first, last + 1):
                 self._paint_leaf(painter, axis.slots[number], self.pixel(number), metrics)
         self._paint_groups(painter, first, last, spacing, metrics)
@@ -72,8 +72,8 @@ class NamesAxis(Axis):
         ratio = self.scene().views()[0].devicePixelRatioF() if self.scene() and self.scene().views() else 1.0
         key = (text, ratio)
         if key not in self._pictures:
-            width = metrics.horizontalAdvance(text) + 1
-            side = math.ceil(0.7072 * (width + metrics.height())) + 1
+            width = metrics.horizontalAdvance(text) + 2
+            side = math.ceil(0.7072 * (width + metrics.height())) + 2
             picture = QPixmap(math.ceil(side * ratio), math.ceil(side * ratio))
             picture.setDevicePixelRatio(ratio)
             picture.fill(Qt.GlobalColor.transparent)
@@ -81,9 +81,9 @@ class NamesAxis(Axis):
             painter.setRenderHint(QPainter.RenderHint.TextAntialiasing)
             painter.setFont(self.theme.font("small_code"))
             painter.setPen(self.theme.color("text_soft"))
-            painter.translate(side, 0)
+            painter.translate(side - 0.7072 * metrics.height() - 1, 0)
             painter.rotate(-45)
-            painter.drawText(QRectF(-width - 0.7 * metrics.height(), 0, width, metrics.height()), 0, text)
+            painter.drawText(QRectF(-width, 0, width, metrics.height()), Qt.AlignmentFlag.AlignRight, text)
             painter.end()
             self._pictures[key] = picture
         return self._pictures[key]

@@ -78,7 +78,7 @@ TERMS: dict[str, Term] = {
         "width",
     ),
     "rank_ratio": Term(
-        "Rank ratio", "rank / width", "Numerical rank divided by the number of channels.", "feature_rank", "last", "one"
+        "Rank ratio", "", "Numerical rank divided by the number of channels.", "feature_rank", "last", "one"
     ),
     "energy_rank": Term(
         "Energy rank",

@@ -10,7 +10,7 @@ from PySide6.QtGui import QFontMetricsF, QPainter, QPen
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from app import numbers
-from app.axes import Axis, nice_ticks
+from app.axes import Axis, nice_step, nice_ticks
 from app.lane_painting import LanesItem
 from app.lanes import HEAD, Lane
 from app.theme import Theme
@@ -73,9 +73,8 @@ class Gutter(Axis):
         painter.setFont(self.theme.font("small"))
         painter.setPen(self.theme.color("text_soft"))
         base, tall, widest = top + size - 1, size - HEAD, 0.0
-        for tick in lane.ticks(tall):
+        for tick, text in lane.ticks(tall):
             y = base - tall * float(lane.share(np.array([tick]))[0])
-            text = "" if lane.log and tick <= 0 else numbers.short(tick, lane.unit)
             width = small.horizontalAdvance(text)
             widest = max(widest, width)
             rect = QRectF(area.right() - 8 - width, y - small.height() / 2, width + 1, small.height())
@@ -90,7 +89,7 @@ class Gutter(Axis):
         for line in lines[: max(1, int((size - 2) / bold.height()))]:
             painter.drawText(QRectF(8, y, area.width(), bold.height()), 0, line)
             y += bold.height()
-        unit = lane.unit if lane.unit not in ("bytes",) else ""
+        unit = lane.caption
         if unit and base - y > small.height() and small.horizontalAdvance(unit) <= room:
             painter.setFont(self.theme.font("small"))
             painter.setPen(self.theme.color("text_soft"))
@@ -180,11 +179,13 @@ class DotsAxis(Axis):
         painter.setFont(self.theme.font("small"))
         metrics = QFontMetricsF(painter.font())
         painter.setPen(self.theme.color("text_soft"))
-        for tick in nice_ticks(0, lane.dots_top, max(1, min(4, int(tall / 26)))):
+        most = max(1, min(4, int(tall / 26)))
+        step = nice_step(lane.dots_top, most)
+        for tick in nice_ticks(0, lane.dots_top, most):
             y = base - tall * tick / lane.dots_top
             painter.drawLine(QPointF(area.left(), round(y) + 0.5), QPointF(area.left() + 4, round(y) + 0.5))
             rect = QRectF(area.left() + 7, y - metrics.height() / 2, area.width() - 7, metrics.height())
-            painter.drawText(rect, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, numbers.short(tick))
+            painter.drawText(rect, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, numbers.tick(tick, step))
 
     def boundingRect(self) -> QRectF:
         """Return the rectangle with room for the first and last label."""

@@ -121,7 +121,7 @@ class LanesItem(PixelItem):
 
     def _draw_grid(self, painter: QPainter, lane: Lane, ground: _Ground, scale: Scale) -> None:
         painter.setPen(QPen(self.theme.color("grid"), 1))
-        for share in lane.share(np.array([tick for tick in lane.ticks(ground.height) if tick > 0])):
+        for share in lane.share(np.array([tick for tick, _ in lane.ticks(ground.height) if tick > 0])):
             y = round(ground.base - ground.height * float(share)) + 0.5
             painter.drawLine(QPointF(0, y), QPointF(scale.width, y))
 
@@ -197,8 +197,9 @@ class LanesItem(PixelItem):
         painter.setPen(QPen(self.theme.color("outline"), 1))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         shown = np.isfinite(tall) & (centres > -step) & (centres < scale.width + step)
-        if step < 3:
-            painter.drawPolyline(pg.functions.arrayToQPolygonF(centres[shown], ground.base - tall[shown]))
+        if step < 3 or self.axis.mode == "depth":
+            edges = np.repeat(centres[shown], 2) + np.tile([-step / 2, step / 2], int(shown.sum()))
+            painter.drawPolyline(pg.functions.arrayToQPolygonF(edges, ground.base - np.repeat(tall[shown], 2)))
             return
         painter.drawRects(
             [
@@ -318,7 +319,7 @@ def draw_mark(painter: QPainter, theme: Theme, state: int, x: float, base: float
     elif state == NOT_MEASURED:
         painter.fillRect(QRectF(round(x) - 3, base - 3, 6, 1), theme.color("text_disabled"))
     elif state == NOT_APPLICABLE:
-        painter.fillRect(QRectF(round(x) - 1, base - 3, 2, 2), theme.color("zero"))
+        painter.fillRect(QRectF(round(x) - 1, base - 5, 3, 3), theme.color("zero"))
     elif state == NON_FINITE:
         painter.setPen(QPen(theme.color("non_finite"), 1))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

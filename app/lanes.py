@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from app.axes import nice_ticks, nice_top
+from app import numbers
+from app.axes import nice_step, nice_ticks, nice_top
 from app.depth import Floats, Ints
 from app.measurements import States
 
-HEAD = 9.0
+HEAD = 14.0
 """Pixels between the top of a lane and its highest bar."""
 TONES = ("conv", "activation", "block", "pooled")
 """Kinds of layers that bars can be told apart by, in order of their tones."""
@@ -31,6 +32,8 @@ class Lane:
         (slots,) intervals, or None.
     ceiling
         (slots,) largest possible values, drawn behind the bars as unused, or None.
+    reach
+        (slots,) values that will fit on the axis from the beginning, though nothing is drawn for them yet; or None.
     cap
         (slots,) from where on nothing could have been reached for want of observations, hatched; or None.
     marker
@@ -53,6 +56,10 @@ class Lane:
         Height relative to the other lanes.
     hint
         Definition, for hovering.
+    levels
+        Values worth a tick, such as the few widths of a network; empty for round numbers.
+    of_width
+        True if the ceiling is the width of the layer.
     """
 
     key: str
@@ -64,6 +71,7 @@ class Lane:
     low: Floats | None = None
     high: Floats | None = None
     ceiling: Floats | None = None
+    reach: Floats | None = None
     cap: Floats | None = None
     marker: Floats | None = None
     dots: Floats | None = None
@@ -77,15 +85,24 @@ class Lane:
     log: bool = False
     weight: float = 1.0
     hint: str = ""
+    levels: tuple[float, ...] = ()
+    of_width: bool = False
     _logs: tuple[float, float] = field(default=(0.0, 1.0))
+
+    @property
+    def caption(self) -> str:
+        """Words below the title: the unit, unless the title or the ticks say it."""
+        if self.unit in ("bytes", self.title):
+            return ""
+        return f"{self.unit}, of width" if self.of_width else self.unit
 
     def fit(self, fixed: float | None = None) -> None:
         """Choose a round top for what is there, or take a fixed one."""
-        parts = [part for part in (self.values, self.high, self.ceiling, self.second) if part is not None]
+        parts = [part for part in (self.values, self.high, self.ceiling, self.reach, self.second) if part is not None]
         parts += [self.outline[2]] if self.outline else []
         finite = np.concatenate([part[np.isfinite(part)] for part in parts])
         largest = float(finite.max(initial=0.0))
-        self.top = fixed if fixed is not None else nice_top(largest)
+        self.top = fixed if fixed is not None else (largest or 1.0)
         if self.dots is not None:
             self.dots_top = nice_top(float(np.nanmax(self.dots, initial=0.0)))
         positive = finite[finite > 0]
@@ -103,13 +120,24 @@ class Lane:
         # A decade below the smallest value is the ground, so that the smallest bar can still be seen.
         return np.clip((exponents - low + 0.15) / (high - low + 0.15), 0.0, 1.0)
 
-    def ticks(self, height: float) -> list[float]:
-        """Round values that fit a height in pixels."""
+    def ticks(self, height: float) -> list[tuple[float, str]]:
+        """Values with their labels that fit a height in pixels."""
         if self.log:
             low, high = self._logs
-            step = max(1, int(np.ceil((high - low) / max(1, int(height / 22)))))
-            return [10.0**k for k in range(int(low), int(high) + 1, step)]
-        return nice_ticks(0.0, self.top, max(1, min(4, int(height / 26))))
+            skip = max(1, int(np.ceil((high - low) / max(1, int(height / 22)))))
+            return [(10.0**k, numbers.short(10.0**k, self.unit)) for k in range(int(low), int(high) + 1, skip)]
+        if self.levels:
+            kept = [0.0]
+            for level in sorted(self.levels, reverse=True):
+                places = [height * other / self.top for other in kept]
+                if level <= self.top and min(abs(height * level / self.top - place) for place in places) >= 13:
+                    kept.append(level)
+            return [(level, numbers.short(level, self.unit)) for level in kept]
+        most = max(1, min(4, int(height / 26)))
+        step = nice_step(self.top, most)
+        ticks = [(value, numbers.tick(value, step, self.unit)) for value in nice_ticks(0.0, self.top, most)]
+        # A lane too low for a round number beside its ground says what its highest bar is.
+        return ticks if len(ticks) > 1 else [*ticks, (self.top, numbers.short(self.top, self.unit))]
 
 
 def heights(weights: list[float], room: float, least: float = 34.0) -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from analysis.command_line import command_line, needs_file
 from analysis.problems import AnalysisError, Problem
 from analysis.remote import Hello
 from analysis.request import Compute, Request
@@ -308,6 +310,26 @@ class Measuring(QObject):
     def _measure_all(self) -> None:
         for name in FIRST_LOOK:
             self.measure(replace(self.workspace.new_request(name), limit=-1))
+
+    def command_line(self, request: Request) -> str:
+        """Return the line that repeats a run without the window; what flags cannot say goes into a file beside the runs.
+
+        Raises
+        ------
+        AnalysisError
+            If that file cannot be written.
+        """
+        root = self.preferences.runs_folder
+        if not needs_file(request):
+            return command_line(request, str(root))
+        text = request.to_json()
+        path = root.parent / "requests" / f"{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise AnalysisError(f"The request could not be written: {error.strerror}.", "Is the disk full?") from None
+        return command_line(request, str(root), str(path))
 
     def title(self, method: str) -> str:
         """Return the name of a method for people."""

@@ -54,6 +54,25 @@ def decimals(size: float, digits: int = 3) -> int:
     return max(0, digits - 1 - place)
 
 
+def tick(value: float, step: float, unit: str = "") -> str:
+    r"""Return the label of an axis: as many decimals as the distance of two labels needs, and no more.
+
+    Examples
+    --------
+    >>> tick(0.2, 0.1), tick(3_000_000, 1_000_000), tick(1_500, 500)
+    ('0.2', '3\xa0M', '1,500')
+    """
+    if value == 0 or not math.isfinite(value):
+        return "0" if value == 0 else short(value)
+    byte = "B" if unit in _BYTES else ""
+    largest = 1_000 if byte else 10_000
+    scale, prefix = next(((s, p) for s, p in PREFIXES if abs(value) >= max(s, largest) * (1 - 1e-9)), (1.0, ""))
+    places = max(0, -math.floor(math.log10(step / scale) + 1e-9)) if step > 0 else 0
+    text = f"{value / scale:,.{min(places, 9)}f}".replace("-", "−")
+    word = prefix + byte
+    return f"{text}{SPACE}{word}" if word else text
+
+
 def scientific(size: float, digits: int = 2) -> str:
     """Return a number as mantissa and power of ten.
 

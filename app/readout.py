@@ -34,7 +34,8 @@ class Readout(QWidget):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self.theme = theme
-        self._heading, self._entries, self._hint = "", (), ""
+        self._heading, self._hint = "", ""
+        self._entries: tuple[Entry, ...] = ()
         self._lines = 1
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Values at the crosshair")
@@ -113,7 +114,7 @@ class Readout(QWidget):
             painter.setPen(self.theme.color("text_soft"))
             rect = QRectF(PAD, PAD / 2, self.width() - 2 * PAD, height)
             metrics = QFontMetricsF(painter.font())
-            painter.drawText(rect, Qt.AlignmentFlag.AlignVCenter, _first_fitting(self._hint, rect.width(), metrics))
+            painter.drawText(rect, Qt.AlignmentFlag.AlignVCenter, first_fitting(self._hint, rect.width(), metrics))
             return
         (x, line), *places = self._places()
         painter.setFont(self.theme.font("code"))
@@ -131,12 +132,44 @@ class Readout(QWidget):
             painter.drawText(rect, flags, entry.text)
 
 
-def _first_fitting(hint: str, width: float, metrics: QFontMetricsF) -> str:
-    """Leave away sentences from the end until the hint fits; no text is ever cut."""
-    parts = hint.split(" · ")
+def first_fitting(text: str, width: float, metrics: QFontMetricsF) -> str:
+    """Leave away parts from the end, separated by dots, until a text fits; nothing is ever cut in the middle."""
+    parts = text.split(" · ")
     while parts and metrics.horizontalAdvance(" · ".join(parts)) > width:
         parts.pop()
     return " · ".join(parts)
+
+
+class Line(QWidget):
+    """One line of soft text that shows as many of its parts as fit, all of them on hovering."""
+
+    def __init__(self, theme: Theme, font: str = "small") -> None:
+        super().__init__()
+        self.theme = theme
+        self._font = font
+        self.text = ""
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        theme.changed.connect(self.updateGeometry)
+
+    def say(self, text: str, details: str = "") -> None:
+        """Change the text, and what is said on hovering."""
+        if text != self.text:
+            self.text = text
+            self.setAccessibleName(text)
+            self.update()
+        self.setToolTip(details or text)
+
+    def sizeHint(self) -> QSize:
+        """Return the height of a line."""
+        return QSize(80, round(QFontMetricsF(self.theme.font(self._font)).height() + 4))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw what fits."""
+        painter = QPainter(self)
+        painter.setFont(self.theme.font(self._font))
+        painter.setPen(self.theme.color("text_soft"))
+        text = first_fitting(self.text, self.width(), QFontMetricsF(painter.font()))
+        painter.drawText(QRectF(self.rect()), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
 
 
 class Legend(QWidget):

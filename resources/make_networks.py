@@ -58,16 +58,14 @@ def renamed(made: Row, shapes: Shapes, naming: str, way: Preprocessing) -> Row:
 
 
 def demo() -> Iterator[Row]:
-    """Make the rows of the networks of the demo; what goes with them stands in demo.json."""
+    """Make the rows of the networks of the demo; how their pictures are prepared stands in demo.json."""
     facts = json.loads((TABLE.parent / "demo" / "demo.json").read_text(encoding="utf-8"))
+    mean, std = (tuple(facts["preprocessing"][key]) for key in ("mean", "std"))
+    channels, height, width = facts["input"]
+    way = Preprocessing(mean, std, (height, width), grey=channels == 1, source="network")
     for name, build in DEMO_NETWORKS.items():
-        way = Preprocessing(**{key: _tuple(item) for key, item in facts["preprocessing"].items()})
         heads = ("linear.weight", "linear.bias")
-        yield row(f"demo:{name}", shapes_of(build), heads, tuple(facts["input"]), replace(way, source="network"))
-
-
-def _tuple(item: Any) -> Any:
-    return tuple(item) if isinstance(item, list) else item
+        yield row(f"demo:{name}", shapes_of(build), heads, (channels, height, width), way)
 
 
 def cifar() -> Iterator[Row]:

@@ -28,7 +28,7 @@ def pictures(shape: tuple[int, ...], count: int = 3, seed: int = 0) -> Tensor:
 
 
 def state_of(net: nn.Module) -> dict[str, Any]:
-    """Everything that an analysis must leave as it was: attributes, hooks, modes, gradients, numbers, random numbers."""
+    """Everything that an analysis must leave as it was: attributes, hooks, modes, gradients, random numbers."""
     modules = {
         path: {
             name: (list(item.items()) if isinstance(item, dict) else item) if name != "training" else bool(item)
@@ -38,7 +38,13 @@ def state_of(net: nn.Module) -> dict[str, Any]:
         for path, module in net.named_modules()
     }
     tensors = {
-        name: (id(tensor), tensor.requires_grad, tensor.grad, tensor._version, tensor.detach().numpy(force=True).tobytes())
+        name: (
+            id(tensor),
+            tensor.requires_grad,
+            tensor.grad,
+            tensor._version,
+            tensor.detach().numpy(force=True).tobytes(),
+        )
         for name, tensor in (*net.named_parameters(), *net.named_buffers())
     }
     hooks = [
@@ -46,7 +52,13 @@ def state_of(net: nn.Module) -> dict[str, Any]:
         for name in ("_global_forward_pre_hooks", "_global_forward_hooks", "_global_forward_hooks_always_called")
     ]
     modes = torch._C._len_torch_function_stack()
-    return {"modules": modules, "tensors": tensors, "hooks": hooks, "modes": modes, "random": torch.get_rng_state().tolist()}
+    return {
+        "modules": modules,
+        "tensors": tensors,
+        "hooks": hooks,
+        "modes": modes,
+        "random": torch.get_rng_state().tolist(),
+    }
 
 
 def linear_stack() -> nn.Module:
@@ -259,9 +271,12 @@ def depthwise() -> nn.Module:
     """3 -> 6 -> depthwise 3 x 3 -> 4 at 5 x 5: 18, 54 and 24 weights; 450, 1350 and 600 multiply-adds."""
     return fill(
         nn.Sequential(
-            nn.Conv2d(3, 6, 1, bias=False), nn.ReLU6(), nn.Conv2d(6, 6, 3, 1, 1, groups=6, bias=False), nn.ReLU6(),
+            nn.Conv2d(3, 6, 1, bias=False),
+            nn.ReLU6(),
+            nn.Conv2d(6, 6, 3, 1, 1, groups=6, bias=False),
+            nn.ReLU6(),
             nn.Conv2d(6, 4, 1, bias=False),
-        )  # fmt: skip
+        )
     )
 
 

@@ -25,4 +25,5 @@ def class_accuracy(labels: NDArray[np.int64], predictions: NDArray[np.int64], cl
     labelled = labels >= 0
     totals = np.bincount(labels[labelled], minlength=classes).astype(np.float64)
     right = np.bincount(labels[labelled & (labels == predictions)], minlength=classes).astype(np.float64)
-    return np.divide(right, totals, where=totals > 0, out=np.full(classes, np.nan))
+    shares: NDArray[np.float64] = np.divide(right, totals, where=totals > 0, out=np.full(classes, np.nan))
+    return shares

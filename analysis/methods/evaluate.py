@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from analysis.catalogue import MethodInfo
-from analysis.events import Array, Chunk, Declared, Output, Progress
+from analysis.events import Chunk, Declared, Output, Progress
 from analysis.job import Job, Step
 from analysis.measures.accuracy import class_accuracy, confusion_matrix
 from analysis.problems import AnalysisError
@@ -20,6 +21,7 @@ INFO = MethodInfo(
     title="Accuracy",
     summary="Top-1 and top-5 accuracy, loss, confusion matrix, and every picture's prediction.",
 )
+Integers = NDArray[np.int64]
 MOST_CLASSES = 4096  # above this a confusion matrix is neither readable nor small
 
 
@@ -106,12 +108,12 @@ def _logits(output: object) -> Tensor:
 
 
 def _totals(top1: float, top5: float, loss: float) -> Iterator[Chunk]:
-    yield Chunk("top1", (), np.float64(top1))
-    yield Chunk("top5", (), np.float64(top5))
-    yield Chunk("loss", (), np.float64(loss))
+    yield Chunk("top1", (), np.asarray(top1))
+    yield Chunk("top5", (), np.asarray(top5))
+    yield Chunk("loss", (), np.asarray(loss))
 
 
-def _by_class(labels: Array, predictions: Array, classes: int) -> Iterator[Chunk]:
+def _by_class(labels: Integers, predictions: Integers, classes: int) -> Iterator[Chunk]:
     yield Chunk("class_accuracy", (), class_accuracy(labels, predictions, classes))
     if classes <= MOST_CLASSES:
         matrix = confusion_matrix(labels, predictions, classes)

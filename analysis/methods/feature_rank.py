@@ -14,27 +14,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from analysis.catalogue import MethodInfo, Param
-from analysis.config import LayerSpec
 from analysis.events import Array, Chunk, Declared, Output, Progress
+from analysis.gauges import MODES, WIDEST, Gauge, Point, plan
 from analysis.job import Job, Step
 from analysis.measures import spectra
 from analysis.measures.intervals import GROUPS, effective_rank_interval, entropy_slopes
 from analysis.measures.positions import picture_order, sampled_positions
-from analysis.moments import ColumnMoment, Extremes, Moment, SecondMoment, copies_bytes, only
+from analysis.moments import copies_bytes
 from analysis.problems import AnalysisError
 from analysis.taps import taps
 
-MODES = ("auto", "positions", "sampled", "pooled", "flat")
 KINDS = ("conv", "activation", "block", "pooled")
-ALL_POSITIONS = 256  # up to so many positions of a picture, `auto` uses them all
-WIDEST = 4096  # rows of the largest matrix that is decomposed in full
 SAY_SOLVING = 1024  # decompositions above this take long enough to be announced
 COPY_NOISE = 3e-5  # singular values below this share of the largest are lost in the copies for intervals
 LIVE_SHARE = 0.2  # of the time so far that live estimates may take
@@ -76,130 +72,6 @@ COUNTS = (
 SPECTRA = ("singular_values", "singular_values_centred")
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """How the features of one layer become a matrix.
-
-    Attributes
-    ----------
-    layer
-        The row.
-    mode
-        "positions", "sampled", "pooled" or "flat".
-    rows
-        Rows of the matrix: channels, or all entries of the map for "flat".
-    positions
-        Columns per picture.
-    """
-
-    layer: LayerSpec
-    mode: str
-    rows: int
-    positions: int
-
-    @property
-    def source(self) -> str:
-        """Name of the row whose tensor it is: rows that are one tensor share their statistics."""
-        return self.layer.same_as or self.layer.name
-
-
-def plan(layer: LayerSpec, mode: str, positions: int) -> Point | None:
-    """Say how to read a layer, or None if it cannot be read this way: no channel axis, or too many rows.
-
-    Parameters
-    ----------
-    layer
-        The row.
-    mode
-        One of :data:`MODES`.
-    positions
-        Positions to draw where maps are sampled.
-    """
-    if len(layer.shape) not in (1, 3) or not layer.channels:
-        return None
-    if mode == "flat":
-        point = Point(layer, "flat", layer.channels * layer.positions, 1)
-    elif mode == "pooled" or layer.kind == "pooled" or len(layer.shape) == 1:
-        point = Point(layer, "pooled", layer.channels, 1)
-    elif mode == "sampled" or (mode == "auto" and layer.positions > ALL_POSITIONS):
-        point = Point(layer, "sampled", layer.channels, min(positions, layer.positions))
-    else:
-        point = Point(layer, "positions", layer.channels, layer.positions)
-    return point if point.rows <= WIDEST else None
-
-
-def columns(features: Tensor, mode: str, drawn: Tensor | None = None) -> Tensor:
-    """Columns of the feature matrix, channel axis second, so that no position is mistaken for a channel.
-
-    Parameters
-    ----------
-    features
-        Axes (picture, channel, height, width) or (picture, channel).
-    mode
-        See :class:`Point`.
-    drawn
-        Row-major positions for "sampled", axes (picture, position).
-
-    Returns
-    -------
-    Tensor
-        Axes (picture, row, position).
-    """
-    if mode == "flat" or features.ndim == 2:
-        return features.flatten(1).unsqueeze(2)
-    if mode == "pooled":
-        return features.mean(dim=(2, 3)).unsqueeze(2)
-    maps = features.flatten(2)
-    if drawn is None:
-        return maps
-    return maps.gather(2, drawn[:, None, :].expand(-1, maps.shape[1], -1))
-
-
-class Gauge:
-    """Statistics of one tensor of the network.
-
-    Parameters
-    ----------
-    point
-        How it is read.
-    pictures
-        How many pictures will come.
-    grouped
-        Whether to keep what intervals need.
-    """
-
-    def __init__(self, point: Point, pictures: int, grouped: bool) -> None:
-        self.point = point
-        self.pictures = pictures
-        self.grouped = grouped
-        self.moment: Moment | None = None
-        self.extremes: Extremes | None = None
-        self.precision = "float32"
-
-    def update(self, features: Tensor, first: int, drawn: Tensor | None) -> None:
-        """Take in the features of a batch; nothing of the tensor is kept."""
-        features = features.detach()
-        if self.moment is None or self.extremes is None:
-            self.moment, self.extremes = self._begin(features)
-        present = self.extremes.update(features, first)
-        picked = only(columns(features, self.point.mode, drawn), present, 0.0)
-        if picked.device.type == "mps":  # which has no float64
-            picked, present = picked.cpu(), present.cpu()
-        self.moment.update(picked, present, first)
-
-    def _begin(self, features: Tensor) -> tuple[Moment, Extremes]:
-        point, device = self.point, features.device
-        self.precision = str(features.dtype).removeprefix("torch.")
-        exact = torch.device("cpu") if device.type == "mps" else device
-        few = point.positions == 1 and self.pictures < point.rows
-        moment: Moment = (
-            ColumnMoment(point.rows, self.pictures, exact)
-            if few
-            else SecondMoment(point.rows, self.pictures, exact, self.grouped)
-        )
-        return moment, Extremes(features.shape[1], self.pictures, device, features.dtype)
-
-
 def run(job: Job) -> Iterator[Step]:
     """Measure the chosen layers on the pictures."""
     points = _points(job)
@@ -231,14 +103,14 @@ def _stream(job: Job, gauges: dict[str, Gauge]) -> Iterator[tuple[int, int]]:
     images, model = job.images, job.model
     order = picture_order(job.request.seed, images.count)
     first = 0
-    drawn: dict[tuple[int, ...], Tensor] = {}
+    drawn: dict[tuple[int, int], Tensor] = {}
     indices: Array = np.empty(0, dtype=np.int64)
 
     def consume(name: str, features: Tensor) -> None:
         gauge = gauges[name]
         picks = None
         if gauge.point.mode == "sampled":
-            size = tuple(features.shape[2:])
+            size = gauge.point.layer.shape[1], gauge.point.layer.shape[2]
             if size not in drawn:
                 where = sampled_positions(job.request.seed, *size, indices.tolist(), gauge.point.positions)
                 drawn[size] = torch.as_tensor(where, device=features.device)
@@ -260,14 +132,15 @@ def solve(gauge: Gauge, job: Job, interval: bool = True) -> dict[str, Array]:
     if moment is None or extremes is None:
         return {}
     centred, energy = bool(job.params["centred"]), float(job.params["energy"])
-    found = moment.decompose(centred)
+    interval = interval and gauge.grouped
+    found = moment.decompose(centred, vectors=interval)
     counts = found.counts.cpu().numpy().astype(np.float64)
     observations = int(counts.sum())
     numbers: dict[str, Array] = {
-        "channels": np.int64(rows),
-        "observations": np.int64(observations),
-        "dead_channels": np.int64(extremes.dead.sum().item()),
-        "always_on_channels": np.int64(extremes.always_on.sum().item()),
+        "channels": np.asarray(rows),
+        "observations": np.asarray(observations),
+        "dead_channels": np.asarray(extremes.dead.sum().item()),
+        "always_on_channels": np.asarray(extremes.always_on.sum().item()),
     }
     if not observations:
         return numbers
@@ -281,14 +154,14 @@ def solve(gauge: Gauge, job: Job, interval: bool = True) -> dict[str, Array]:
         influences = moment.influences(found, torch.as_tensor(slopes, device=found.vectors.device), centred)
         if influences is not None:
             ends = effective_rank_interval(effective, influences.cpu().numpy(), counts, min(rows, observations))
-            numbers |= dict(zip(("effective_rank_low", "effective_rank_high"), map(np.float64, ends), strict=True))
+            numbers |= {"effective_rank_low": np.asarray(ends[0]), "effective_rank_high": np.asarray(ends[1])}
     rank = spectra.numerical_rank(sigma, rtol)
     return numbers | {
-        "tolerance": np.float64(rtol),
+        "tolerance": np.asarray(rtol),
         "rank": rank,
         "rank_ratio": rank / rows,
         "energy_rank": spectra.energy_rank(sigma, energy),
-        "effective_rank": np.float64(effective),
+        "effective_rank": np.asarray(effective),
         "participation_ratio": spectra.participation_ratio(sigma),
         "stable_rank": spectra.stable_rank(sigma),
         "nuclear_norm": spectra.nuclear_norm(sigma),
@@ -343,8 +216,9 @@ def _points(job: Job) -> tuple[Point, ...]:
         If nothing is left.
     """
     mode, positions = str(job.params["mode"]), int(job.params["positions"])
+    last = job.model.recording.channels_last
     layers = job.choose(KINDS)
-    plans = [(layer, plan(layer, mode, positions)) for layer in layers]
+    plans = [(layer, plan(layer, mode, positions, layer.name in last)) for layer in layers]
     left_out = tuple(layer.name for layer, point in plans if point is None)
     points = tuple(point for _, point in plans if point)
     reason = f"their feature matrix would have more than {WIDEST:,} rows, or they have no channel axis"

@@ -98,7 +98,7 @@ def run(job: Job) -> Iterator[Step]:
         yield Progress(total - 2 * repeats + 2 * done + 2, total, "Timing layers")
     for name, percent in QUARTILES:
         yield Chunk(name, (), np.percentile(spans, percent, axis=0))
-        yield Chunk(name.replace("latency", "total"), (), np.float64(np.percentile(whole, percent)))
+        yield Chunk(name.replace("latency", "total"), (), np.asarray(np.percentile(whole, percent)))
 
 
 def _whole(net: nn.Module, pixels: Tensor, device: torch.device) -> float:

@@ -37,7 +37,7 @@ TOTALS = (
 
 def run(job: Job) -> Iterator[Step]:
     """Tell what the recording of the network says."""
-    layers = job.choose(KINDS)
+    layers, last = job.choose(KINDS), job.model.recording.channels_last
     size = len(layers)
     outputs = (
         *(Output(name, ("layer",), (size,), "int64", unit, title) for name, unit, title in COLUMNS),
@@ -51,7 +51,7 @@ def run(job: Job) -> Iterator[Step]:
     )
     yield Declared(outputs, layers, facts=facts)
     columns = {
-        "width": [layer.channels for layer in layers],
+        "width": [layer.shape[-1] if layer.name in last else layer.channels for layer in layers],
         "parameters": [layer.parameters for layer in layers],
         "parameters_used": [layer.parameters_used for layer in layers],
         "macs": [layer.macs for layer in layers],
@@ -68,4 +68,4 @@ def run(job: Job) -> Iterator[Step]:
         totals.activation_bytes,
     )
     for (name, _, _), number in zip(TOTALS, numbers, strict=True):
-        yield Chunk(name, (), np.int64(number))
+        yield Chunk(name, (), np.asarray(number))

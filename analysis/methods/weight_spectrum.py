@@ -22,6 +22,7 @@ from analysis.config import LayerSpec
 from analysis.events import Chunk, Declared, Output, Progress
 from analysis.job import Job, Step
 from analysis.measures import spectra
+from analysis.moments import outer_products
 from analysis.problems import AnalysisError
 
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -89,19 +90,24 @@ class Weight:
 
 
 def weight_matrices(weight: Weight) -> Tensor:
-    """Blocks of the matrix of a layer, axes (group, row, column) float64."""
+    """Blocks of the matrix of a layer, axes (group, row, column), on a device that knows float64."""
     tensor = weight.tensor.detach()
-    exact = (tensor.cpu() if tensor.device.type == "mps" else tensor).to(torch.float64)
+    exact = tensor.cpu() if tensor.device.type == "mps" else tensor
     if weight.transposed:
-        exact = exact.unflatten(0, (weight.groups, -1)).transpose(1, 2)
-        return exact.flatten(2)
-    return exact.flatten(1).unflatten(0, (weight.groups, -1))
+        inputs, outputs = exact.shape[0] // weight.groups, exact.shape[1]
+        return exact.reshape(weight.groups, inputs, outputs, -1).transpose(1, 2).reshape(weight.groups, outputs, -1)
+    return exact.reshape(weight.groups, exact.shape[0] // weight.groups, -1)
 
 
 def squared_singular_values(blocks: Tensor) -> Tensor:
     """Squared singular values of block matrices, axes (group, row, column), all together in descending order."""
     small = blocks if blocks.shape[1] <= blocks.shape[2] else blocks.transpose(1, 2)
-    values = torch.linalg.eigvalsh(small @ small.transpose(1, 2))
+    if len(small) == 1:
+        products = outer_products(small[0])
+    else:
+        exact = small.to(torch.float64)
+        products = exact @ exact.transpose(1, 2)
+    values: Tensor = torch.linalg.eigvalsh(products)
     return values.flatten().sort(descending=True).values.clamp(min=0.0)
 
 
@@ -124,7 +130,7 @@ def _chunks(job: Job, row: int, weight: Weight, sigma: spectra.Floats) -> Iterat
     precision = str(weight.tensor.dtype).removeprefix("torch.")
     rtol = float(job.params["rtol"]) or spectra.default_rtol(rows, columns, precision)
     for name, count in (("channels", rows), ("columns", columns), ("components", weight.components)):
-        yield Chunk(name, (row,), np.int64(count))
+        yield Chunk(name, (row,), np.asarray(count))
     if not np.isfinite(sigma).all():
         job.warn("non_finite", "Weights that are not finite have no spectrum.", (weight.layer.name,))
         return
@@ -137,12 +143,12 @@ def _chunks(job: Job, row: int, weight: Weight, sigma: spectra.Floats) -> Iterat
         "participation_ratio": spectra.participation_ratio(sigma),
         "stable_rank": spectra.stable_rank(sigma),
         "nuclear_norm": spectra.nuclear_norm(sigma),
-        "spectral_norm": np.float64(sigma.max(initial=0.0)),
-        "tolerance": np.float64(rtol),
+        "spectral_norm": sigma.max(initial=0.0),
+        "tolerance": rtol,
         "singular_values": sigma,
     }
     for name, value in numbers.items():
-        yield Chunk(name, (row,), value)
+        yield Chunk(name, (row,), np.asarray(value))
 
 
 def _weights(job: Job) -> tuple[Weight, ...]:

@@ -79,8 +79,12 @@ def _adam(parameters: list[nn.Parameter], lr: float) -> torch.optim.Optimizer:
 
 
 RECIPES = (
-    Recipe("fashion_resnet", "ResNet-20, 8-16-32 channels", _sgd, "SGD, Nesterov momentum 0.9, decay 5e-4", 0.1, True, 7),
-    Recipe("fashion_plain", "Plain, 40 convolutions of 12 channels", _adam, "Adam, gradient norm at most 1", 2e-4, False, 6),
+    Recipe(
+        "fashion_resnet", "ResNet-20, 8-16-32 channels", _sgd, "SGD, Nesterov momentum 0.9, decay 5e-4", 0.1, True, 7
+    ),
+    Recipe(
+        "fashion_plain", "Plain, 40 convolutions of 12 channels", _adam, "Adam, gradient norm at most 1", 2e-4, False, 6
+    ),
 )
 
 
@@ -94,15 +98,15 @@ def one_cycle(step: int, steps: int) -> float:
 
 def as_input(images: NDArray[np.uint8]) -> Tensor:
     """Turn (pictures, height, width) uint8 into (pictures, 1, height, width) float32, normalised."""
-    return torch.from_numpy(images).float()[:, None].div_(255).sub_(MEAN).div_(STD)
+    return torch.from_numpy(np.array(images)).float()[:, None].div_(255).sub_(MEAN).div_(STD)
 
 
 @torch.no_grad()
 def predictions(network: nn.Module, pictures: Tensor) -> NDArray[np.int64]:
     """Class of each picture, (pictures,) int64."""
     network.eval()
-    batches = [network(batch.to(memory_format=torch.channels_last)).argmax(1) for batch in pictures.split(500)]
-    return torch.cat(batches).numpy()  # type: ignore[no-any-return]  # argmax gives int64
+    batches = [network(batch.to(memory_format=torch.channels_last)).argmax(1) for batch in torch.split(pictures, 500)]
+    return torch.cat(batches).numpy()
 
 
 class Demo:
@@ -166,7 +170,7 @@ class Demo:
         """Go once over the training pictures; return the mean loss in nats."""
         network.train()
         pictures, labels = as_input(self.train_images), torch.from_numpy(self.train_labels)
-        batches = torch.randperm(len(labels)).split(recipe.batch)
+        batches = torch.split(torch.randperm(len(labels)), recipe.batch)
         total = 0.0
         for number, batch in enumerate(batches):
             if recipe.one_cycle:
@@ -179,7 +183,7 @@ class Demo:
                 inputs[mirrored] = inputs[mirrored].flip(3)
             loss = F.cross_entropy(network(inputs.to(memory_format=torch.channels_last)), labels[batch])
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch has no types there
             if not recipe.one_cycle:
                 nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimiser.step()
@@ -189,7 +193,9 @@ class Demo:
     def checkpoint(self, network: nn.Module, recipe: Recipe, epoch: int, loss: float) -> dict[str, Any]:
         """Write one file of weights and return what demo.json says about it."""
         right = predictions(network, as_input(self.test_images)) == self.test_labels
-        on_train = predictions(network, as_input(self.train_images[self.train_part])) == self.train_labels[self.train_part]
+        on_train = (
+            predictions(network, as_input(self.train_images[self.train_part])) == self.train_labels[self.train_part]
+        )
         folder = self.out / recipe.network
         folder.mkdir(parents=True, exist_ok=True)
         entry = {

@@ -1,0 +1,346 @@
+"""Export of figures: choose what it shows and how it looks, see it as it will be, write it.
+
+The form only edits a :class:`analysis.figures.FigureSpec`. Preview, export and command line draw the same value, which
+is why the window's file and the command line's are the same bytes.
+"""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QGuiApplication, QImage
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QFormLayout,
+    QListWidget,
+    QListWidgetItem,
+    QScrollArea,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from analysis.catalogue import MethodInfo
+from analysis.figures import FIGURES, PALETTES, SIZES, FigureInfo, FigureSpec, Style, figures_of, make_sheet
+from analysis.figures.sheet import Sheet
+from analysis.problems import AnalysisError, Problem
+from analysis.result import Result
+from app.figure_preview import FigurePreview
+from app.params_form import ParamsForm
+from app.theme import Theme
+from app.widgets import GRID, button, column, label, row
+from app.workspace import Run, Workspace
+
+SIZE_WORDS = {"column": "Column, 89 mm", "page": "Page, 183 mm", "slide": "Slide, 254 × 143 mm"}
+PALETTE_WORDS = {"okabe-ito": "Colour (safe for colour blindness)", "grey": "Grey (safe for print)"}
+FILTER = "PDF (*.pdf);;SVG, text stays text (*.svg);;PNG (*.png);;PGF for TeX (*.pgf)"
+REST = 150
+"""Milliseconds without a change after which the preview is drawn anew."""
+
+
+class FigureForm(QWidget):
+    """Edits one figure and exports it.
+
+    Parameters
+    ----------
+    workspace
+        Its runs are what figures can show.
+    theme
+        For the preview's surroundings.
+    """
+
+    exported = Signal(str)
+    """The file that was written."""
+
+    def __init__(self, workspace: Workspace, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._workspace = workspace
+        self._filling = False
+        self._sheet: Sheet | None = None
+        self.figure = QComboBox()
+        self.figure.setAccessibleName("Figure")
+        self.figure.currentIndexChanged.connect(self._figure_chosen)
+        self.runs = QListWidget()
+        self.runs.setAccessibleName("Runs the figure shows")
+        self.runs.setMaximumHeight(96)
+        self.runs.itemChanged.connect(self._changed)
+        self.options = ParamsForm(_info(FIGURES[0]))
+        self._style_fields()
+        self.preview = FigurePreview(theme)
+        self.preview.failed.connect(self._failed)
+        self.message = label("", "error", wrap=True)
+        self.message.hide()
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(REST)
+        self._timer.timeout.connect(self._draw)
+        self._lay_out()
+        workspace.runs_changed.connect(self._list_runs)
+        workspace.run_finished.connect(lambda _number: self._list_runs())
+        self._list_runs()
+
+    # -- the widgets -------------------------------------------------------------------------------------------------
+
+    def _style_fields(self) -> None:
+        self.page_size = _combo("Size", {name: SIZE_WORDS[name] for name in SIZES})
+        self.palette_choice = _combo("Palette", {name: PALETTE_WORDS[name] for name in PALETTES})
+        self.dpi = QSpinBox()
+        self.dpi.setRange(30, 2400)
+        self.dpi.setValue(Style().dpi)
+        self.dpi.setSuffix(" dpi")
+        self.dpi.setAccessibleName("Dots per inch of a PNG")
+        self.font_size = QDoubleSpinBox()
+        self.font_size.setRange(0, 40)
+        self.font_size.setSingleStep(0.5)
+        self.font_size.setDecimals(1)
+        self.font_size.setSuffix(" pt")
+        self.font_size.setSpecialValueText("as the size")
+        self.font_size.setAccessibleName("Text size")
+        self.legend = QCheckBox("Legend")
+        self.legend.setChecked(True)
+        self.note = QCheckBox("Line with sample size and conventions")
+        self.note.setChecked(True)
+        self.numbers = QCheckBox("Also write the numbers (CSV) and a script that redraws it")
+        self.numbers.setToolTip("The script needs nothing but matplotlib")
+        for combo in (self.page_size, self.palette_choice):
+            combo.currentIndexChanged.connect(self._changed)
+        for spin in (self.dpi, self.font_size):
+            spin.valueChanged.connect(self._changed)
+        for box in (self.legend, self.note):
+            box.toggled.connect(self._changed)
+
+    def _lay_out(self) -> None:
+        self._options_place = QVBoxLayout()
+        self._options_place.addWidget(self.options)
+        style = QFormLayout()
+        style.setHorizontalSpacing(12)
+        style.setVerticalSpacing(4)
+        style.addRow("Size", self.page_size)
+        style.addRow("Text", self.font_size)
+        style.addRow("Colours", self.palette_choice)
+        style.addRow("PNG", self.dpi)
+        style.addRow(self.legend)
+        style.addRow(self.note)
+        inner = QWidget()
+        box = column(
+            self.figure, label("Runs", "heading"), self.runs, label("Shows", "heading"), self._options_place,
+            label("Looks", "heading"), style, None,
+        )  # fmt: skip
+        box.setContentsMargins(0, 0, GRID, 0)
+        inner.setLayout(box)
+        scroll = QScrollArea()
+        scroll.setWidget(inner)
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setMinimumWidth(300)
+        scroll.setMaximumWidth(380)
+        self.export_button = button("Export…", self.ask_and_export, "primary", "Write PDF, SVG or PNG")
+        self.copy_button = button("Copy picture", self.copy_picture, tip="Put a PNG on the clipboard")
+        self.command_button = button("Copy as command line", self.copy_command, tip="The same file without the window")
+        bottom = row(self.numbers, None, self.command_button, self.copy_button, self.export_button)
+        right = QWidget()
+        right.setLayout(column(self.preview, self.message))
+        outer = column(row(scroll, right, spacing=2 * GRID), bottom)
+        outer.setContentsMargins(GRID, GRID, GRID, GRID)
+        self.setLayout(outer)
+
+    # -- what is edited ----------------------------------------------------------------------------------------------
+
+    def show_spec(self, spec: FigureSpec) -> None:
+        """Edit another figure."""
+        self._filling = True
+        self._offer_figures(spec)
+        self._tick_runs(spec.runs)
+        self.options.set_values(dict(spec.options))
+        style = spec.style
+        self.page_size.setCurrentIndex(self.page_size.findData(style.size))
+        self.palette_choice.setCurrentIndex(self.palette_choice.findData(style.palette))
+        self.dpi.setValue(style.dpi)
+        self.font_size.setValue(style.font)
+        self.legend.setChecked(style.legend)
+        self.note.setChecked(style.note)
+        self._filling = False
+        self._changed()
+
+    def spec(self) -> FigureSpec:
+        """Return the figure as it stands.
+
+        Raises
+        ------
+        AnalysisError
+            If an option has no possible value.
+        """
+        style = Style(
+            self.page_size.currentData(),
+            self.dpi.value(),
+            self.palette_choice.currentData(),
+            self.font_size.value(),
+            self.legend.isChecked(),
+            self.note.isChecked(),
+        )
+        options = tuple(self.options.values().items())
+        return FigureSpec(str(self.figure.currentData() or ""), self._ticked(), options, style)
+
+    def _offer_figures(self, spec: FigureSpec) -> None:
+        """List the figures that can show the methods of the runs; the wanted one is chosen."""
+        methods = {run.request.method for run in self._runs() if _name(run) in spec.runs}
+        fits = [info for info in FIGURES if all(info in figures_of(method) for method in methods)]
+        self.figure.clear()
+        for info in fits:
+            self.figure.addItem(info.title, info.name)
+        self.figure.setCurrentIndex(max(self.figure.findData(spec.name), 0))
+        self._build_options()
+
+    def _figure_chosen(self) -> None:
+        if not self._filling:
+            self._build_options()
+            self._changed()
+
+    def _build_options(self) -> None:
+        name = self.figure.currentData()
+        info = next((figure for figure in FIGURES if figure.name == name), FIGURES[0])
+        old, self.options = self.options, ParamsForm(_info(info))
+        self.options.changed.connect(self._changed)
+        self._options_place.replaceWidget(old, self.options)
+        old.deleteLater()
+
+    def _runs(self) -> list[Run]:
+        runs = [run for run in self._workspace.runs.values() if run.folder is not None and run.result.declared]
+        return [run for run in runs if run.purpose == "measure"]
+
+    def _list_runs(self) -> None:
+        self._tick_runs(self._ticked())
+        if not self._filling and self._ticked():
+            self._changed()
+
+    def _tick_runs(self, names: tuple[str, ...]) -> None:
+        self.runs.blockSignals(True)
+        self.runs.clear()
+        for run in self._runs():
+            item = QListWidgetItem(run.name)
+            item.setToolTip(_name(run))
+            item.setData(Qt.ItemDataRole.UserRole, _name(run))
+            item.setCheckState(Qt.CheckState.Checked if _name(run) in names else Qt.CheckState.Unchecked)
+            self.runs.addItem(item)
+        self.runs.blockSignals(False)
+
+    def _ticked(self) -> tuple[str, ...]:
+        items = [self.runs.item(i) for i in range(self.runs.count())]
+        return tuple(str(i.data(Qt.ItemDataRole.UserRole)) for i in items if i.checkState() == Qt.CheckState.Checked)
+
+    # -- drawing -----------------------------------------------------------------------------------------------------
+
+    def _changed(self) -> None:
+        if not self._filling:
+            self._timer.start()
+
+    def _draw(self) -> None:
+        try:
+            spec = self.spec()
+            self._sheet = make_sheet(spec, self._results(spec))
+        except AnalysisError as error:
+            self.preview.clear()
+            self._failed(Problem(str(error), error.hint))
+            return
+        self._say("")
+        self.preview.show_sheet(self._sheet, spec.style)
+
+    def _results(self, spec: FigureSpec) -> list[Result]:
+        found = {_name(run): run.result for run in self._runs()}
+        return [found[name] for name in spec.runs if name in found]
+
+    def _failed(self, problem: object) -> None:
+        self._sheet = None
+        self._say(str(problem))
+
+    def _say(self, text: str) -> None:
+        self.message.setText(text)
+        self.message.setVisible(bool(text))
+        for widget in (self.export_button, self.copy_button, self.command_button):
+            widget.setEnabled(not text)
+
+    # -- what leaves the window --------------------------------------------------------------------------------------
+
+    def ask_and_export(self) -> None:
+        """Ask for a file and write the figure into it."""
+        start = f"{self.figure.currentData()}.pdf"
+        path, _ = QFileDialog.getSaveFileName(self, "Export figure", start, FILTER)
+        if path:
+            self.export(Path(path))
+
+    def export(self, path: Path) -> None:
+        """Write the figure, and its numbers if that is ticked; tell problems below the preview."""
+        from analysis.figures.draw import save_sheet
+        from analysis.figures.redraw import save_numbers
+
+        try:
+            spec = self.spec()
+            sheet = make_sheet(spec, self._results(spec))
+            self.preview.finish()
+            save_sheet(sheet, spec.style, path)
+            if self.numbers.isChecked():
+                save_numbers(sheet, path.with_suffix(".csv"))
+        except AnalysisError as error:
+            self._workspace.raise_problem(Problem(str(error), error.hint))
+            return
+        self.exported.emit(str(path))
+
+    def copy_picture(self) -> None:
+        """Put the figure on the clipboard, at its full resolution."""
+        from analysis.figures.draw import encode
+
+        try:
+            spec = self.spec()
+            self.preview.finish()
+            data = encode(make_sheet(spec, self._results(spec)), spec.style, ".png")
+        except AnalysisError as error:
+            self._workspace.raise_problem(Problem(str(error), error.hint))
+            return
+        QGuiApplication.clipboard().setImage(QImage.fromData(data))
+
+    def copy_command(self) -> None:
+        """Put a command on the clipboard that draws the same file without the window."""
+        QGuiApplication.clipboard().setText(self.command())
+
+    def command(self) -> str:
+        """Return a command line that draws the same file."""
+        spec = self.spec()
+        words = ["python", "-m", "analysis", "export", *self._folders(spec), "--figure", spec.name]
+        for name, value in spec.options:
+            words += ["--set", f"{name}={value}"]
+        style, plain = spec.style, Style()
+        words += ["--size", style.size]
+        for name in ("dpi", "palette", "font"):
+            if getattr(style, name) != getattr(plain, name):
+                words += [f"--{name}", str(getattr(style, name))]
+        words += [f"--no-{name}" for name in ("legend", "note") if not getattr(style, name)]
+        return shlex.join([*words, "--to", f"{spec.name}.pdf"])
+
+    def _folders(self, spec: FigureSpec) -> list[str]:
+        return [str(run.folder) for run in self._runs() if _name(run) in spec.runs]
+
+    def finish(self) -> None:
+        """Wait for a drawing that is under way; called before the window closes."""
+        self._timer.stop()
+        self.preview.finish()
+
+
+def _info(figure: FigureInfo) -> MethodInfo:
+    return MethodInfo(figure.name, figure.title, figure.title, needs=frozenset(), params=figure.options)
+
+
+def _name(run: Run) -> str:
+    return run.folder.name if run.folder else ""
+
+
+def _combo(name: str, words: dict[str, str]) -> QComboBox:
+    combo = QComboBox()
+    combo.setAccessibleName(name)
+    for key, text in words.items():
+        combo.addItem(text, key)
+    return combo

@@ -1,0 +1,434 @@
+"""The overview: every measurement of a network as tracks over its depth, with one crosshair through all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QVBoxLayout
+
+from analysis.figures import FigureSpec
+from app import conditions, numbers
+from app.comparing import Compared, candidates
+from app.depth import EMPTY_AXIS, LAYER_KINDS, MODES, DepthAxis, Floats, depth_axis
+from app.lanes import Lane
+from app.measurements import NOT_APPLICABLE, STATE_TEXTS, VALUE, ZERO, Metric, Values, available, fold, read, source
+from app.readout import Entry, Legend, Line, Readout
+from app.theme import Theme
+from app.track_list import Track, TrackList
+from app.tracks import TrackStack
+from app.views.base import Offer, Segments, View, duration_words
+from app.workspace import Run, Workspace
+
+KINDS = {
+    "layers": LAYER_KINDS,
+    "activations": (*LAYER_KINDS, "activation"),
+    "points": (*LAYER_KINDS, "activation", "branch", "block"),
+}
+KIND_WORDS = {
+    "layers": "Convolutions and linear layers",
+    "activations": "Activations as well",
+    "points": "All points, with branches and blocks",
+}
+HINT = "Click selects a layer · drag pans, wheel zooms · shift and drag restricts every view to a range"
+
+
+class Overview(View):
+    """Tracks over the depth of the open network."""
+
+    def __init__(self, workspace: Workspace, theme: Theme) -> None:
+        super().__init__(workspace, theme, "Overview")
+        self.tracks = TrackList()
+        self.rows = "layers"
+        self.axis: DepthAxis = EMPTY_AXIS
+        self.metrics: dict[str, Metric] = {}
+        self._axis_key: tuple[int, str, str] = (0, "", "")
+        self._shown: dict[str, Values] = {}
+        self._tops: dict[str, float] = {}
+        self._compared: Compared | None = None
+        self._widths: tuple[float, ...] = ()
+        self._wanted = ""
+        self._build()
+
+    def _build(self) -> None:
+        self.title = Line(self.theme, "text")
+        self.mode = Segments(tuple((mode, mode) for mode in MODES), "X axis")
+        self.mode.chosen.connect(self._mode_chosen)
+        self.span_chip = QToolButton()
+        self.span_chip.setToolTip("Show all layers in every view again")
+        self.span_chip.clicked.connect(self._clear_span)
+        self.tracks_menu, self.compare_menu = QMenu(self), QMenu(self)
+        self.tracks_menu.aboutToShow.connect(self._fill_tracks_menu)
+        self.compare_menu.aboutToShow.connect(self._fill_compare_menu)
+        self.stack = TrackStack(self.theme, "Tracks over depth")
+        self.readout, self.legend = Readout(self.theme), Legend(self.theme)
+        self.readout.set_hint(HINT)
+        self.facts = Line(self.theme)
+        self.offer = Offer()
+        self.offer.pressed.connect(self.fill)
+        header = QHBoxLayout()
+        header.setContentsMargins(8, 6, 8, 2)
+        header.addWidget(self.title, 1)
+        for widget in (self.span_chip, self.mode, self._menu_button("Tracks", self.tracks_menu)):
+            header.addWidget(widget)
+        header.addWidget(self._menu_button("Compare", self.compare_menu))
+        footer = QHBoxLayout()
+        footer.setContentsMargins(8, 0, 8, 4)
+        footer.addWidget(self.facts, 1)
+        footer.addWidget(self.legend)
+        layout = QVBoxLayout(self.content)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(header)
+        layout.addWidget(self.stack, 1)
+        layout.addWidget(self.readout)
+        layout.addLayout(footer)
+        layout.addWidget(self.offer)
+        self._connect()
+
+    def _menu_button(self, words: str, menu: QMenu) -> QToolButton:
+        button = QToolButton()
+        button.setText(f"{words} ▾")
+        button.setAccessibleName(words)
+        button.setProperty("role", "flat")
+        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        button.setMenu(menu)
+        return button
+
+    def _connect(self) -> None:
+        stack = self.stack
+        stack.slot_clicked.connect(self._clicked)
+        stack.slot_opened.connect(lambda _slot: self.view_wanted.emit("rank"))
+        stack.slot_hovered.connect(lambda _slot: self._show_readout())
+        stack.brushed.connect(self._brushed)
+        stack.stepped.connect(self._stepped)
+        stack.arranged.connect(self._arranged)
+        stack.menu_wanted.connect(self._show_menu)
+
+    # -- showing -----------------------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Show the tracks of what is open."""
+        workspace = self.workspace
+        if not workspace.layers:
+            self._show_why_empty()
+            return
+        self.show_content()
+        self._take_axis()
+        self.metrics = {metric.key: metric for metric in available(workspace)}
+        if self.tracks.adopt(tuple(self.metrics.values())):
+            self.readout.reset()
+        compared = workspace.runs.get(workspace.compared) if workspace.compared is not None else None
+        self._compared = Compared(workspace, compared, self.axis, KINDS[self.rows]) if compared else None
+        lanes = [
+            self._lane(track, self.metrics[track.key]) for track in self.tracks.tracks if track.key in self.metrics
+        ]
+        self._shown = {key: values for key, values in self._shown.items() if key in self.tracks}
+        self.stack.show_lanes(self.axis, lanes)
+        self._show_selection()
+        self._show_words(lanes)
+
+    def _show_why_empty(self) -> None:
+        workspace = self.workspace
+        if workspace.model_problem is not None:
+            self.show_empty(str(workspace.model_problem))
+        elif workspace.loading is not None:
+            self.show_empty("Reading the structure of the network …")
+        else:
+            self.show_empty(
+                "The overview shows every measurement of a network over its depth: how wide it is, what it costs, and "
+                "how much of it is used. It needs a network.",
+                "Open the demo",
+            )
+            self._wanted = "open_demo"
+
+    def _take_axis(self) -> None:
+        layers = self.workspace.layers
+        key = (id(layers), self.mode.value, self.rows)
+        if key != self._axis_key:
+            self._axis_key = key
+            self.axis = depth_axis(layers, self.mode.value, KINDS[self.rows])
+            self._tops.clear()
+            widths = sorted(set(self._slot_widths().tolist()))
+            self._widths = tuple(widths) if len(widths) <= 6 else ()
+
+    def _lane(self, track: Track, metric: Metric) -> Lane:
+        run = source(self.workspace, metric)
+        values = fold(self.axis, read(metric, self.axis.layers, run.result if run else None), metric.combine)
+        self._shown[track.key] = values
+        lane = Lane(
+            key=track.key,
+            title=metric.title,
+            unit=metric.unit,
+            hue=metric.hue,
+            values=values.values,
+            states=values.states,
+            low=values.low,
+            high=values.high,
+            ceiling=self._ceiling(metric, run),
+            reach=self._reach(metric, values),
+            outline=self._compared.outline(metric) if self._compared else None,
+            log=track.log,
+            weight=track.weight,
+            hint=metric.definition,
+            levels=self._widths if metric.ceiling == "width" or metric.key == "structure.width" else (),
+            of_width=metric.ceiling == "width",
+        )
+        lane.fit(1.0 if metric.ceiling == "one" else None)
+        if run is not None and run.open:
+            # While values arrive, the axis may only grow: a scale that jumps back and forth cannot be read.
+            lane.top = max(lane.top, self._tops.get(track.key, 0.0))
+        self._tops[track.key] = lane.top
+        return lane
+
+    def _ceiling(self, metric: Metric, run: Run | None) -> Floats | None:
+        if metric.ceiling == "width":
+            widths = self._slot_widths()
+        elif metric.ceiling == "one" or not metric.ceiling or run is None or metric.ceiling not in run.result:
+            return None
+        else:
+            of_run = next(m for m in self.metrics.values() if m.method == metric.method and m.output == metric.ceiling)
+            widths = fold(self.axis, read(of_run, self.axis.layers, run.result), "last").values
+        measured = self._shown[metric.key].states <= ZERO
+        return np.where(measured, widths, np.nan)
+
+    def _reach(self, metric: Metric, values: Values) -> Floats | None:
+        """Widths of all places that will be measured, so that the axis is right from the first value on."""
+        if metric.ceiling != "width":
+            return None
+        return np.where(values.states == NOT_APPLICABLE, np.nan, self._slot_widths())
+
+    def _slot_widths(self) -> Floats:
+        return np.array([float(self.axis.layers[slot.rows[-1]].channels) for slot in self.axis.slots])
+
+    def _show_selection(self) -> None:
+        names = self.workspace.selection.layers
+        slots = tuple(dict.fromkeys(slot for slot in map(self.axis.slot_of, names) if slot >= 0))
+        self.stack.set_selected(slots)
+        if slots:
+            self.stack.bring_into_view(slots[-1])
+        span = self.workspace.span
+        self.stack.set_span(self.axis.slots_of_span(span) if span else None)
+        self.span_chip.setVisible(span is not None)
+        if span:
+            self.span_chip.setText(f"{span[1] - span[0] + 1} of {len(self.axis.layers)} rows  ✕")
+        self._show_readout()
+
+    def _show_words(self, lanes: list[Lane]) -> None:
+        states = sorted({int(state) for lane in lanes for state in np.unique(lane.states)} - {VALUE})
+        self.legend.show_states(tuple(states))
+        runs = {id(run): run for lane in lanes if (run := source(self.workspace, self.metrics[lane.key])) is not None}
+        texts = [text for run in runs.values() if (text := self._facts(run))]
+        details = [f"{run.name}\n{conditions.details(run.result)}" for run in runs.values()]
+        self.facts.say(" · ".join(texts), "\n\n".join(details))
+        self.title.say(self._summary())
+        self._make_offer()
+
+    def _summary(self) -> str:
+        layers = self.workspace.layers
+        count = sum(layer.kind in ("conv", "linear") for layer in layers)
+        parts = [
+            f"{count} layers",
+            f"{numbers.short(sum(layer.parameters for layer in layers))} parameters",
+            f"{numbers.short(sum(layer.macs for layer in layers))} MACs",
+        ]
+        return " · ".join([*parts, *([f"outline: {self._compared.name}"] if self._compared else [])])
+
+    def _facts(self, run: Run) -> str:
+        title = next((info.title for info in self.workspace.methods if info.name == run.request.method), "")
+        parts = [conditions.progress(run), *conditions.words(run.result), *conditions.badges(run, self.workspace.edits)]
+        words = " · ".join(part for part in parts if part)
+        return f"{title or run.request.method.replace('_', ' ')}: {words}" if words else ""
+
+    def _make_offer(self) -> None:
+        workspace = self.workspace
+        running = any(run.open and run.request.method == "feature_rank" for run in workspace.runs.values())
+        if running or workspace.latest("feature_rank") is not None:
+            self.offer.hide()
+            return
+        sentence = "Feature rank shows how many directions of each layer's width the pictures really use."
+        self._wanted = "choose_images" if workspace.images is None else "feature_rank"
+        self.offer.say(sentence, "Choose pictures…" if workspace.images is None else "Measure feature rank")
+        self.offer.setToolTip("" if workspace.images is None else duration_words(workspace, "feature_rank"))
+        self.offer.show()
+
+    def fill(self) -> None:
+        """Get what is missing: the demo, pictures, or a measurement of the feature rank."""
+        if self._wanted == "feature_rank":
+            self.workspace.request_run(self.workspace.new_request("feature_rank"))
+        elif self._wanted:
+            self.action_wanted.emit(self._wanted)
+
+    # -- the crosshair -----------------------------------------------------------------------------------------------
+
+    def _show_readout(self) -> None:
+        slot = self.stack.hovered_slot
+        if slot < 0:
+            slot = self.axis.slot_of(self.workspace.selection.layer)
+        if not 0 <= slot < len(self.axis.slots):
+            self.readout.show_entries("", ())
+            return
+        entries = tuple(self._entry(lane, slot) for lane in self.stack.lanes if lane.key in self._shown)
+        self.readout.show_entries(self.axis.slots[slot].name, entries)
+
+    def _entry(self, lane: Lane, slot: int) -> Entry:
+        values, metric = self._shown[lane.key], self.metrics[lane.key]
+        state, value = int(values.states[slot]), float(values.values[slot])
+        unit = "" if metric.unit in ("channels", "directions", metric.title) else metric.unit
+        if state != VALUE:
+            text = STATE_TEXTS[state]
+        elif values.low is not None and values.high is not None and metric.unit not in ("MACs",):
+            text = numbers.interval(value, float(values.low[slot]), float(values.high[slot]), unit)
+        else:
+            text = numbers.with_unit(value, unit)
+        if lane.outline is not None and self.axis.mode != "depth":
+            other = float(lane.outline[2][slot])
+            text += f" (outline {numbers.with_unit(other, unit)})" if other == other else ""
+        return Entry(lane.title, text, lane.hue)
+
+    # -- gestures ----------------------------------------------------------------------------------------------------
+
+    def _clicked(self, slot: int, extend: bool) -> None:
+        self.workspace.select_layer(self.axis.layers[self.axis.slots[slot].rows[-1]].name, extend)
+
+    def _stepped(self, step: int, extend: bool) -> None:
+        if self.axis.slots:
+            current = self.axis.slot_of(self.workspace.selection.layer)
+            slot = min(len(self.axis.slots) - 1, max(0, current + step))
+            self._clicked(slot, extend)
+
+    def _brushed(self, slots: tuple[int, int]) -> None:
+        everything = slots == (0, len(self.axis.slots) - 1)
+        self.workspace.set_span(None if everything else self.axis.rows_of_slots(*slots))
+
+    def _clear_span(self) -> None:
+        self.workspace.set_span(None)
+
+    def _arranged(self) -> None:
+        self.tracks.arrange([(lane.key, lane.weight) for lane in self.stack.lanes])
+        self.state_changed.emit()
+
+    def _mode_chosen(self, _mode: str) -> None:
+        self.state_changed.emit()
+        self.invalidate()
+
+    def choose_rows(self, rows: str) -> None:
+        """Choose which kinds of rows have a place on the axis: a key of :data:`KINDS`."""
+        self.rows = rows
+        self.state_changed.emit()
+        self.invalidate()
+
+    def toggle_track(self, key: str) -> None:
+        """Show a track or take it away."""
+        self.tracks.toggle(key)
+        self.readout.reset()
+        self.state_changed.emit()
+        self.invalidate()
+
+    # -- menus -------------------------------------------------------------------------------------------------------
+
+    def _fill_tracks_menu(self) -> None:
+        menu = self.tracks_menu
+        menu.clear()
+        menu.setToolTipsVisible(True)
+        before = ""
+        for metric in self.metrics.values():
+            if metric.method != before:
+                info = self.workspace.method(metric.method)
+                menu.addSection(info.title if info else metric.method.replace("_", " ").capitalize())
+                before = metric.method
+            action = menu.addAction(metric.title)
+            action.setCheckable(True)
+            action.setChecked(metric.key in self.tracks)
+            action.setToolTip(metric.definition)
+            action.triggered.connect(lambda _on=False, key=metric.key: self.toggle_track(key))
+        menu.addSection("Places on the axis")
+        for rows, words in KIND_WORDS.items():
+            action = menu.addAction(words)
+            action.setCheckable(True)
+            action.setChecked(rows == self.rows)
+            action.triggered.connect(lambda _on=False, rows=rows: self.choose_rows(rows))
+
+    def _fill_compare_menu(self) -> None:
+        menu = self.compare_menu
+        menu.clear()
+        chosen = self.workspace.compared
+        none = menu.addAction("Nothing")
+        none.setCheckable(True)
+        none.setChecked(chosen is None)
+        none.triggered.connect(lambda: self.workspace.compare_with(None))
+        runs = candidates(self.workspace)
+        menu.addSeparator()
+        if not runs:
+            menu.addAction("Runs of other networks or checkpoints appear here").setEnabled(False)
+        for run in runs:
+            action = menu.addAction(run.name)
+            action.setCheckable(True)
+            action.setChecked(run.number == chosen)
+            action.triggered.connect(lambda _on=False, number=run.number: self.workspace.compare_with(number))
+
+    def _show_menu(self, place: QPoint, lane: int) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        if 0 <= lane < len(self.stack.lanes):
+            self._add_lane_actions(menu, self.stack.lanes[lane].key)
+            menu.addSeparator()
+        menu.addAction("Show the whole depth", self.stack.go_home)
+        clear = menu.addAction("Show all layers in every view", self._clear_span)
+        clear.setEnabled(self.workspace.span is not None)
+        menu.popup(place)
+
+    def _add_lane_actions(self, menu: QMenu, key: str) -> None:
+        track = next(track for track in self.tracks.tracks if track.key == key)
+        menu.addSection(self.metrics[key].title)
+        log = menu.addAction("Powers of ten")
+        log.setCheckable(True)
+        log.setChecked(track.log)
+        log.triggered.connect(lambda on: self._set_log(track, bool(on)))
+        menu.addAction("Move up", lambda: self._move(key, -1))
+        menu.addAction("Move down", lambda: self._move(key, 1))
+        menu.addAction("Hide", lambda: self.toggle_track(key))
+        menu.addAction("What is this?", lambda: self.help_wanted.emit(self.metrics[key].page))
+
+    def _set_log(self, track: Track, log: bool) -> None:
+        track.log = log
+        self.state_changed.emit()
+        self.invalidate()
+
+    def _move(self, key: str, step: int) -> None:
+        self.tracks.move(key, step)
+        self.state_changed.emit()
+        self.invalidate()
+
+    # -- figure and state --------------------------------------------------------------------------------------------
+
+    def figure_spec(self) -> FigureSpec | None:
+        """Return the stack of tracks as a figure, None without a stored run."""
+        runs: dict[str, None] = {}
+        outputs: list[str] = []
+        for track in self.tracks.tracks:
+            metric = self.metrics.get(track.key)
+            run = (source(self.workspace, metric) or self._structure_run()) if metric else None
+            if metric and run and run.folder and metric.output not in outputs:
+                runs[str(run.folder)] = None
+                outputs.append(metric.output)
+        if not outputs:
+            return None
+        options = (("kinds", ",".join(KINDS[self.rows])), ("measures", ",".join(outputs)))
+        return FigureSpec("tracks", tuple(runs), options)
+
+    def _structure_run(self) -> Run | None:
+        return next((run for run in self.workspace.runs.values() if run.result is self.workspace.structure), None)
+
+    def state(self) -> dict[str, Any]:
+        """Return axis, rows and tracks."""
+        return {"axis": self.mode.value, "rows": self.rows, "tracks": self.tracks.state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over axis, rows and tracks."""
+        self.mode.set_value(str(state.get("axis", "layers")))
+        rows = str(state.get("rows", "layers"))
+        self.rows = rows if rows in KINDS else "layers"
+        self.tracks.restore(state.get("tracks"))
+        self.invalidate()
