@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from analysis.version import VERSION as __version__
+
 if TYPE_CHECKING:
     from analysis.result import Result
-
-__version__ = "0.1.0"
 
 
 def measure(method: str, net: Any = None, images: Any = None, **params: Any) -> Result:

@@ -10,6 +10,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
 
+from analysis.problems import AnalysisError
+
 
 @dataclass(slots=True)
 class Frame:
@@ -106,6 +108,19 @@ def following(net: nn.Module, entered: Entered, left: Left) -> Iterator[CallStac
             after.remove()
     finally:
         before.remove()
+
+
+def refuse_compiled(net: nn.Module) -> None:
+    """Refuse a network whose forward runs out of sight.
+
+    Raises
+    ------
+    AnalysisError
+        If the network, or a part of it, was given to torch.compile.
+    """
+    if any("_orig_mod" in module._modules or module._compiled_call_impl is not None for module in net.modules()):
+        message = "The network is compiled, so its layers cannot be watched."
+        raise AnalysisError(message, "Give the network as it was before torch.compile.", "compiled")
 
 
 def tensors_in(value: Any) -> list[Tensor]:

@@ -267,7 +267,16 @@ def imagenet() -> Labels:
 
 @cache
 def demo_facts() -> dict[str, Any]:
-    """Read ``resources/demo/demo.json``: networks with their checkpoints, preprocessing, classes, input."""
-    facts = json.loads((RESOURCES / "demo" / "demo.json").read_text(encoding="utf-8"))
+    """Read ``resources/demo/demo.json``: networks with their checkpoints, preprocessing, classes, input.
+
+    Raises
+    ------
+    AnalysisError
+        If it is missing or damaged.
+    """
+    try:
+        facts = json.loads((RESOURCES / "demo" / "demo.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise AnalysisError(f"This installation lacks its demo ({error}).", "Install LayerScope anew.") from None
     assert isinstance(facts, dict)
     return facts

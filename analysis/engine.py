@@ -10,9 +10,9 @@ from importlib.metadata import version
 
 import torch
 
-from analysis import __version__
 from analysis.catalogue import MethodInfo, nearest
 from analysis.derive import derive
+from analysis.devices import devices
 from analysis.events import Declared, Event, Finished, Outcome, Prepared, Progress, Samples, Started
 from analysis.images import Images, open_images
 from analysis.job import Job, Method
@@ -21,6 +21,19 @@ from analysis.methods import METHODS
 from analysis.models import Model, ModelCache
 from analysis.problems import AnalysisError, Cancelled, Problem
 from analysis.request import Request
+from analysis.version import VERSION
+
+__all__ = [
+    "ModelCache",
+    "carry_out",
+    "describe",
+    "devices",
+    "find_method",
+    "methods",
+    "run",
+    "torch_version",
+    "warm_up",
+]
 
 Loader = Callable[[MethodInfo], tuple[Model | None, Images | None]]
 
@@ -107,6 +120,24 @@ def _warn_of_badges(job: Job) -> None:
         job.warn(badge.replace(" ", "_"), texts.get(badge, f"{badge[0].upper()}{badge[1:]}."))
 
 
+def methods() -> tuple[MethodInfo, ...]:
+    """Return what can be computed."""
+    return tuple(method.INFO for method in METHODS)
+
+
+def torch_version() -> str:
+    """Return the version of PyTorch."""
+    return str(torch.__version__)
+
+
+def warm_up(threads: int) -> None:
+    """Do once what would make the first run of a process slow; use `threads` CPU threads from now on, 0 for all."""
+    if threads:
+        torch.set_num_threads(threads)
+    # The first operation without data imports a large part of torch.
+    torch.zeros(1, device="meta").add(1)
+
+
 def find_method(name: str) -> Method:
     """Return a method by name.
 
@@ -185,7 +216,7 @@ def _prepared(job: Job, info: MethodInfo, threads: int) -> Prepared:
         samples=samples,
         threads=threads,
         device=str(model.device) if model else job.request.compute.device,
-        versions=(("layerscope", __version__), ("torch", torch.__version__), ("numpy", version("numpy"))),
+        versions=(("layerscope", VERSION), ("torch", torch.__version__), ("numpy", version("numpy"))),
         indices=images.indices if images else None,
     )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -359,7 +360,9 @@ def load_exported(path: str | Path, batch: int) -> nn.Module:
     """
     name = Path(path).name
     try:
-        program = torch.export.load(io.BytesIO(weight_files.read_bytes(path))).module()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about versions and places, nothing a user can act on
+            program = torch.export.load(io.BytesIO(weight_files.read_bytes(path))).module()
     except AnalysisError:
         raise
     except Exception as error:  # what torch raises for damaged programs differs from case to case

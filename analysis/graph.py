@@ -89,6 +89,8 @@ class Recording:
         What could not be understood, weights that are never used, costs that belong to no row.
     channels_last
         Names of rows whose channels are on the last axis: (height, width, channels).
+    folded
+        Names of rows whose first axis is not the batch alone: windows or tokens of one picture lie on it as well.
     """
 
     layers: tuple[LayerSpec, ...]
@@ -100,6 +102,7 @@ class Recording:
     sites: Mapping[str, Site]
     notes: tuple[str, ...] = ()
     channels_last: frozenset[str] = frozenset()
+    folded: frozenset[str] = frozenset()
 
 
 def record(net: nn.Module, input_shape: tuple[int, ...]) -> Recording:
@@ -153,6 +156,7 @@ def describe(seen: Trace) -> Recording:
         {point.name: point.site for point in points},
         tuple(_notes(seen, layers, weighted, pooled)),
         _channels_last(seen, points),
+        frozenset(point.name for point in points if seen.values[point.value].shape[:1] != (1,)),
     )
 
 
@@ -209,7 +213,7 @@ def _specs(seen: Trace, points: list[Point], found: tuple[Unit, ...]) -> Iterato
             parameters=sum(seen.weights[index][1] for index in weights - met),
             parameters_used=_used(seen, ops),
             macs=sum(op.macs for op in ops),
-            activation_bytes=prod(value.shape[1:]) * value.itemsize,
+            activation_bytes=prod(value.shape) * value.itemsize,
             block=_block_of(point, found),
             same_as=first.get(point.value, ""),
         )

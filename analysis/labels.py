@@ -28,8 +28,8 @@ def match_labels(
 
     A name such as ``n01440764_tench``, ``tench`` or ``000-tench`` is matched by its synset id, else by its words, else
     by its number, against the lines of `classes_file` if there is one and then against the network's own names. If not
-    every line of the file is one of the network's names, line k stands for output k, and names that say otherwise are an
-    error.
+    every line of the file is one of the network's names, line k stands for output k; names that contradict this are
+    refused.
 
     Parameters
     ----------

@@ -177,6 +177,8 @@ def _finish(draft: Draft, source: ModelSource, device: torch.device, dtype: torc
     net.to(device=device, dtype=dtype)
     if channels_last:
         net.to(memory_format=torch.channels_last)
+    if source.input and draft.preprocessing.size:
+        draft.preprocessing = replace(draft.preprocessing, size=source.input[-2:])
     if draft.preprocessing.source == "assumed":
         draft.badges.append("preprocessing assumed")
     if draft.program is not None:

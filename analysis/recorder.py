@@ -1,27 +1,25 @@
 """Run a network once and write down every torch function that it calls.
 
-The run happens on a copy without numbers (meta tensors), or, where that fails or would be slower, on a copy that shares
-its weights with the network. The network itself is left alone.
+The run happens on a copy without numbers (meta tensors), or, where that fails or would be slower, on a full copy. The
+network itself runs only if it cannot be copied.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
 from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 
-from analysis.calls import CallStack, Frame, following, tensors_in
+from analysis.calls import CallStack, Frame, following, refuse_compiled, tensors_in
 from analysis.operations import CONTRACTIONS, CONVOLUTIONS, CREATORS, multiply_adds, operation_name
 from analysis.problems import AnalysisError
-from analysis.standin import CannotCopyError, as_it_was, empty_copy, sharing_copy, storage_key
+from analysis.standin import CannotCopyError, as_it_was, empty_copy, full_copy, storage_key, without
 from analysis.trace import Call, Op, Ref, Trace, Value
 
 SMALL_NETWORK = 30_000_000
@@ -53,15 +51,18 @@ def trace(net: nn.Module, input_shape: tuple[int, ...], meta: bool | None = None
     Raises
     ------
     AnalysisError
-        If the network does not run on such a picture.
+        If the network does not run on such a picture, or cannot be watched.
     """
+    refuse_compiled(net)
     _refuse_unfinished(net)
     device = next((parameter.device for parameter in net.parameters()), torch.device("cpu"))
-    gpus = [device] if device.type == "cuda" else []
+    # Before CUDA is initialised there is no state to keep, and perhaps no device either.
+    gpus = [device] if device.type == "cuda" and torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
     with torch.random.fork_rng(gpus), torch.inference_mode(False), torch.no_grad():
         if _meta_is_quicker(net, input_shape) if meta is None else meta:
             try:
-                with empty_copy(net) as (twin, table):
+                twin, table = empty_copy(net)
+                with without(net):
                     return _Recorder(net, twin, table).run(input_shape)
             except Exception:  # numbers are needed somewhere, or there is a true mistake, which comes again below
                 pass
@@ -75,11 +76,12 @@ def trace(net: nn.Module, input_shape: tuple[int, ...], meta: bool | None = None
 
 def _trace_real(net: nn.Module, input_shape: tuple[int, ...]) -> Trace:
     try:
-        with sharing_copy(net) as (twin, table):
+        twin, table = full_copy(net)
+        with without(net):
             return _Recorder(net, twin, table).run(input_shape)
     except CannotCopyError:
-        with as_it_was(net) as (twin, table):
-            return _Recorder(net, twin, table).run(input_shape)
+        with as_it_was(net):
+            return _Recorder(net, net, {}).run(input_shape)
 
 
 def _refuse_unfinished(net: nn.Module) -> None:
@@ -132,7 +134,7 @@ class _Recorder(TorchFunctionMode):
         picture = torch.zeros((1, *shape), dtype=like.dtype, device=like.device)
         self._keep(picture, Value(tuple(picture.shape), picture.element_size(), feature=True))
         self._know_state()
-        with following(self.twin, self._entered, self._left) as self._stack, self, _only(self.twin, self.net):
+        with following(self.twin, self._entered, self._left) as self._stack, self:
             self.twin(picture)
         return Trace(
             tuple(self.ops),
@@ -273,22 +275,6 @@ class _Recorder(TorchFunctionMode):
 
 def _value(tensor: Tensor, maker: int = -1, feature: bool = False, weights: frozenset[int] = frozenset()) -> Value:
     return Value(tuple(tensor.shape), tensor.element_size(), maker, feature, weights)
-
-
-@contextmanager
-def _only(twin: nn.Module, net: nn.Module) -> Iterator[None]:
-    """Refuse calls of the original's modules in this block: a forward may be bound to them rather than to the copy."""
-    originals = {id(module) for module in net.modules()} if twin is not net else set()
-
-    def check(module: nn.Module, args: Any) -> None:
-        if id(module) in originals:
-            raise CannotCopyError("its forward is bound to the original")
-
-    hook = register_module_forward_pre_hook(check)
-    try:
-        yield
-    finally:
-        hook.remove()
 
 
 def _memory(tensor: Tensor) -> Hashable:

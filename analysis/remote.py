@@ -23,6 +23,7 @@ from analysis.catalogue import MethodInfo
 from analysis.events import Event, Finished, Outcome, Started
 from analysis.problems import Problem
 from analysis.request import DeviceInfo, Request
+from analysis.store import record
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,20 +222,14 @@ def _serve(pipe: Connection, threads: int) -> None:
     if hasattr(os, "nice"):
         os.nice(5)  # the window comes first
     inbox = _Inbox(pipe)
-    from analysis.engine import run
-    from analysis.methods import METHODS
-    from analysis.models import ModelCache, devices
-    from analysis.store import record
+    from analysis import engine
 
-    import torch  # isort: skip
-
-    if threads:
-        torch.set_num_threads(threads)
-    cache = ModelCache()
+    engine.warm_up(threads)
+    cache = engine.ModelCache()
     with contextlib.suppress(OSError):  # the window has gone
-        pipe.send(Hello(tuple(method.INFO for method in METHODS), devices(), torch.__version__))
+        pipe.send(Hello(engine.methods(), engine.devices(), engine.torch_version()))
         for number, request, root in inbox.requests():
-            events = run(request, inbox.flag(number), cache)
+            events = engine.run(request, inbox.flag(number), cache)
             for event in record(events, root) if root else events:
                 pipe.send(RunEvent(number, event))
             inbox.done(number)
@@ -297,14 +292,11 @@ class InlineEngine:
         """Import the engine and say hello."""
         if self._started:
             return
-        import torch
+        from analysis import engine
 
-        from analysis.methods import METHODS
-        from analysis.models import ModelCache, devices
-
-        self._cache = ModelCache()
+        self._cache = engine.ModelCache()
         self._started = True
-        self._messages.append(Hello(tuple(method.INFO for method in METHODS), devices(), torch.__version__))
+        self._messages.append(Hello(engine.methods(), engine.devices(), engine.torch_version()))
 
     @property
     def alive(self) -> bool:
@@ -314,11 +306,10 @@ class InlineEngine:
     def submit(self, request: Request, root: Path | None) -> int:
         """Queue a request."""
         self.start()
-        from analysis.engine import run
-        from analysis.store import record
+        from analysis import engine
 
         number = next(self._numbers)
-        events = run(request, lambda: number in self._cancelled, self._cache)
+        events = engine.run(request, lambda: number in self._cancelled, self._cache)
         self._queue.append((number, record(events, root) if root else events))
         return number
 

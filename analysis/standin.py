@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_pre_hook
 
 from analysis.calls import tensors_in
 
@@ -17,8 +18,7 @@ class CannotCopyError(Exception):
     """A network holds something that Python cannot copy."""
 
 
-@contextmanager
-def empty_copy(net: nn.Module) -> Iterator[tuple[nn.Module, dict[int, Any]]]:
+def empty_copy(net: nn.Module) -> tuple[nn.Module, dict[int, Any]]:
     """Copy a network without its numbers, onto the meta device.
 
     Returns
@@ -31,21 +31,22 @@ def empty_copy(net: nn.Module) -> Iterator[tuple[nn.Module, dict[int, Any]]]:
     memo: dict[int, Any] = {}
     for tensor in _tensors_of(net):
         memo[id(tensor)] = twins.setdefault(storage_key(tensor), _meta_twin(tensor))
-    yield from _copy(net, memo)
+    return _copy(net, memo), memo
+
+
+def full_copy(net: nn.Module) -> tuple[nn.Module, dict[int, Any]]:
+    """Copy a network. Returns as :func:`empty_copy`.
+
+    The weights are copied too: a forward may write to them, as those of binary networks do.
+    """
+    # Python cannot copy tensors with a history. They are shared: a forward replaces them, it does not change them.
+    memo: dict[int, Any] = {id(tensor): tensor for tensor in _tensors_of(net) if not tensor.is_leaf}
+    return _copy(net, memo), memo
 
 
 @contextmanager
-def sharing_copy(net: nn.Module) -> Iterator[tuple[nn.Module, dict[int, Any]]]:
-    """Copy the modules and buffers of a network, but not its weights. Returns as :func:`empty_copy`."""
-    parameters = {id(parameter) for parameter in net.parameters()}
-    # What Python cannot copy, tensors with a history, is shared too: a forward replaces them, it does not change them.
-    shared = (tensor for tensor in _tensors_of(net) if id(tensor) in parameters or not tensor.is_leaf)
-    yield from _copy(net, {id(tensor): tensor for tensor in shared})
-
-
-@contextmanager
-def as_it_was(net: nn.Module) -> Iterator[tuple[nn.Module, dict[int, Any]]]:
-    """Give the network itself in eval mode, and put every attribute of its modules back afterwards.
+def as_it_was(net: nn.Module) -> Iterator[None]:
+    """Put a network into eval mode, and every attribute of its modules back afterwards.
 
     The flags are set one by one, because a `train` method may do more than that: adapters merge their weights in it.
     """
@@ -53,22 +54,37 @@ def as_it_was(net: nn.Module) -> Iterator[tuple[nn.Module, dict[int, Any]]]:
     try:
         for module, _ in before:
             module.training = False
-        yield net, {}
+        yield
     finally:
         for module, attributes in before:
             vars(module).clear()
             vars(module).update(attributes)
 
 
-def _copy(net: nn.Module, memo: dict[int, Any]) -> Iterator[tuple[nn.Module, dict[int, Any]]]:
-    table = dict(memo)
+@contextmanager
+def without(net: nn.Module) -> Iterator[None]:
+    """Refuse calls of modules of `net` in this block: the forward of a copy may still be bound to the original's."""
+    originals = {id(module) for module in net.modules()}
+
+    def check(module: nn.Module, args: Any) -> None:
+        if id(module) in originals:
+            raise CannotCopyError("its forward is bound to the original")
+
+    hook = register_module_forward_pre_hook(check)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def _copy(net: nn.Module, memo: dict[int, Any]) -> nn.Module:
     try:
         twin = copy.deepcopy(net, memo)
     except Exception as error:  # anything that the user keeps in a module: files, locks, generators
         raise CannotCopyError(str(error)) from error
     for module in twin.modules():
         module.training = False
-    yield twin, table
+    return twin
 
 
 def _shallow(module: nn.Module) -> dict[str, Any]:

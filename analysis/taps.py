@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from analysis.calls import CallStack, Frame, following, tensors_in
+from analysis.calls import CallStack, Frame, following, refuse_compiled, tensors_in
 from analysis.catalogue import nearest
 from analysis.graph import Recording, Site
 from analysis.operations import operation_name
@@ -63,6 +63,7 @@ def taps(net: nn.Module, recording: Recording, names: Iterable[str], consume: Co
 
 
 def _check(net: nn.Module, recording: Recording, wanted: tuple[str, ...]) -> None:
+    refuse_compiled(net)
     paths = {path for path, _ in net.named_modules()}
     for name in wanted:
         if name not in recording.sites:

@@ -1,6 +1,6 @@
 """The table of actions: menus, toolbar, shortcut list and search are made from it.
 
-The main window has a slot of the same name for every action.
+:class:`app.slots.Slots` has a slot of the same name for every action.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu
 
@@ -20,7 +20,7 @@ class Action:
     Attributes
     ----------
     id
-        Name of the slot in the main window.
+        Name of its slot.
     text
         Words of the menu entry, without mnemonics.
     menu
@@ -58,6 +58,8 @@ ACTIONS = (
     Action("open_demo", "Open the demo", "File", "", "demo", "A small trained network and its pictures"),
     Action("save_workspace", "Save workspace", "File", "Ctrl+S", "save", "", starts_group=True),
     Action("save_workspace_as", "Save workspace as…", "File", "Ctrl+Shift+S"),
+    Action("export_figure", "Export figure…", "File", "Ctrl+E", "export", "What the view shows, as PDF, SVG or PNG"),
+    Action("copy_picture", "Copy picture", "File", "Ctrl+Shift+C", "copy", "The view in front, to the clipboard"),
     Action("close_model", "Close network", "File", "Ctrl+W", "", "Back to the start page"),
     Action("quit", "Quit", "File", "Ctrl+Q", starts_group=True),
     Action("undo", "Undo", "Edit", "Ctrl+Z", "undo"),
@@ -88,6 +90,7 @@ ACTIONS = (
     Action("choose_runs_folder", "Folder of runs…", "Measure", "", "folder", "Where results are written"),
     Action("update_live", "Measure after every edit", "Measure", "", "", "Half a second after an edit", check=True),
     Action("show_shortcuts", "Keyboard shortcuts", "Help", "F1", "keyboard"),
+    Action("show_definitions", "What the numbers mean", "Help", "", "info", "Definition, formula, source, limits"),
     Action("copy_diagnostics", "Copy diagnostics", "Help", "", "copy", "Versions, devices and the end of the log"),
     Action("about", "About LayerScope", "Help"),
 )
@@ -95,15 +98,15 @@ ACTIONS = (
 SLOTS = tuple(action.id for action in ACTIONS)
 
 
-def make_actions(window: QMainWindow, put_icon: Callable[[QAction, str], None]) -> dict[str, QAction]:
-    """Make the Qt action of every entry of the table and connect it to the window's slot of the same name.
+def make_actions(window: QMainWindow, slots: QObject) -> dict[str, QAction]:
+    """Make the Qt action of every entry of the table and connect it to the slot of the same name.
 
     Parameters
     ----------
     window
-        Owner of the actions; has a slot for each.
-    put_icon
-        Puts the icon of a name on an action.
+        Owner of the actions.
+    slots
+        Has a slot for each.
     """
     made = {}
     for entry in ACTIONS:
@@ -114,14 +117,19 @@ def make_actions(window: QMainWindow, put_icon: Callable[[QAction, str], None]) 
         action.setCheckable(entry.check)
         action.setStatusTip(entry.help)
         action.setToolTip(_tip(entry))
-        if entry.icon:
-            put_icon(action, entry.icon)
-        slot = getattr(window, entry.id)
+        slot = getattr(slots, entry.id)
         # A switch says on or off, everything else nothing: `triggered` would pass a stray False.
         action.triggered.connect(slot if entry.check else lambda _checked=False, call=slot: call())
         window.addAction(action)
         made[entry.id] = action
     return made
+
+
+def put_icons(actions: dict[str, QAction], put: Callable[[QAction, str], None]) -> None:
+    """Put the icons on; after the first paint is early enough, since menus are closed until then."""
+    for entry in ACTIONS:
+        if entry.icon:
+            put(actions[entry.id], entry.icon)
 
 
 def _tip(entry: Action) -> str:

@@ -71,6 +71,7 @@ class Axis(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no types
         self.side = side
         self.box: pg.ViewBox | None = None
         self._area = QRectF()
+        self.setFlag(self.GraphicsItemFlag.ItemUsesExtendedStyleOption)
 
     def place(self, area: QRectF) -> None:
         """Move to a rectangle of the scene."""

@@ -58,6 +58,8 @@ class Gutter(Axis):
         painter.setClipRect(area.adjusted(0, -8, 0, 8))
         painter.setPen(QPen(self.theme.color("line"), 1))
         painter.drawLine(QPointF(area.right() - 0.5, area.top()), QPointF(area.right() - 0.5, area.bottom()))
+        if option.exposedRect.left() > area.right() - 3:
+            return  # a panned frame touches the edge only
         for number, lane in enumerate(self._item.lanes):
             if number < len(self._item.tops):
                 self._paint_lane(painter, lane, area.top() + self._item.tops[number], self._item.heights[number])

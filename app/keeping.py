@@ -55,7 +55,7 @@ class Keeper(QObject):
     folder
         Where autosaves go.
     layout
-        Returns how the window looks now.
+        See below.
 
     Attributes
     ----------
@@ -63,6 +63,8 @@ class Keeper(QObject):
         The file that the user has saved to or opened, None for a workspace without a name.
     modified
         True if something has changed since then.
+    layout
+        Returns how the window looks now.
     """
 
     changed = Signal()
@@ -82,7 +84,7 @@ class Keeper(QObject):
         self.modified = False
         self._workspace = workspace
         self._folder = folder
-        self._layout = layout
+        self.layout = layout
         self._name = f"{os.getpid()}-{time.time_ns() // 1_000_000}"
         self._complained = False
         self._timer = QTimer(self)
@@ -127,7 +129,7 @@ class Keeper(QObject):
         """Write the autosave now, and beside it the mark of a session that goes on."""
         self._timer.stop()
         try:
-            document = describe(self._workspace, self._layout())
+            document = describe(self._workspace, self.layout())
             write(self.autosave_path, replace(document, file=str(self.path or "")))
             if not self._mark.exists():
                 mark = {"pid": os.getpid(), "process_start": start_time(os.getpid())}
@@ -145,7 +147,7 @@ class Keeper(QObject):
         AnalysisError
             If it cannot be written.
         """
-        write(path, describe(self._workspace, self._layout()))
+        write(path, describe(self._workspace, self.layout()))
         self.settle(path)
 
     def settle(self, path: Path | None) -> None:

@@ -218,22 +218,27 @@ def _pick(result: Result, name: str, rows: NDArray[np.int64]) -> Floats:
     return picked
 
 
-def _states(values: Floats, rows: NDArray[np.int64], layers: tuple[LayerSpec, ...], result: Result) -> States:
-    """Tell what every value is.
+def states_of(values: Floats, result: Result) -> States:
+    """Tell what the values of a run's own rows are; what is not finite becomes NaN.
 
     What is missing from a completed run was looked at and gave no finite number; from any other run it has not arrived.
-    A row that the run does not have is not applicable if the run has none of its kind.
     """
     completed = result.finished is not None and str(result.finished.outcome) == "completed"
     states = np.full(len(values), VALUE, dtype=np.uint8)
     states[values == 0] = ZERO
     states[np.isnan(values)] = NON_FINITE if completed else NOT_MEASURED
     states[np.isinf(values)] = NON_FINITE
+    values[states == NON_FINITE] = np.nan
+    return states
+
+
+def _states(values: Floats, rows: NDArray[np.int64], layers: tuple[LayerSpec, ...], result: Result) -> States:
+    """Tell what values are; a row that the run does not have is not applicable if the run has none of its kind."""
+    states = states_of(values, result)
     kinds = {layer.kind for layer in result.layers}
     foreign = np.array([layer.kind not in kinds for layer in layers], dtype=bool)
     states[rows < 0] = NOT_MEASURED
     states[(rows < 0) & foreign] = NOT_APPLICABLE
-    values[states == NON_FINITE] = np.nan
     return states
 
 

@@ -311,8 +311,33 @@ class Measuring(QObject):
         for name in FIRST_LOOK:
             self.measure(replace(self.workspace.new_request(name), limit=-1))
 
+    def delete(self, folder: Path) -> None:
+        """Move a stored run to the trash; where there is none, offer to delete it for good."""
+        problem = self.history.remove(folder)
+        if problem is None:
+            self._forget_folder(folder)
+            self.notices.say(f"{folder.name} is in the trash.", key="deleted")
+        elif problem.code == "no_trash":
+            way = NoticeAction("Delete for good", lambda: self._delete_for_good(folder))
+            self.notices.say(problem.message, problem.hint, way, level="warning", key="deleted")
+        else:
+            self.notices.problem(problem)
+
+    def _delete_for_good(self, folder: Path) -> None:
+        problem = self.history.remove(folder, for_good=True)
+        if problem:
+            self.notices.problem(problem)
+        else:
+            self._forget_folder(folder)
+            self.notices.say(f"{folder.name} is deleted.", key="deleted")
+
+    def _forget_folder(self, folder: Path) -> None:
+        for number, run in list(self.workspace.runs.items()):
+            if run.folder == folder:
+                self.workspace.remove_run(number)
+
     def command_line(self, request: Request) -> str:
-        """Return the line that repeats a run without the window; what flags cannot say goes into a file beside the runs.
+        """Return the line that repeats a run without the window; a file beside the runs holds what flags cannot say.
 
         Raises
         ------

@@ -294,7 +294,7 @@ def _draw_icon(name: str, color: QColor, disabled: QColor) -> QIcon:
     icon = QIcon()
     for mode, ink in ((QIcon.Mode.Normal, color), (QIcon.Mode.Disabled, disabled)):
         renderer = QSvgRenderer(QByteArray(source.replace("currentColor", ink.name()).encode()))
-        for size in (16, 20, 24, 32, 48, 64):
+        for size in (16, 24, 32, 48):
             pixmap = QPixmap(QSize(size, size))
             pixmap.fill(Qt.GlobalColor.transparent)
             painter = QPainter(pixmap)

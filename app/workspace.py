@@ -243,6 +243,16 @@ class Workspace(QObject):
         added = kept if name in self.selection.layers else (*kept, name)
         return self.select(replace(self.selection, layers=added, channel=-1))
 
+    @property
+    def can_step_back(self) -> bool:
+        """True if there is a selection before this one."""
+        return bool(self._past)
+
+    @property
+    def can_step_forward(self) -> bool:
+        """True if a step back can be undone."""
+        return bool(self._future)
+
     def step_back(self) -> None:
         """Return to the selection before."""
         if self._past:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -49,11 +49,14 @@ class Layout:
         Names of the panels that were open.
     state
         Qt's own description of the docks, base64.
+    views
+        View name to how it is arranged.
     """
 
     tab: str = ""
     docks: tuple[str, ...] = ()
     state: str = ""
+    views: Mapping[str, Any] = field(default_factory=dict)
 
 
 NO_LAYOUT = Layout()

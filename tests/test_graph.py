@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,15 @@ NETS: dict[str, tuple[Any, tuple[int, ...]]] = {
     "identity": (tiny.identity_layer, (3, 2, 2)),
 }
 each_net = pytest.mark.parametrize(("make", "shape"), NETS.values(), ids=NETS)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Small networks are quicker on one thread, above all where the cores are shared."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def rows(recording: Recording, *kinds: str) -> list[str]:
@@ -497,6 +507,37 @@ def test_networks_that_need_numbers_or_cannot_be_copied() -> None:
     assert tiny.state_of(net) == state
 
 
+def test_a_forward_that_writes_to_its_weights() -> None:
+    class Binary(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(2, 2, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.conv.weight.data.sign_()
+            return self.conv(x)
+
+    net = tiny.fill(Binary())
+    state = tiny.state_of(net)
+    for meta in (True, False):
+        assert rows(describe(trace(net, (2, 3, 3), meta)), "conv") == ["conv"]
+        assert tiny.state_of(net) == state
+
+
+def test_compiled_networks_are_refused_and_traced_ones_are_not() -> None:
+    net = tiny.residual_net(width=4)
+    for compiled in (torch.compile(net), nn.Sequential(torch.compile(net.layer1))):
+        with pytest.raises(AnalysisError, match="is compiled"):
+            record(compiled, (3, 8, 8))
+    traced = torch.fx.symbolic_trace(net)
+    found, expected = record(traced, (3, 8, 8)), record(net, (3, 8, 8))
+    assert found.totals == expected.totals
+    assert rows(found, "conv", "linear") == rows(expected, "conv", "linear")
+    # The traced net makes all sums itself.
+    assert [block.name for block in found.blocks] == [":block#1", ":block#2", ":block#3"]
+    assert [block.shortcut for block in found.blocks] == ["identity", "pad", "pad"]
+
+
 def test_old_weight_norm() -> None:
     with pytest.warns(FutureWarning):
         net = nn.Sequential(torch.nn.utils.weight_norm(nn.Conv2d(2, 3, 1)), nn.ReLU())
@@ -615,10 +656,11 @@ def from_zoo(name: str) -> nn.Module:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", ZOO)
 def test_known_networks(name: str) -> None:
-    net = from_zoo(name)
+    with torch.device("meta"):  # numbers are not needed, and filling them in takes longer than all the rest
+        net = from_zoo(name)
     found = record(net, (3, 64, 64))
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        copy.deepcopy(net).to("meta")(torch.empty(1, 3, 64, 64, device="meta"))
+        net(torch.empty(1, 3, 64, 64, device="meta"))
     assert found.totals.macs * 2 == counter.get_total_flops()
     assert found.totals.parameters == sum(parameter.numel() for parameter in net.parameters())
     names = rows(found)

@@ -24,6 +24,7 @@ from analysis.models import Model, ModelCache
 from analysis.networks import CifarResNet
 from analysis.problems import AnalysisError
 from analysis.request import Compute, ModelSource
+from resources import make_networks
 
 CPU = Compute()
 ROOT = Path(__file__).parents[1]
@@ -66,9 +67,9 @@ def same_state(a: nn.Module, b: nn.Module) -> bool:
 # ---- auto ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("depth", [20, 26, 56, 110])
-@pytest.mark.parametrize("option", ["A", "B"])
-@pytest.mark.parametrize("classes", [10, 100])
+@pytest.mark.parametrize(
+    ("depth", "option", "classes"), [(20, "A", 10), (20, "B", 100), (38, "A", 2), (110, "A", 100), (110, "B", 10)]
+)
 def test_auto_finds_residual_networks_for_small_pictures(depth: int, option: str, classes: int, tmp_path: Path) -> None:
     net = trained(CifarResNet(depth, option, classes=classes))
     model = load("auto", saved(tmp_path, net))
@@ -240,6 +241,13 @@ def test_every_network_of_the_packages_is_in_the_table() -> None:
     assert listed <= {row.name for row in architectures.table()}
 
 
+def test_the_script_makes_the_table_that_is_there() -> None:
+    known = architectures.table()
+    assert architectures.read_table("\n".join(make_networks.as_plain(list(known)))) == known
+    fresh = [row for row, _ in make_networks.cifar()]
+    assert fresh == [row for row in known if row.name.startswith("cifar_")]
+
+
 # ---- named networks --------------------------------------------------------------------------------------------------
 
 
@@ -274,7 +282,7 @@ def test_weights_must_be_asked_for_where_they_matter() -> None:
 @pytest.mark.parametrize(
     ("name", "nearest"),
     [
-        ("cifar_resnet21", "cifar_resnet20"),
+        ("cifar_resnet20_c", "cifar_resnet20_b"),
         ("torchvision:resnet19", "torchvision:resnet18"),
         ("timm:rexnet_10", "timm:rexnet_100"),
         ("resnet18", "torchvision:NAME"),
@@ -308,6 +316,7 @@ def test_the_input_can_be_chosen() -> None:
     model = load("cifar_resnet20", "random", input=(3, 48, 40))
     assert model.input_shape == (3, 48, 40)
     assert model.recording.layers[0].shape == (3, 48, 40)
+    assert model.preprocessing.size == (48, 40)
     assert "does not run" in str(refusal("cifar_resnet20", "random", input=(1, 32, 32)))
 
 
@@ -394,7 +403,7 @@ def test_a_factory_is_called(tmp_path: Path) -> None:
     assert [layer.kind for layer in model.recording.layers][:3] == ["input", "conv", "activation"]
     assert model.source_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert set(model.badges) == {"preprocessing assumed", "input size assumed"}
-    assert model.preprocessing.mean == () and model.preprocessing.source == "assumed"
+    assert (model.preprocessing.mean, model.preprocessing.source) == ((), "assumed")
     assert load(f"{path}:make", trust=True).weights_sha256 == model.weights_sha256
     assert load(f"{path}:make", trust=True, input=(3, 8, 8)).input_shape == (3, 8, 8)
     weights = saved(tmp_path, trained(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())))
@@ -553,6 +562,18 @@ def test_type_and_memory_format_are_set_and_the_hash_stays(dtype: str) -> None:
     assert model.net.layer2[0].conv1.weight.is_contiguous(memory_format=torch.channels_last)
     assert model.weights_sha256 == load("cifar_resnet20", "random").weights_sha256
     assert "'float31'" in str(refusal("cifar_resnet20", "random", compute=Compute(dtype="float31")))
+
+
+@pytest.mark.gpu
+def test_a_network_goes_to_the_gpu_and_keeps_its_hash() -> None:
+    model = load("cifar_resnet20", "random", compute=Compute(device="cuda"))
+    assert model.device == torch.device("cuda:0")
+    assert all(tensor.device == model.device for tensor in model.net.state_dict().values())
+    plain = load("cifar_resnet20", "random")
+    assert (model.weights_sha256, model.recording.totals) == (plain.weights_sha256, plain.recording.totals)
+    info = next(info for info in models.devices() if info.name == "cuda:0")
+    assert info.total >= info.free > 0
+    assert info.title
 
 
 # ---- several checkpoints ---------------------------------------------------------------------------------------------

@@ -61,29 +61,32 @@ def run(job: Job) -> Iterator[Step]:
     count, known = images.count, images.labels is not None
     classes = 0
     done, hits, near, loss = 0, 0, 0, 0.0
-    labels = np.full(count, -1, dtype=np.int64)
+    labels = np.full(count, -1, dtype=np.int64) if images.labels is None else images.labels
     predictions = np.full(count, -1, dtype=np.int64)
+    confidences = np.full(count, np.nan)
     for batch in images.batches():
         logits = _logits(model.net(batch.pixels))
         if not classes:
             classes = logits.shape[1]
+            _check_labels(images.labels, classes)
             yield _declared(job, classes, count, known)
-        found = scores(logits, batch.labels.to(logits.device) if known and batch.labels is not None else None)
-        place = slice(done, done + len(batch.index))
-        predictions[place] = found["prediction"].cpu().numpy()
-        yield Chunk("prediction", (done,), predictions[place].astype(np.int32))
-        yield Chunk("confidence", (done,), found["confidence"].double().cpu().numpy())
-        if known and batch.labels is not None:
-            labels[place] = batch.labels.cpu().numpy()
-            yield Chunk("label", (done,), labels[place].astype(np.int32))
+        found = scores(logits, batch.labels)
+        predictions[batch.index] = found["prediction"].cpu().numpy()
+        confidences[batch.index] = found["confidence"].double().cpu().numpy()
+        # Pictures that cannot be read leave gaps, which stay marked as empty.
+        at, place = (int(batch.index[0]),), slice(int(batch.index[0]), int(batch.index[-1]) + 1)
+        yield Chunk("prediction", at, predictions[place].astype(np.int32))
+        yield Chunk("confidence", at, confidences[place])
+        done += len(batch.index)
+        if known:
+            yield Chunk("label", at, labels[place].astype(np.int32))
             hits, near = hits + int(found["hit"].sum()), near + int(found["near"].sum())
             loss += float(found["loss"].sum())
-        done = place.stop
-        yield Progress(done, count, "Classifying")
-        if known:
             yield from _totals(hits / done, near / done, loss / done)
+        yield Progress(done, count, "Classifying")
     if known:
-        yield from _by_class(labels, predictions, classes)
+        read = predictions >= 0
+        yield from _by_class(labels[read], predictions[read], classes)
     else:
         job.warn("no_labels", "The pictures have no labels: there are predictions, but no accuracy.")
 
@@ -105,6 +108,22 @@ def _logits(output: object) -> Tensor:
             "Accuracy is for classifiers, whose output has axes (picture, class).",
         )
     return first
+
+
+def _check_labels(labels: Integers | None, classes: int) -> None:
+    """Refuse labels that are no outputs.
+
+    Raises
+    ------
+    AnalysisError
+        Names the largest label.
+    """
+    if labels is not None and len(labels) and (int(labels.max()) >= classes or int(labels.min()) < 0):
+        wrong = int(labels.max()) if int(labels.max()) >= classes else int(labels.min())
+        raise AnalysisError(
+            f"The pictures have the label {wrong}, and the network has {classes} outputs.",
+            "Use pictures of the classes the network was trained for, or say with --classes which is which.",
+        )
 
 
 def _totals(top1: float, top5: float, loss: float) -> Iterator[Chunk]:

@@ -87,21 +87,24 @@ def run(job: Job) -> Iterator[Step]:
     rows: dict[str, list[int]] = {}
     for row, point in enumerate(points):
         rows.setdefault(point.source, []).append(row)
+    observed: dict[str, int] = {}
     for done, (name, gauge) in enumerate(gauges.items()):
         if gauge.point.rows > SAY_SOLVING:
             yield Progress(count + done, total, f"solving {name}")
         found = solve(gauge, job)
-        gauge.moment = None
+        gauge.moment = None  # the next decomposition can use the memory
+        observed[name] = int(found.get("observations", np.asarray(0)))
         for row in rows[name]:
             yield from _chunks(row, found)
         yield Progress(count + done + 1, total, "Decomposing")
-    _warn(job, points, gauges)
+    _warn(job, points, gauges, observed)
 
 
 def _stream(job: Job, gauges: dict[str, Gauge]) -> Iterator[tuple[int, int]]:
     """Run all pictures through the network; after each batch, say where it began and ended."""
     images, model = job.images, job.model
     order = picture_order(job.request.seed, images.count)
+    place_of = np.argsort(order)  # pictures that cannot be read leave gaps: places come from the order, not by counting
     first = 0
     drawn: dict[tuple[int, int], Tensor] = {}
     indices: Array = np.empty(0, dtype=np.int64)
@@ -120,10 +123,10 @@ def _stream(job: Job, gauges: dict[str, Gauge]) -> Iterator[tuple[int, int]]:
     with taps(model.net, model.recording, tuple(gauges), consume):
         for batch in images.batches(order=order):
             indices = images.indices[batch.index]
+            first = int(place_of[batch.index[0]])
             drawn.clear()
             model.net(batch.pixels)
-            before, first = first, first + len(batch.index)
-            yield before, first
+            yield first, first + len(batch.index)
 
 
 def solve(gauge: Gauge, job: Job, interval: bool = True) -> dict[str, Array]:
@@ -285,20 +288,18 @@ def _facts(job: Job, points: tuple[Point, ...], count: int) -> tuple[tuple[str, 
     )
 
 
-def _warn(job: Job, points: tuple[Point, ...], gauges: dict[str, Gauge]) -> None:
+def _warn(job: Job, points: tuple[Point, ...], gauges: dict[str, Gauge], observed: dict[str, int]) -> None:
     """Say what readers must know: too few observations, pictures that were dropped, a tolerance in the noise."""
-    seen: dict[str, int] = {}
     dropped = np.zeros(job.images.count, dtype=bool)
     broken: list[str] = []
     for name, gauge in gauges.items():
         if gauge.extremes is None:
             continue
         lost = gauge.extremes.dropped.cpu().numpy()
-        seen[name] = int((~lost).sum()) * gauge.point.positions
         dropped |= lost
         if lost.any():
             broken.append(name)
-    few = tuple(point.layer.name for point in points if seen.get(point.source, 0) < point.rows)
+    few = tuple(point.layer.name for point in points if observed[point.source] < point.rows)
     if few:
         job.warn("undersampled", "Fewer observations than channels: the rank is limited by the sample.", few)
     if broken:

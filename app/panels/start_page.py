@@ -11,12 +11,14 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from analysis.request import ModelSource
+from app.actions import ACTIONS
 from app.keeping import LeftBehind
 from app.settings import Preferences
 from app.theme import Theme
 from app.widgets import GRID, Elided, button, column, label, line, row
 
 WIDTH = 640
+ICONS = {entry.id: entry.icon for entry in ACTIONS}
 
 
 class StartPage(QWidget):
@@ -143,9 +145,7 @@ class StartPage(QWidget):
 
     def _button(self, action: str, text: str, role: str) -> QPushButton:
         made = button(text, self._actions[action].trigger, role, self._actions[action].toolTip())
-        icon = self._actions[action].icon()
-        if not icon.isNull():
-            self._theme.set_icon(made, action.removeprefix("open_") if action != "open_file" else "open", _ink(role))
+        self._theme.set_icon(made, ICONS[action], _ink(role))
         return made
 
     def _crashed(self, left: LeftBehind) -> QWidget:

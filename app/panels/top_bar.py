@@ -29,6 +29,7 @@ class Chip(QPushButton):
 
     def __init__(self, theme: Theme, icon: str, name: str) -> None:
         super().__init__()
+        self.setProperty("role", "chip")
         self._what = name
         self._theme = theme
         self._mark = QLabel()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import importlib.util
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import analysis
+from analysis.catalogue import Value
 from analysis.config import LayerSpec
 from analysis.gauges import Point, columns, plan
 from analysis.graph import record
+from analysis.images import images_from
+from analysis.job import Job
 from analysis.measures.positions import sampled_positions
+from analysis.methods import feature_rank
 from analysis.methods.weight_spectrum import Weight, squared_singular_values, weight_matrices
+from analysis.models import model_from
 from analysis.moments import SecondMoment
+from analysis.request import Request
+from analysis.result import Result
 from analysis.taps import taps
 from tests.benchmarks.pairs import alternate, one_thread, report
 
@@ -39,6 +46,19 @@ def net() -> nn.Module:
     return made
 
 
+def rank_run(net: nn.Module, pictures: Tensor, batch: int, **params: Value) -> Callable[[], Result]:
+    """The whole method on a network that is open already, pictures in memory: reading, accumulating, decomposing."""
+    images = images_from(pictures, None, net, batch)
+    request = Request("feature_rank", layers=CONVOLUTIONS)
+    job = Job(request, feature_rank.INFO.values(params), model_from(net, images.input_shape), images)
+
+    def run() -> Result:
+        with torch.no_grad():
+            return Result.of(feature_rank.run(job))
+
+    return run
+
+
 def plain(net: nn.Module, batches: list[Tensor]) -> None:
     with torch.no_grad():
         for batch in batches:
@@ -49,7 +69,9 @@ def convolutions(net: nn.Module, size: int) -> dict[str, LayerSpec]:
     return {layer.name: layer for layer in record(net, (3, size, size)).layers if layer.kind == "conv"}
 
 
-def accumulate(net: nn.Module, points: dict[str, Point], batches: list[Tensor]) -> tuple[dict[str, SecondMoment], float]:
+def accumulate(
+    net: nn.Module, points: dict[str, Point], batches: list[Tensor]
+) -> tuple[dict[str, SecondMoment], float]:
     """Second moments of sampled positions, and the CPU seconds that were spent on them inside the forward passes."""
     count = sum(len(batch) for batch in batches)
     recording = record(net, tuple(batches[0].shape[1:]))
@@ -83,9 +105,7 @@ def test_rank_against_a_plain_forward(net: nn.Module) -> None:
     chosen = {name: point for name, point in points.items() if point}
     assert len(chosen) == 20
 
-    def whole() -> Any:
-        return analysis.measure("feature_rank", net, pictures, layers=CONVOLUTIONS, batch=32, mode="sampled")
-
+    whole = rank_run(net, pictures, 32, mode="sampled")
     with one_thread():
         result = whole()
         moments, _ = accumulate(net, chosen, batches[:2])
@@ -114,12 +134,14 @@ def test_rank_against_a_plain_forward(net: nn.Module) -> None:
 def test_rank_against_delve(net: nn.Module, tmp_path: Path) -> None:
     """The same columns: all positions of 256 pictures of 32 px, all convolutions; spectra are compared first."""
     pictures = torch.randn(256, 3, 32, 32, generator=torch.Generator().manual_seed(1))
-    batches = list(torch.split(pictures, 64))
+    batches = [pictures]  # Delve starts its covariance anew with every batch
     names = tuple(convolutions(net, 32))
 
     def delve() -> tuple[Any, float]:
         from delve import SaturationTracker
+        from delve.logger import log
 
+        log.setLevel("ERROR")
         twin = copy.deepcopy(net)  # Delve leaves its own attributes in the network
         tracker = SaturationTracker(
             str(tmp_path), save_to="csv", modules=twin, stats=["lsat", "idim"], device="cpu", reset_covariance=False
@@ -129,11 +151,8 @@ def test_rank_against_delve(net: nn.Module, tmp_path: Path) -> None:
         tracker.add_saturations()
         return tracker, time.process_time() - begun
 
-    def ours(**params: Any) -> Any:
-        return analysis.measure(
-            "feature_rank", net, pictures, layers=CONVOLUTIONS, batch=64, mode="positions", **params
-        )
-
+    ours = rank_run(net, pictures, 256, mode="positions")
+    without = rank_run(net, pictures, 256, mode="positions", interval_memory=0)
     with one_thread():
         tracker, _ = delve()
         result = ours()
@@ -149,7 +168,7 @@ def test_rank_against_delve(net: nn.Module, tmp_path: Path) -> None:
             "plain forward": lambda: plain(net, batches),
             "Delve 0.1.50": lambda: delve()[1],
             "rank run": ours,
-            "rank run without intervals": lambda: ours(interval_memory=0),
+            "rank run without intervals": without,
         }
     )
     forward = least["plain forward"]

@@ -1,0 +1,177 @@
+"""What is in each panel, and what can be found by typing."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Protocol
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QUndoView, QWidget
+
+from analysis.problems import AnalysisError, Problem
+from analysis.request import Compute, Request
+from app.actions import ACTIONS, native
+from app.desk import Desk
+from app.docks import DockInfo
+from app.panels.palette import Entry
+from app.slots import Slots
+from app.tabs import ViewTabs
+
+LEFT, RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
+BELOW = Qt.DockWidgetArea.BottomDockWidgetArea
+
+
+class Window(Protocol):
+    """What the panels need of the window."""
+
+    desk: Desk
+    slots: Slots
+    tabs: ViewTabs
+    actions_by_id: dict[str, QAction]
+
+    def show_method(self, name: str) -> None:
+        """Show the form of a method."""
+
+    def show_request(self, request: Request) -> None:
+        """Show a form filled in as an earlier request."""
+
+
+def dock_infos(window: Window) -> tuple[DockInfo, ...]:
+    """Return the panels, in the order in which they are stacked."""
+    return (
+        DockInfo("layers", "Layers", LEFT, partial(_layers, window), shown=True),
+        DockInfo("inspector", "Inspector", RIGHT, partial(_inspector, window), shown=True),
+        DockInfo("setup", "Network, pictures, device", RIGHT, partial(_setup, window)),
+        DockInfo("measure", "Measure", RIGHT, partial(_measure, window)),
+        DockInfo("figure", "Export figure", RIGHT, partial(_figure, window)),
+        DockInfo("history", "Edit history", RIGHT, partial(_history, window)),
+        DockInfo("help", "What the numbers mean", RIGHT, partial(_help, window)),
+        DockInfo("shortcuts", "Keyboard shortcuts", RIGHT, partial(_shortcuts, window)),
+        DockInfo("runs", "Runs", BELOW, partial(_runs, window)),
+        DockInfo("log", "Log", BELOW, partial(_log, window)),
+    )
+
+
+# The files of panels are imported when they are first shown: the window is on screen long before.
+
+
+def _layers(window: Window) -> QWidget:
+    from app.panels.layers_panel import LayersPanel
+
+    return LayersPanel(window.desk.workspace, window.desk.theme)
+
+
+def _inspector(window: Window) -> QWidget:
+    from app.panels.inspector import Inspector
+
+    return Inspector(window.desk.workspace, window.desk.theme)
+
+
+def _figure(window: Window) -> QWidget:
+    from app.figure_form import FigureForm
+
+    return FigureForm(window.desk.workspace, window.desk.theme)
+
+
+def _setup(window: Window) -> QWidget:
+    from app.panels.model_panel import ModelPanel
+
+    desk = window.desk
+    panel = ModelPanel(desk.workspace)
+    panel.device.set_devices(desk.client.devices)
+    panel.network.chosen.connect(desk.session.open_model)
+    panel.pictures.chosen.connect(desk.session.open_images)
+    panel.device.chosen.connect(partial(_choose_compute, desk))
+    return panel
+
+
+def _choose_compute(desk: Desk, compute: Compute) -> None:
+    desk.workspace.set_compute(compute)
+    desk.preferences.change(device=compute.device, dtype=compute.dtype, threads=compute.threads)
+
+
+def _measure(window: Window) -> QWidget:
+    from app.panels.measure_panel import MeasurePanel
+
+    desk = window.desk
+    panel = MeasurePanel(desk.workspace, desk.theme, desk.history)
+    panel.wanted.connect(desk.measuring.measure)
+    panel.stored_wanted.connect(desk.measuring.use)
+    panel.line_wanted.connect(partial(_copy_line, desk))
+    return panel
+
+
+def _copy_line(desk: Desk, request: Request) -> None:
+    from PySide6.QtGui import QGuiApplication
+
+    try:
+        QGuiApplication.clipboard().setText(desk.measuring.command_line(request))
+    except AnalysisError as error:
+        desk.notices.problem(Problem(str(error), error.hint))
+    else:
+        desk.notices.say("The command line is on the clipboard.", "It gives the same result.", key="copied")
+
+
+def _history(window: Window) -> QWidget:
+    view = QUndoView(window.desk.workspace.undo)
+    view.setEmptyLabel("As it was opened")
+    view.setAccessibleName("Edit history")
+    return view
+
+
+def _help(window: Window) -> QWidget:
+    from app.panels.help_panel import HelpPanel
+
+    return HelpPanel(window.desk.theme)
+
+
+def _shortcuts(window: Window) -> QWidget:
+    from app.panels.shortcuts_panel import ShortcutsPanel
+
+    return ShortcutsPanel(window.desk.theme)
+
+
+def _log(window: Window) -> QWidget:
+    from app.panels.log_panel import LogPanel
+
+    panel = LogPanel(window.desk.log, window.desk.theme)
+    panel.copy_wanted.connect(window.slots.copy_diagnostics)
+    return panel
+
+
+def _runs(window: Window) -> QWidget:
+    from app.panels.run_panel import RunPanel
+
+    desk = window.desk
+    panel = RunPanel(desk.workspace, desk.history, desk.theme)
+    panel.show_wanted.connect(desk.session.open_run)
+    panel.cancel_wanted.connect(desk.client.cancel)
+    panel.again_wanted.connect(partial(desk.measuring.measure, anew=True))
+    panel.form_wanted.connect(window.show_request)
+    panel.line_wanted.connect(partial(_copy_line, desk))
+    panel.delete_wanted.connect(desk.measuring.delete)
+    panel.compare_wanted.connect(desk.workspace.compare_with)
+    return panel
+
+
+def findable(window: Window) -> list[Entry]:
+    """Return everything that can be found by typing."""
+    desk, workspace = window.desk, window.desk.workspace
+    entries = []
+    for action in ACTIONS:
+        made = window.actions_by_id[action.id]
+        if made.isEnabled() and action.id != "show_palette":
+            entries.append(Entry(action.text.rstrip("…"), "action", made.trigger, native(action)))
+    for name, title in window.tabs.names():
+        entries.append(Entry(title, "view", partial(window.tabs.show_view, name)))
+    if workspace.structure is not None:
+        for info in workspace.methods:
+            entries.append(Entry(f"Measure {info.title}", "method", partial(window.show_method, info.name)))
+    for stored in desk.history.runs()[:200]:
+        title = stored.title or f"{stored.request.method} {stored.model}"
+        text = f"{title}  {stored.started[:16].replace('T', ' ')}"
+        entries.append(Entry(text, "run", partial(desk.session.open_run, stored.folder)))
+    for layer in workspace.layers:
+        entries.append(Entry(layer.name, "layer", partial(workspace.select_layer, layer.name)))
+    return entries

@@ -1,0 +1,287 @@
+"""Curves and points on pyqtgraph: all lines of a plot are one item; labels stand beside what they name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QFontMetricsF, QPainter, QPen
+
+from app.axes import NumberAxis
+from app.depth import Floats
+from app.plots import Margins, PixelItem, Plot, PlotBox, Scale
+from app.theme import Theme
+
+SERIES = ("rank", "bundles", "widths", "sharing", "configurations", "cost", "text", "accent")
+"""Colour roles of curves that stand beside each other."""
+NEAR = 6.0
+"""Pixels within which a guide can be taken."""
+MAX_POINTS = 4000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """One line.
+
+    Attributes
+    ----------
+    x, y
+        Points in the coordinates of the plot (exponents of ten on a log axis); NaN breaks the line.
+    label, hue
+        Words and colour role.
+    steps
+        True for a line that stays level until the next x.
+    dashed
+        True for a line that is only a reference.
+    """
+
+    x: Floats
+    y: Floats
+    label: str = ""
+    hue: str = "rank"
+    steps: bool = False
+    dashed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """A thin line at a value, with its meaning.
+
+    Attributes
+    ----------
+    axis, at
+        "x" or "y" and the place, in coordinates of the plot.
+    label
+        Its meaning.
+    tick
+        True to draw only a short piece at the left edge.
+    movable
+        True if it can be dragged.
+    hue
+        Colour role.
+    """
+
+    axis: str
+    at: float
+    label: str = ""
+    tick: bool = False
+    movable: bool = False
+    hue: str = "text_soft"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spots:
+    """Points of a scatter plot.
+
+    Attributes
+    ----------
+    x, y
+        (n,) places.
+    names
+        One label per point.
+    hue
+        Colour role.
+    hollow
+        True for points that do not belong to the others.
+    """
+
+    x: Floats
+    y: Floats
+    names: tuple[str, ...] = ()
+    hue: str = "rank"
+    hollow: bool = False
+
+
+def steps(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Turn points into stairs: level until the next x, then up."""
+    if x.size < 2:
+        return x, y
+    return np.repeat(x, 2)[1:], np.repeat(y, 2)[:-1]
+
+
+def thinned(x: Floats, y: Floats, left: float, right: float, pixels: int) -> tuple[Floats, Floats]:
+    """Leave away what cannot be seen of a long line: points beyond the edges, all but the extremes of each pixel."""
+    if x.size <= MAX_POINTS:
+        return x, y
+    first, last = np.searchsorted(x, [left, right])
+    cut = slice(max(0, int(first) - 1), min(x.size, int(last) + 1))
+    x, y = x[cut], y[cut]
+    if x.size <= MAX_POINTS:
+        return x, y
+    size = max(1, x.size // (2 * pixels))
+    count = x.size // size
+    blocks = y[: count * size].reshape(count, size)
+    rows = np.arange(count) * size
+    order = np.sort(np.stack([rows + blocks.argmin(axis=1), rows + blocks.argmax(axis=1)], axis=1), axis=1).ravel()
+    order = np.unique(np.append(order, x.size - 1))
+    return x[order], y[order]
+
+
+class CurvesItem(PixelItem):
+    """All lines, guides and points of a plot."""
+
+    def __init__(self, box: PlotBox, theme: Theme) -> None:
+        super().__init__(box, theme)
+        self.curves: tuple[Curve, ...] = ()
+        self.guides: tuple[Guide, ...] = ()
+        self.spots: tuple[Spots, ...] = ()
+        self.axes: tuple[NumberAxis, ...] = ()
+        self.legend_at = "left"
+
+    def draw(self, painter: QPainter, scale: Scale, exposed: QRectF) -> None:
+        """Paint grid, guides, lines, points and their labels."""
+        self._draw_grid(painter, scale)
+        for guide in self.guides:
+            self._draw_guide(painter, guide, scale)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        for curve in self.curves:
+            self._draw_curve(painter, curve, scale)
+        for spots in self.spots:
+            self._draw_spots(painter, spots, scale)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        self._draw_legend(painter, scale)
+
+    def _draw_grid(self, painter: QPainter, scale: Scale) -> None:
+        painter.setPen(QPen(self.theme.color("grid"), 1))
+        for axis in self.axes:
+            for place, _ in axis.ticks():
+                if axis.side == "left":
+                    y = round(scale.y_of(place)) + 0.5
+                    painter.drawLine(QPointF(0, y), QPointF(scale.width, y))
+
+    def _draw_guide(self, painter: QPainter, guide: Guide, scale: Scale) -> None:
+        color = self.theme.color(guide.hue)
+        painter.setPen(QPen(color, 1, Qt.PenStyle.SolidLine if guide.tick else Qt.PenStyle.DashLine))
+        painter.setFont(self.theme.font("small"))
+        metrics = QFontMetricsF(painter.font())
+        width = metrics.horizontalAdvance(guide.label)
+        if guide.axis == "x":
+            x = round(scale.x_of(guide.at)) + 0.5
+            painter.drawLine(QPointF(x, 0), QPointF(x, scale.height))
+            left = x + 5 if x + 5 + width < scale.width else x - 5 - width
+            rect = QRectF(left, scale.height - metrics.height() - 3, width + 1, metrics.height())
+        else:
+            y = round(scale.y_of(guide.at)) + 0.5
+            painter.drawLine(QPointF(0, y), QPointF(14 if guide.tick else scale.width, y))
+            rect = QRectF(
+                18,
+                min(max(0.0, y - metrics.height() / 2), scale.height - metrics.height()),
+                width + 1,
+                metrics.height(),
+            )
+        painter.setPen(self.theme.readable(guide.hue, "surface"))
+        painter.drawText(rect, 0, guide.label)
+
+    def _draw_curve(self, painter: QPainter, curve: Curve, scale: Scale) -> None:
+        low, high = self.box.viewRange()[0]
+        x, y = thinned(curve.x, curve.y, low, high, max(1, int(scale.width)))
+        x, y = steps(x, y) if curve.steps else (x, y)
+        known = np.isfinite(x) & np.isfinite(y)
+        if known.sum() < 2:
+            return
+        pen = QPen(self.theme.color(curve.hue), 1)
+        pen.setStyle(Qt.PenStyle.DashLine if curve.dashed else Qt.PenStyle.SolidLine)
+        painter.setPen(pen)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        path = pg.functions.arrayToQPath(scale.x(x), scale.y(y), connect="finite")
+        painter.drawPath(path)
+
+    def _draw_spots(self, painter: QPainter, spots: Spots, scale: Scale) -> None:
+        color = self.theme.color(spots.hue)
+        painter.setFont(self.theme.font("small"))
+        metrics = QFontMetricsF(painter.font())
+        taken: list[QRectF] = []
+        for number, (a, b) in enumerate(zip(scale.x(spots.x).tolist(), scale.y(spots.y).tolist(), strict=True)):
+            painter.setPen(QPen(color if spots.hollow else self.theme.color("surface"), 1))
+            painter.setBrush(self.theme.color("surface") if spots.hollow else color)
+            painter.drawEllipse(QPointF(a, b), 4.5, 4.5)
+            name = spots.names[number] if number < len(spots.names) else ""
+            width, height = metrics.horizontalAdvance(name), metrics.height()
+            left = a + 8 if a + 8 + width < scale.width else a - 8 - width
+            rect = QRectF(left, min(max(0.0, b - height / 2), scale.height - height), width + 1, height)
+            if name and not any(rect.intersects(other) for other in taken):
+                taken.append(rect)
+                painter.setPen(self.theme.color("text_soft"))
+                painter.drawText(rect, 0, name)
+
+    def _draw_legend(self, painter: QPainter, scale: Scale) -> None:
+        """Write the name of every line in its colour, at the side where the lines are not."""
+        labelled = [curve for curve in self.curves if curve.label]
+        if not labelled:
+            return
+        painter.setFont(self.theme.font("small_code"))
+        metrics = QFontMetricsF(painter.font())
+        most = max(1, int(scale.height / metrics.height()) - 1)
+        for line, curve in enumerate(labelled[:most]):
+            width = metrics.horizontalAdvance(curve.label)
+            left = 8.0 if self.legend_at == "left" else scale.width - width - 8
+            painter.setPen(self.theme.readable(curve.hue, "surface"))
+            painter.drawText(QRectF(left, 4 + line * metrics.height(), width + 1, metrics.height()), 0, curve.label)
+
+
+class CurvePlot(Plot):
+    """Lines over numbers.
+
+    Parameters
+    ----------
+    x_title, y_title
+        Words and unit of the axes.
+    log_x
+        True if x are exponents of ten.
+    """
+
+    guide_moved = Signal(float, bool)
+    """New place of the guide that is dragged, and whether the drag has ended."""
+
+    def __init__(self, theme: Theme, name: str, x_title: str, y_title: str, log_x: bool = False) -> None:
+        super().__init__(theme, name, Margins(left=48, top=26, right=14, bottom=42))
+        self.set_title(y_title)
+        self.item = CurvesItem(self.box, theme)
+        self.x_axis = NumberAxis(theme, "bottom", log=log_x, title=x_title)
+        self.y_axis = NumberAxis(theme, "left")
+        self.item.axes = (self.x_axis, self.y_axis)
+        self.add_axis(self.x_axis)
+        self.add_axis(self.y_axis)
+        self.box.setMouseEnabled(x=True, y=False)
+        self.box.grab = self._grab
+        self._held = False
+        self.scene().sigMouseMoved.connect(self._show_pointer)
+
+    def show_curves(self, curves: tuple[Curve, ...], guides: tuple[Guide, ...] = ()) -> None:
+        """Draw other lines and guides."""
+        self.item.curves, self.item.guides = curves, guides
+        self.item.update()
+
+    def show_spots(self, spots: tuple[Spots, ...]) -> None:
+        """Draw other points."""
+        self.item.spots = spots
+        self.item.update()
+
+    def _movable(self) -> Guide | None:
+        return next((guide for guide in self.item.guides if guide.movable), None)
+
+    def _is_near(self, scene: QPointF) -> bool:
+        guide = self._movable()
+        if guide is None:
+            return False
+        place = self.box.mapFromScene(scene)
+        near = abs(Scale.of(self.box).x_of(guide.at) - float(place.x())) <= NEAR
+        return near and 0 <= float(place.y()) <= float(self.box.height())
+
+    def _show_pointer(self, place: QPointF) -> None:
+        near = self._is_near(place)
+        self.viewport().setCursor(Qt.CursorShape.SplitHCursor if near else Qt.CursorShape.ArrowCursor)
+
+    def _grab(self, ev: Any) -> bool:
+        if ev.isStart():
+            self._held = self._is_near(ev.buttonDownScenePos())
+        if not self._held:
+            return False
+        low, high = self.box.viewRange()[0]
+        at = min(max(float(self.box.mapToView(ev.pos()).x()), low), high)
+        self.guide_moved.emit(at, bool(ev.isFinish()))
+        self._held = not ev.isFinish()
+        return True

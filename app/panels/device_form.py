@@ -1,0 +1,82 @@
+"""Where to compute: device with its memory, precision, threads, batch."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QCheckBox, QComboBox, QWidget
+
+from analysis.request import Compute, DeviceInfo
+from app.panels.fields import Form, spin
+from app.panels.top_bar import DTYPES
+from app.workspace import Workspace
+
+
+class DeviceForm(QWidget):
+    """Device, precision, threads and batch size."""
+
+    chosen = Signal(object)
+    """A :class:`analysis.request.Compute`."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__()
+        self._workspace = workspace
+        self._devices: tuple[DeviceInfo, ...] = ()
+        self._fields()
+        workspace.compute_changed.connect(self.refresh)
+        self.refresh()
+
+    def _fields(self) -> None:
+        self.name = QComboBox()
+        self.name.setAccessibleName("Device")
+        self.name.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.name.setMinimumContentsLength(8)
+        self.dtype = QComboBox()
+        self.dtype.addItems(list(DTYPES))
+        self.dtype.setAccessibleName("Precision")
+        self.threads = spin("Threads", "the engine's choice", "CPU threads; 0 leaves one core for the window", 1024)
+        self.batch = spin("Batch", "the method's choice", "Pictures per forward pass; 0 for the method's choice", 65536)
+        self.channels_last = QCheckBox("Channels last")
+        self.channels_last.setToolTip("Memory format of pictures and weights")
+        form = Form("Device", self)
+        form.add("Device", self.name)
+        form.add("Precision", self.dtype)
+        form.add("Threads", self.threads)
+        form.add("Batch", self.batch)
+        form.addRow(self.channels_last)
+        for combo in (self.name, self.dtype):
+            combo.activated.connect(lambda _index: self._choose_compute())
+        for count in (self.threads, self.batch):
+            count.editingFinished.connect(self._choose_compute)
+        self.channels_last.clicked.connect(lambda _on: self._choose_compute())
+
+    def set_devices(self, devices: tuple[DeviceInfo, ...]) -> None:
+        """Take in what the engine can compute on."""
+        self._devices = devices
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Fill in what is chosen."""
+        compute = self._workspace.compute
+        self.name.clear()
+        for info in self._devices or (DeviceInfo(compute.device, ""),):
+            memory = f", {info.free / 2**30:.1f} of {info.total / 2**30:.0f} GB free" if info.total else ""
+            self.name.addItem(f"{info.name}  {info.title}{memory}".strip(), info.name)
+        if self.name.findData(compute.device) < 0:
+            self.name.addItem(f"{compute.device} (not here)", compute.device)
+        self.name.setCurrentIndex(self.name.findData(compute.device))
+        self.name.setToolTip(self.name.currentText())
+        self.dtype.setCurrentText(compute.dtype)
+        self.threads.setValue(compute.threads)
+        self.batch.setValue(compute.batch)
+        self.channels_last.setChecked(compute.channels_last)
+
+    def _choose_compute(self) -> None:
+        chosen = Compute(
+            self.name.currentData(),
+            self.dtype.currentText(),
+            self.channels_last.isChecked(),
+            self.threads.value(),
+            self.batch.value(),
+        )
+        if chosen != self._workspace.compute:
+            self.chosen.emit(chosen)

@@ -1,0 +1,176 @@
+"""Find anything: actions, methods, layers, views and runs, by typing a few letters of each word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QFrame, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+
+from app.widgets import GRID
+
+WIDTH = 560
+ROWS = 12
+MOST = 60
+"""Entries shown at once; more letters find the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something that can be found.
+
+    Attributes
+    ----------
+    text, kind
+        What it is called; what it is: "layer", "action".
+    call
+        What happens when it is chosen.
+    keys
+        Its shortcut, "" for none.
+    """
+
+    text: str
+    kind: str
+    call: Callable[[], object]
+    keys: str = ""
+
+
+def score(query: str, text: str) -> float:
+    """Rate how well a text fits what was typed; 0 for not at all.
+
+    Every word of the query has to occur in order of its letters; whole words and beginnings count more.
+
+    Examples
+    --------
+    >>> score("l2 conv1", "layer2.0.conv1") > score("l2 conv1", "layer2.0.conv12") > 0
+    True
+    >>> score("xyz", "layer2.0.conv1")
+    0.0
+    """
+    low, total = text.lower(), 0.0
+    for word in query.lower().split():
+        rate = _rate(word, low)
+        if rate == 0:
+            return 0.0
+        total += rate
+    return total - len(text) / 1000 if total else 1.0 - len(text) / 1000
+
+
+def _rate(word: str, text: str) -> float:
+    place = text.find(word)
+    if place >= 0:
+        begins = place == 0 or not text[place - 1].isalnum()
+        end = place + len(word)
+        ends = end == len(text) or not text[end].isalnum()
+        return 3.0 + begins + ends
+    at = -1
+    for letter in word:
+        at = text.find(letter, at + 1)
+        if at < 0:
+            return 0.0
+    return 1.0
+
+
+class Palette(QFrame):
+    """A line to type into, and what fits below it; floats over the window, goes with Escape.
+
+    Parameters
+    ----------
+    collect
+        Returns everything that can be found now.
+    parent
+        The window.
+    """
+
+    def __init__(self, collect: Callable[[], list[Entry]], parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("palette")
+        self._collect = collect
+        self._over = parent
+        self._entries: list[Entry] = []
+        self._shown: list[Entry] = []
+        self._before: QWidget | None = None
+        self.line = QLineEdit()
+        self.line.setPlaceholderText("Find an action, a layer, a method, a run…")
+        self.line.setAccessibleName("Find anything")
+        self.list = QListWidget()
+        self.list.setAccessibleName("Found")
+        self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(GRID, GRID, GRID, GRID)
+        box.setSpacing(GRID // 2)
+        box.addWidget(self.line)
+        box.addWidget(self.list)
+        self.line.textChanged.connect(lambda _text: self._fill())
+        self.line.installEventFilter(self)
+        self.list.itemClicked.connect(lambda _item: self._choose())
+        self.hide()
+
+    def open(self) -> None:
+        """Show everything that can be found."""
+        self._before = self._over.focusWidget()
+        self._entries = self._collect()
+        self.line.clear()
+        self._fill()
+        self.setFixedWidth(min(WIDTH, self._over.width() - 32))
+        self.adjustSize()
+        self.move((self._over.width() - self.width()) // 2, 72)
+        self.show()
+        self.raise_()
+        self.line.setFocus()
+
+    def close_up(self) -> None:
+        """Go away, and give the focus back."""
+        self.hide()
+        self._entries, self._shown = [], []
+        self.list.clear()
+        if self._before is not None:
+            self._before.setFocus()
+            self._before = None
+
+    def _fill(self) -> None:
+        query = self.line.text().strip()
+        rated = [(score(query, entry.text), entry) for entry in self._entries]
+        found = sorted((pair for pair in rated if pair[0] > 0), key=lambda pair: pair[0], reverse=True)
+        if not query:
+            found = [(1.0, entry) for entry in self._entries if entry.kind != "layer"]
+        self._shown = [entry for _, entry in found[:MOST]]
+        self.list.clear()
+        for entry in self._shown:
+            detail = f"{entry.kind}  {entry.keys}" if entry.keys else entry.kind
+            item = QListWidgetItem(f"{entry.text}   —   {detail}")
+            self.list.addItem(item)
+        self.list.setCurrentRow(0)
+        height = max(self.list.sizeHintForRow(0), self.fontMetrics().height() + 6) * ROWS + 4
+        self.list.setFixedHeight(height)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Let arrows move in the list while one types; Enter chooses, Escape or a click elsewhere closes."""
+        if event.type() == QEvent.Type.FocusOut and self.isVisible():
+            self.hide()
+            return False
+        if event.type() != QEvent.Type.KeyPress or not isinstance(event, QKeyEvent):
+            return False
+        step = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1, Qt.Key.Key_PageDown: ROWS, Qt.Key.Key_PageUp: -ROWS}
+        key = Qt.Key(event.key())
+        if key in step:
+            place = min(max(self.list.currentRow() + step[key], 0), self.list.count() - 1)
+            self.list.setCurrentRow(place)
+            return True
+        if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._choose()
+            return True
+        if key == Qt.Key.Key_Escape:
+            self.close_up()
+            return True
+        return False
+
+    def _choose(self) -> None:
+        place = self.list.currentRow()
+        if 0 <= place < len(self._shown):
+            entry = self._shown[place]
+            self.close_up()
+            entry.call()
