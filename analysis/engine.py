@@ -19,7 +19,7 @@ from analysis.job import Job, Method
 from analysis.measuring import evaluating, measuring
 from analysis.methods import METHODS
 from analysis.models import Model, ModelCache
-from analysis.problems import AnalysisError, Cancelled, Problem
+from analysis.problems import AnalysisError, Cancelled, Problem, RunWarning
 from analysis.request import Request
 from analysis.version import VERSION
 
@@ -66,8 +66,8 @@ def run(
 def carry_out(request: Request, loader: Loader, cancelled: Callable[[], bool]) -> Iterator[Event]:
     """Like :func:`run`, for a network and pictures that `loader` brings."""
     yield Started(request)
-    warnings = ()
-    problem = None
+    warnings: tuple[RunWarning, ...] = ()
+    problem: Problem | None = None
     outcome = Outcome.COMPLETED
     try:
         method = find_method(request.method)

@@ -23,8 +23,8 @@ from torch import Tensor, nn
 
 from analysis import weight_files
 from analysis.config import LayerSpec, Totals
-from analysis.operations import ACTIVATIONS, spread
 from analysis.problems import AnalysisError
+from analysis.tracing.operations import ACTIVATIONS, spread
 
 NEW_FILE = "Export the network anew: torch.export.save(torch.export.export(net, (x,)), FILE)."
 DTYPES = {

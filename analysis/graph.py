@@ -12,10 +12,10 @@ from math import prod
 
 from torch import nn
 
-from analysis.blocks import Unit, units
 from analysis.config import LayerSpec, Totals
-from analysis.operations import ELEMENTWISE, NORMS, convolution_arguments, spread
-from analysis.points import (
+from analysis.tracing.blocks import Unit, units
+from analysis.tracing.operations import ELEMENTWISE, NORMS, convolution_arguments, spread
+from analysis.tracing.points import (
     Point,
     Site,
     activation_points,
@@ -27,9 +27,9 @@ from analysis.points import (
     value_point,
     weighted_ops,
 )
-from analysis.recorder import trace
-from analysis.residual import Addition, additions
-from analysis.trace import Op, Trace
+from analysis.tracing.recorder import trace
+from analysis.tracing.residual import Addition, additions
+from analysis.tracing.trace import Op, Trace
 
 __all__ = ["Block", "Recording", "Site", "describe", "record"]
 

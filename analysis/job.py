@@ -95,7 +95,6 @@ class Method(Protocol):
 
     INFO: MethodInfo
 
-    @staticmethod
-    def run(job: Job) -> Iterator[Step]:
+    def run(self, job: Job) -> Iterator[Step]:
         """Yield Declared first, then Chunk and Progress; at least one step per batch."""
         ...

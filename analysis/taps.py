@@ -9,12 +9,12 @@ from typing import Any
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from analysis.calls import CallStack, Frame, following, refuse_compiled, tensors_in
 from analysis.catalogue import nearest
 from analysis.graph import Recording, Site
-from analysis.operations import operation_name
 from analysis.problems import AnalysisError
-from analysis.recorder import counted
+from analysis.tracing.calls import CallStack, Frame, following, refuse_compiled, tensors_in
+from analysis.tracing.operations import operation_name
+from analysis.tracing.recorder import counted
 
 Consume = Callable[[str, Tensor], None]
 _Wanted = dict[tuple[str, int], dict[int, list[tuple[str, Site]]]]  # (module, call) -> order -> rows

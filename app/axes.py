@@ -135,7 +135,7 @@ class NumberAxis(Axis):
         """Places and labels that fit."""
         low, high = self.range
         low, high = min(low, high), max(low, high)
-        room = self._area.width() / 64 if self.side in ("top", "bottom") else self._area.height() / 30
+        room = self._area.width() / 64 if self.side in ("top", "bottom") else self._area.height() / 48
         most = max(1, int(room))
         if self.log:
             return [(place, numbers.scientific(10.0**place)) for place in log_ticks(low, high, most)]

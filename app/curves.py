@@ -129,7 +129,7 @@ class CurvesItem(PixelItem):
         self.guides: tuple[Guide, ...] = ()
         self.spots: tuple[Spots, ...] = ()
         self.axes: tuple[NumberAxis, ...] = ()
-        self.legend_at = "left"
+        self.legend_at = "top"
 
     def draw(self, painter: QPainter, scale: Scale, exposed: QRectF) -> None:
         """Paint grid, guides, lines, points and their labels."""
@@ -158,10 +158,14 @@ class CurvesItem(PixelItem):
         painter.setFont(self.theme.font("small"))
         metrics = QFontMetricsF(painter.font())
         width = metrics.horizontalAdvance(guide.label)
+        label = guide.label
         if guide.axis == "x":
             x = round(scale.x_of(guide.at)) + 0.5
             painter.drawLine(QPointF(x, 0), QPointF(x, scale.height))
             left = x + 5 if x + 5 + width < scale.width else x - 5 - width
+            if x < 0 and label:  # beyond the edge: say where it is
+                label = f"◂ {label}"
+                left, width = 4, metrics.horizontalAdvance(label)
             rect = QRectF(left, scale.height - metrics.height() - 3, width + 1, metrics.height())
         else:
             y = round(scale.y_of(guide.at)) + 0.5
@@ -173,7 +177,7 @@ class CurvesItem(PixelItem):
                 metrics.height(),
             )
         painter.setPen(self.theme.readable(guide.hue, "surface"))
-        painter.drawText(rect, 0, guide.label)
+        painter.drawText(rect, 0, label)
 
     def _draw_curve(self, painter: QPainter, curve: Curve, scale: Scale) -> None:
         low, high = self.box.viewRange()[0]
@@ -208,7 +212,7 @@ class CurvesItem(PixelItem):
                 painter.drawText(rect, 0, name)
 
     def _draw_legend(self, painter: QPainter, scale: Scale) -> None:
-        """Write the name of every line in its colour, at the side where the lines are not."""
+        """Write the name of every line in its colour, in the corner at the left where the lines are not."""
         labelled = [curve for curve in self.curves if curve.label]
         if not labelled:
             return
@@ -217,9 +221,11 @@ class CurvesItem(PixelItem):
         most = max(1, int(scale.height / metrics.height()) - 1)
         for line, curve in enumerate(labelled[:most]):
             width = metrics.horizontalAdvance(curve.label)
-            left = 8.0 if self.legend_at == "left" else scale.width - width - 8
+            y = 4 + line * metrics.height()
+            if self.legend_at == "bottom":
+                y = scale.height - 8 - (min(most, len(labelled)) - line) * metrics.height()
             painter.setPen(self.theme.readable(curve.hue, "surface"))
-            painter.drawText(QRectF(left, 4 + line * metrics.height(), width + 1, metrics.height()), 0, curve.label)
+            painter.drawText(QRectF(8, y, width + 1, metrics.height()), 0, curve.label)
 
 
 class CurvePlot(Plot):

@@ -159,8 +159,10 @@ def depth_axis(layers: tuple[LayerSpec, ...], mode: str = "layers", kinds: tuple
 
 
 def _layer_slots(layers: tuple[LayerSpec, ...], kinds: tuple[str, ...]) -> tuple[Slot, ...]:
-    rows = [i for i, layer in enumerate(layers) if layer.kind in kinds and not layer.same_as] or range(len(layers))
-    return tuple(Slot(layers[i].name, *split_name(layers[i].name), (i,)) for i in rows)
+    shown = {layer.name for layer in layers if layer.kind in kinds}
+    # A block's output that is the very tensor of an activation that has a place needs no second one.
+    rows = [i for i, layer in enumerate(layers) if layer.kind in kinds and layer.same_as not in shown]
+    return tuple(Slot(layers[i].name, *split_name(layers[i].name), (i,)) for i in rows or range(len(layers)))
 
 
 def _block_slots(layers: tuple[LayerSpec, ...]) -> tuple[Slot, ...]:
@@ -198,11 +200,13 @@ def _places(layers: tuple[LayerSpec, ...], slots: tuple[Slot, ...]) -> Ints:
     places = np.full(len(layers), -1, dtype=np.int64)
     for number, slot in enumerate(slots):
         places[list(slot.rows)] = number
+    names = {layer.name: row for row, layer in enumerate(layers)}
     current = 0
-    for row in range(len(layers)):
+    for row, layer in enumerate(layers):
         current = max(current, int(places[row]))
         if places[row] < 0:
-            places[row] = current
+            twin = names.get(layer.same_as, -1)
+            places[row] = places[twin] if twin >= 0 and places[twin] >= 0 else current
     return places
 
 

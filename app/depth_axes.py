@@ -13,6 +13,42 @@ from app.depth import EMPTY_AXIS, DepthAxis, Slot
 from app.theme import Theme
 
 
+class TurnedTexts:
+    """Texts at an angle, each drawn once into a small picture: turned text is slow, copying pictures is not."""
+
+    def __init__(self, theme: Theme) -> None:
+        self._theme = theme
+        self._pictures: dict[tuple[str, float, int, str], QPixmap] = {}
+
+    def forget(self) -> None:
+        """Throw all pictures away."""
+        self._pictures.clear()
+
+    def draw(self, painter: QPainter, text: str, at: float, top: float) -> None:
+        """Draw a text that ends at a place below a plot."""
+        font = self._theme.font("small_code")
+        metrics = QFontMetricsF(font)
+        ink = self._theme.color("text_soft")
+        ratio = painter.device().devicePixelRatioF()
+        key = (text, ratio, round(10 * font.pointSizeF()), ink.name())
+        if key not in self._pictures:
+            width = metrics.horizontalAdvance(text) + 2
+            side = math.ceil(0.7072 * (width + metrics.height())) + 2
+            picture = QPixmap(math.ceil(side * ratio), math.ceil(side * ratio))
+            picture.setDevicePixelRatio(ratio)
+            picture.fill(Qt.GlobalColor.transparent)
+            inner = QPainter(picture)
+            inner.setFont(font)
+            inner.setPen(ink)
+            inner.translate(side - 0.7072 * metrics.height() - 1, 0)
+            inner.rotate(-45)
+            inner.drawText(QRectF(-width, 0, width, metrics.height()), Qt.AlignmentFlag.AlignRight, text)
+            inner.end()
+            self._pictures[key] = picture
+        picture = self._pictures[key]
+        painter.drawPixmap(QPointF(at - picture.deviceIndependentSize().width() + metrics.height() * 0.5, top), picture)
+
+
 class NamesAxis(Axis):
     """Names below a plot: the last part at an angle where it fits, what it lies in below.
 
@@ -22,18 +58,13 @@ class NamesAxis(Axis):
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme, "bottom")
         self.axis = EMPTY_AXIS
-        self._pictures: dict[tuple[str, float], QPixmap] = {}
-        theme.changed.connect(self._forget)
-
-    def _forget(self) -> None:
-        self._pictures.clear()
-        self.update()
+        self._turned = TurnedTexts(theme)
 
     def set_axis(self, axis: DepthAxis) -> None:
         """Show the names of an axis."""
         if axis is not self.axis:
             self.axis = axis
-            self._pictures.clear()
+            self._turned.forget()
             self.update()
 
     def height(self) -> float:
@@ -57,36 +88,13 @@ class NamesAxis(Axis):
         metrics = QFontMetricsF(self.theme.font("small_code"))
         if spacing >= metrics.height() * 1.05:
             for number in range(first, last + 1):
-                self._paint_leaf(painter, axis.slots[number], self.pixel(number), metrics)
+                self._paint_leaf(painter, axis.slots[number], self.pixel(number))
         self._paint_groups(painter, first, last, spacing, metrics)
 
-    def _paint_leaf(self, painter: QPainter, slot: Slot, at: float, metrics: QFontMetricsF) -> None:
+    def _paint_leaf(self, painter: QPainter, slot: Slot, at: float) -> None:
         if not self._area.left() <= at <= self._area.right():
             return
-        picture = self._turned(slot.leaf, metrics)
-        size = picture.deviceIndependentSize()
-        painter.drawPixmap(QPointF(at - size.width() + metrics.height() * 0.5, self._area.top() + 3), picture)
-
-    def _turned(self, text: str, metrics: QFontMetricsF) -> QPixmap:
-        """Return a text turned by 45°, its end at the top right."""
-        ratio = self.scene().views()[0].devicePixelRatioF() if self.scene() and self.scene().views() else 1.0
-        key = (text, ratio)
-        if key not in self._pictures:
-            width = metrics.horizontalAdvance(text) + 2
-            side = math.ceil(0.7072 * (width + metrics.height())) + 2
-            picture = QPixmap(math.ceil(side * ratio), math.ceil(side * ratio))
-            picture.setDevicePixelRatio(ratio)
-            picture.fill(Qt.GlobalColor.transparent)
-            painter = QPainter(picture)
-            painter.setRenderHint(QPainter.RenderHint.TextAntialiasing)
-            painter.setFont(self.theme.font("small_code"))
-            painter.setPen(self.theme.color("text_soft"))
-            painter.translate(side - 0.7072 * metrics.height() - 1, 0)
-            painter.rotate(-45)
-            painter.drawText(QRectF(-width, 0, width, metrics.height()), Qt.AlignmentFlag.AlignRight, text)
-            painter.end()
-            self._pictures[key] = picture
-        return self._pictures[key]
+        self._turned.draw(painter, slot.leaf, at, self._area.top() + 3)
 
     def _paint_groups(self, painter: QPainter, first: int, last: int, spacing: float, metrics: QFontMetricsF) -> None:
         slots = self.axis.slots

@@ -34,7 +34,7 @@ class SlidingNumber(QWidget):
         super().__init__()
         self._low, self._high, self._log, self._format = low, high, log, text
         self.value: float | None = None
-        self._recorded = math.nan
+        self._recorded, self._words = low, ""
         self._label = QLabel(words)
         self._label.setProperty("role", "soft")
         self.slider = QSlider(Qt.Orientation.Horizontal)
@@ -56,10 +56,10 @@ class SlidingNumber(QWidget):
         self.back.clicked.connect(self._go_back)
         self._show()
 
-    def set_recorded(self, value: float) -> None:
-        """Say what was recorded; shown while nothing else is chosen. NaN where layers differ."""
-        if value != self._recorded and not (math.isnan(value) and math.isnan(self._recorded)):
-            self._recorded = value
+    def set_recorded(self, value: float, words: str = "") -> None:
+        """Say what was recorded, shown while nothing else is chosen; with words instead where layers differ."""
+        if (value, words) != (self._recorded, self._words):
+            self._recorded, self._words = value, words
             self._show()
 
     def set_value(self, value: float | None) -> None:
@@ -88,8 +88,13 @@ class SlidingNumber(QWidget):
         self.slider.blockSignals(True)
         self.slider.setValue(self._place(shown))
         self.slider.blockSignals(False)
-        self.field.setText("per layer" if math.isnan(shown) else format(shown, self._format))
+        self.field.setText(self._text())
         self.back.setEnabled(self.value is not None)
+
+    def _text(self) -> str:
+        if self.value is None and self._words:
+            return self._words
+        return format(self._recorded if self.value is None else self.value, self._format)
 
     def _slid(self, place: int) -> None:
         self.value = self._at(place)
@@ -99,8 +104,7 @@ class SlidingNumber(QWidget):
 
     def _typed(self) -> None:
         text = self.field.text().strip().replace(",", ".")
-        shown = self._recorded if self.value is None else self.value
-        if not math.isnan(shown) and text == format(shown, self._format):
+        if text == self._text():
             return
         try:
             value = float(text)

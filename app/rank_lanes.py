@@ -56,29 +56,28 @@ def profile_lane(axis: DepthAxis, result: Result, reading: Reading, beside: str)
         hint=term.definition,
     )
     if reading.measure in RATIOS:
-        ratio_caps(lane, axis, result, reading)
+        ratio_caps(lane, axis, result)
     elif term.ceiling == "width":
         width = at_rows(axis, result, rank_reading.counts(result, "channels"))
         lane.ceiling = np.where(values.states <= 1, width, np.nan)
         lane.reach, lane.of_width = slot_widths(axis), True
     if beside:
-        second = rank_reading.read(result, Reading(beside, reading.centred))
+        second = rank_reading.read(result, Reading(beside, reading.centred, reading.rtol))
         lane.dots = at_rows(axis, result, second.values)
         lane.dots_title = TERMS[beside].title
     lane.fit(1.0 if reading.measure in RATIOS else None)
-    if beside == "effective_rank_ratio":
+    if beside in RATIOS:
         lane.dots_top = 1.0
     return lane, values
 
 
-def ratio_caps(lane: Lane, axis: DepthAxis, result: Result, reading: Reading) -> None:
+def ratio_caps(lane: Lane, axis: DepthAxis, result: Result) -> None:
     """Draw what a ratio could not reach: for want of observations, and the reach of a linear layer."""
     lane.cap = at_rows(axis, result, rank_reading.sample_caps(result))
     if not np.isfinite(lane.cap).any():
         lane.cap = None
-    if reading.measure == "rank_ratio":
-        marker = at_rows(axis, result, caps_with_activations(result.layers))
-        lane.marker = marker if np.isfinite(marker).any() else None
+    marker = at_rows(axis, result, caps_with_activations(result.layers))
+    lane.marker = marker if np.isfinite(marker).any() else None
 
 
 def caps_with_activations(layers: tuple[LayerSpec, ...]) -> Floats:
@@ -145,7 +144,7 @@ def weights_lane(axis: DepthAxis, result: Result, weights: Result, centred: bool
         second=second,
         style="beside",
         weight=1.3,
-        hint="Effective rank relative to the largest possible: of the features (left bar) and of the weights (right bar).",
+        hint="Effective rank relative to the largest possible, of the features (left) and of the weights (right).",
     )
     lane.fit(1.0)
     return lane

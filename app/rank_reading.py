@@ -15,10 +15,10 @@ from app.glossary import TERMS, Term
 from app.measurements import NOT_MEASURED, Values, states_of
 
 MEASURES = (
+    "effective_rank_ratio",
+    "effective_rank",
     "rank_ratio",
     "rank",
-    "effective_rank",
-    "effective_rank_ratio",
     "energy_rank",
     "participation_ratio",
     "stable_rank",
@@ -28,7 +28,7 @@ MEASURES = (
 )
 RATIOS = ("rank_ratio", "effective_rank_ratio")
 WITH_TOLERANCE = ("rank_ratio", "rank")
-BESIDE = ("", "nuclear_norm_scaled", "effective_rank_ratio")
+BESIDE = ("", "rank_ratio", "effective_rank_ratio", "nuclear_norm_scaled")
 """Measures that can stand as dots over the bars."""
 LOWEST, HIGHEST = 1e-8, 1e-1
 """Ends of the tolerance slider."""
@@ -50,7 +50,7 @@ class Reading:
         Share of the energy that the energy rank explains; None for the recorded one.
     """
 
-    measure: str = "rank_ratio"
+    measure: str = "effective_rank_ratio"
     centred: bool = False
     rtol: float | None = None
     energy: float | None = None

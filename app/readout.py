@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.lane_painting import draw_mark
@@ -143,10 +143,10 @@ def first_fitting(text: str, width: float, metrics: QFontMetricsF) -> str:
 class Line(QWidget):
     """One line of soft text that shows as many of its parts as fit, all of them on hovering."""
 
-    def __init__(self, theme: Theme, font: str = "small") -> None:
+    def __init__(self, theme: Theme, font: str = "small", role: str = "text_soft") -> None:
         super().__init__()
         self.theme = theme
-        self._font = font
+        self._font, self._role = font, role
         self.text = ""
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         theme.changed.connect(self.updateGeometry)
@@ -167,46 +167,106 @@ class Line(QWidget):
         """Draw what fits."""
         painter = QPainter(self)
         painter.setFont(self.theme.font(self._font))
-        painter.setPen(self.theme.color("text_soft"))
+        painter.setPen(self.theme.color(self._role))
         text = first_fitting(self.text, self.width(), QFontMetricsF(painter.font()))
         painter.drawText(QRectF(self.rect()), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
 
 
-class Legend(QWidget):
-    """What the neutral marks mean; only those that occur, nothing if none does."""
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One entry of a legend.
 
-    def __init__(self, theme: Theme) -> None:
+    Attributes
+    ----------
+    shape
+        "bar", "dash", "hatch", "dot", "ring", "frame", or "mark" for a neutral mark.
+    words
+        What it means.
+    color
+        Its colour; unused for marks.
+    state
+        The state that a mark stands for.
+    """
+
+    shape: str
+    words: str
+    color: QColor | None = None
+    state: int = 0
+
+
+class Legend(QWidget):
+    """What bars, lines and neutral marks mean; only those that occur, nothing if none does."""
+
+    def __init__(self, theme: Theme, wrap: bool = False) -> None:
         super().__init__()
         self.theme = theme
-        self.states: tuple[int, ...] = ()
-        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("Legend of the marks")
+        self.keys: tuple[Key, ...] = ()
+        self._wrap = wrap
+        wide = QSizePolicy.Policy.Expanding if wrap else QSizePolicy.Policy.Fixed
+        self.setSizePolicy(wide, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName("Legend")
         theme.changed.connect(self.updateGeometry)
 
-    def show_states(self, states: tuple[int, ...]) -> None:
-        """Explain these marks."""
-        if states != self.states:
-            self.states = states
-            self.setAccessibleDescription(", ".join(STATE_WORDS[state] for state in states))
+    def show_keys(self, keys: tuple[Key, ...], states: tuple[int, ...] = ()) -> None:
+        """Explain bars and lines, then the neutral marks of some states."""
+        keys = (*keys, *(Key("mark", STATE_WORDS[state], None, state) for state in states))
+        if keys != self.keys:
+            self.keys = keys
+            self.setAccessibleDescription(", ".join(key.words for key in keys))
             self.updateGeometry()
             self.update()
 
-    def sizeHint(self) -> QSize:
-        """Return the room for all marks and words."""
+    def _places(self) -> list[tuple[float, float]]:
+        """Left and upper edge of every entry, then the right and lower edge of all."""
         metrics = QFontMetricsF(self.theme.font("small"))
-        width = sum(14 + metrics.horizontalAdvance(STATE_WORDS[state]) + 14 for state in self.states)
-        return QSize(round(width), round(metrics.height() + 4))
+        x, y, height = (PAD if self._wrap else 0.0), 2.0, metrics.height() + 2
+        places = []
+        for key in self.keys:
+            width = 16 + metrics.horizontalAdvance(key.words) + 14
+            if self._wrap and x + width - 14 > self.width() and x > PAD:
+                x, y = PAD, y + height
+            places.append((x, y))
+            x += width
+        return [*places, (x, y + height)]
+
+    def sizeHint(self) -> QSize:
+        """Return the room for all shapes and words."""
+        right, bottom = self._places()[-1]
+        return QSize(80 if self._wrap else round(right), round(bottom))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Break lines anew."""
+        super().resizeEvent(event)
+        if self._wrap and self.sizeHint().height() != self.height():
+            self.updateGeometry()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw every mark with its words."""
+        """Draw every shape with its words."""
         painter = QPainter(self)
         painter.setFont(self.theme.font("small"))
-        metrics = QFontMetricsF(painter.font())
-        x = 0.0
-        for state in self.states:
-            draw_mark(painter, self.theme, state, x + 6, self.height() / 2 + 3)
+        height = QFontMetricsF(painter.font()).height()
+        for key, (x, y) in zip(self.keys, self._places()[:-1], strict=True):
+            self._draw_shape(painter, key, x + 1, y + height / 2)
             painter.setPen(self.theme.color("text_soft"))
-            width = metrics.horizontalAdvance(STATE_WORDS[state])
-            rect = QRectF(x + 14, 0, width + 1, self.height())
-            painter.drawText(rect, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, STATE_WORDS[state])
-            x += 14 + width + 14
+            rect = QRectF(x + 16, y, 2000, height)
+            painter.drawText(rect, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, key.words)
+
+    def _draw_shape(self, painter: QPainter, key: Key, x: float, middle: float) -> None:
+        color = key.color or self.theme.color("text_soft")
+        if key.shape == "mark":
+            draw_mark(painter, self.theme, key.state, x + 5, middle + 3)
+        elif key.shape == "bar":
+            painter.fillRect(QRectF(x, round(middle) - 5, 10, 10), color)
+        elif key.shape == "dash":
+            painter.fillRect(QRectF(x - 1, round(middle) - 1, 12, 2), color)
+        elif key.shape == "hatch":
+            painter.fillRect(QRectF(x, round(middle) - 5, 10, 10), QBrush(color, Qt.BrushStyle.BDiagPattern))
+        else:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(color, 1))
+            painter.setBrush(color if key.shape == "dot" else self.theme.color("surface"))
+            if key.shape == "frame":
+                painter.drawRect(QRectF(x + 0.5, round(middle) - 4.5, 9, 9))
+            else:
+                painter.drawEllipse(QPointF(x + 5, middle), 3.5, 3.5)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)

@@ -133,7 +133,7 @@ class TolerancePlot(CurvePlot):
 
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme, "Rank against tolerance", "tolerance (σ / σ_max)", "Rank / width", log_x=True)
-        self.item.legend_at = "right"
+        self.item.legend_at = "bottom"
         ends = (math.log10(LOWEST), math.log10(HIGHEST))
         self.set_home(ends, (0.0, 1.04))
         self.box.setLimits(xMin=ends[0], xMax=ends[1], minXRange=0.5, yMin=0, yMax=1.04)

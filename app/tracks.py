@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import QPoint, QPointF, Qt, Signal
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtGui import QColor, QWheelEvent
 from PySide6.QtWidgets import QHBoxLayout, QScrollBar, QWidget
 
 from app.depth import EMPTY_AXIS, DepthAxis
@@ -55,6 +55,7 @@ class TrackStack(QWidget):
         self.axis: DepthAxis = EMPTY_AXIS
         self.lanes: list[Lane] = []
         self.hovered_slot = -1
+        self._within: tuple[int, int] | None = None
         self.plot = Plot(theme, name, Margins(left=GUTTER, top=26, right=14, bottom=60))
         self._item = LanesItem(self.plot.box, theme)
         self._cross = Crosshair(self.plot.box, theme)
@@ -91,10 +92,18 @@ class TrackStack(QWidget):
 
     # -- what is shown -----------------------------------------------------------------------------------------------
 
-    def show_lanes(self, axis: DepthAxis, lanes: list[Lane]) -> None:
-        """Show lanes; the range stays unless the axis is another one."""
-        other = axis is not self.axis
-        self.axis, self.lanes = axis, lanes
+    def show_lanes(self, axis: DepthAxis, lanes: list[Lane], within: tuple[int, int] | None = None) -> None:
+        """Show lanes; the range stays unless the axis is another one.
+
+        Parameters
+        ----------
+        axis, lanes
+            Places and what is shown at them.
+        within
+            First and last place that can be reached, None for all.
+        """
+        other = axis is not self.axis or within != self._within
+        self.axis, self.lanes, self._within = axis, lanes, within
         if other:
             self._names.set_axis(axis)
             self._stages.set_axis(axis)
@@ -113,6 +122,9 @@ class TrackStack(QWidget):
 
     def _set_limits(self) -> None:
         low, high = self.axis.limits
+        if self._within is not None:
+            first, last = self._within
+            low, high = float(self.axis.x[first]) - self.axis.half, float(self.axis.x[last]) + self.axis.half
         span = high - low
         self.plot.box.setLimits(
             xMin=low, xMax=high, minXRange=min(span, 6 * self.axis.half), maxXRange=span, yMin=0, yMax=1
@@ -146,6 +158,10 @@ class TrackStack(QWidget):
             self.plot.box.translateBy(x=left - low)
         elif right > high:
             self.plot.box.translateBy(x=right - high)
+
+    def tones(self, hue: str) -> list[QColor]:
+        """Return the tones by which bars tell kinds of layers apart."""
+        return self._item.tones(hue)
 
     def go_home(self) -> None:
         """Show the whole depth."""

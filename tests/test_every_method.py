@@ -166,7 +166,8 @@ def test_nothing_is_changed_by_a_failure(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "latency"])
 def test_same_seed_same_result(name: str, cache: ModelCache) -> None:
     first, second = (Result.of(run(request(name, seed=3), cache=cache)) for _ in range(2))
-    assert first.prepared and second.prepared
+    assert first.prepared is not None
+    assert second.prepared is not None
     assert first.prepared.fingerprint == second.prepared.fingerprint
     for key, array in first.arrays.items():
         np.testing.assert_array_equal(array, second[key], err_msg=key)

@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from analysis.graph import Recording, describe, record
 from analysis.problems import AnalysisError
-from analysis.recorder import trace
+from analysis.tracing.recorder import trace
 from tests import tiny
 
 NETS: dict[str, tuple[Any, tuple[int, ...]]] = {

@@ -320,6 +320,16 @@ def test_the_input_can_be_chosen() -> None:
     assert "does not run" in str(refusal("cifar_resnet20", "random", input=(1, 32, 32)))
 
 
+@pytest.mark.parametrize("name", ["timm:rexnet_100", "torchvision:resnet18"])
+def test_a_missing_package_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for package in ("timm", "torchvision", "torchvision.models"):
+        monkeypatch.setitem(sys.modules, package, None)
+    error = refusal(name, "random")
+    assert error.code == "missing_package"
+    assert name.partition(":")[0] in str(error)
+    assert "layerscope[zoo]" in error.hint
+
+
 # ---- published weights -----------------------------------------------------------------------------------------------
 
 

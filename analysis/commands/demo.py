@@ -119,7 +119,8 @@ def _figure(result: Result, picture: _Picture, name: str, out: Path) -> str:
         save_sheet(sheet, Style("page"), folder / f"{stem}{ending}")
     save_numbers(sheet, folder / f"{stem}.csv")
     links = " · ".join(_links(stem))
-    return f'<figure><img src="figures/{stem}.svg" alt=""><figcaption>{html.escape(picture.caption)} {links}</figcaption></figure>'
+    caption = f"<figcaption>{html.escape(picture.caption)} {links}</figcaption>"
+    return f'<figure><img src="figures/{stem}.svg" alt="">{caption}</figure>'
 
 
 def _links(stem: str) -> Iterator[str]:

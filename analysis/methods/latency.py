@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from analysis.calls import Frame, following
 from analysis.catalogue import MethodInfo, Param
 from analysis.config import LayerSpec
 from analysis.events import Chunk, Declared, Output, Progress
 from analysis.job import Job, Step
 from analysis.problems import AnalysisError
+from analysis.tracing.calls import Frame, following
 
 INFO = MethodInfo(
     name="latency",

@@ -17,4 +17,13 @@ def _overview(workspace: Workspace, theme: Theme) -> QWidget:
     return Overview(workspace, theme)
 
 
-VIEWS: tuple[ViewInfo, ...] = (ViewInfo("overview", "Overview", _overview),)
+def _rank(workspace: Workspace, theme: Theme) -> QWidget:
+    from app.views.rank import RankView
+
+    return RankView(workspace, theme)
+
+
+VIEWS: tuple[ViewInfo, ...] = (
+    ViewInfo("overview", "Overview", _overview),
+    ViewInfo("rank", "Rank", _rank),
+)

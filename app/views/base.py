@@ -8,7 +8,17 @@ from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QStackedLayout,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from analysis.figures import FigureSpec
 from app.theme import Theme
@@ -206,13 +216,6 @@ def duration_words(workspace: Workspace, method: str) -> str:
     return f"about {size} for {count:,} pictures on {workspace.compute.device}"
 
 
-def segmented(choices: tuple[tuple[str, str], ...], chosen: Callable[[str], None], name: str) -> Segments:
-    """Make a row of buttons of which one is down."""
-    row = Segments(choices, name)
-    row.chosen.connect(chosen)
-    return row
-
-
 class Segments(QWidget):
     """A row of buttons of which exactly one is down.
 
@@ -226,8 +229,6 @@ class Segments(QWidget):
 
     def __init__(self, choices: tuple[tuple[str, str], ...], name: str) -> None:
         super().__init__()
-        from PySide6.QtWidgets import QButtonGroup, QToolButton
-
         self.setAccessibleName(name)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -264,3 +265,14 @@ class Segments(QWidget):
         """Allow a value or not, and say why not."""
         self._buttons[value].setEnabled(enabled)
         self._buttons[value].setToolTip("" if enabled else why)
+
+
+def menu_button(words: str, menu: QMenu) -> QToolButton:
+    """Make a quiet button that opens a menu."""
+    button = QToolButton()
+    button.setText(f"{words} ▾")
+    button.setAccessibleName(words)
+    button.setProperty("role", "flat")
+    button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+    button.setMenu(menu)
+    return button

@@ -14,11 +14,11 @@ from app.comparing import Compared, candidates
 from app.depth import EMPTY_AXIS, LAYER_KINDS, MODES, DepthAxis, Floats, depth_axis
 from app.lanes import Lane
 from app.measurements import NOT_APPLICABLE, STATE_TEXTS, VALUE, ZERO, Metric, Values, available, fold, read, source
-from app.readout import Entry, Legend, Line, Readout
+from app.readout import Entry, Key, Legend, Line, Readout
 from app.theme import Theme
 from app.track_list import Track, TrackList
 from app.tracks import TrackStack
-from app.views.base import Offer, Segments, View, duration_words
+from app.views.base import Offer, Segments, View, duration_words, menu_button
 from app.workspace import Run, Workspace
 
 KINDS = {
@@ -70,9 +70,9 @@ class Overview(View):
         header = QHBoxLayout()
         header.setContentsMargins(8, 6, 8, 2)
         header.addWidget(self.title, 1)
-        for widget in (self.span_chip, self.mode, self._menu_button("Tracks", self.tracks_menu)):
+        for widget in (self.span_chip, self.mode, menu_button("Tracks", self.tracks_menu)):
             header.addWidget(widget)
-        header.addWidget(self._menu_button("Compare", self.compare_menu))
+        header.addWidget(menu_button("Compare", self.compare_menu))
         footer = QHBoxLayout()
         footer.setContentsMargins(8, 0, 8, 4)
         footer.addWidget(self.facts, 1)
@@ -86,15 +86,6 @@ class Overview(View):
         layout.addLayout(footer)
         layout.addWidget(self.offer)
         self._connect()
-
-    def _menu_button(self, words: str, menu: QMenu) -> QToolButton:
-        button = QToolButton()
-        button.setText(f"{words} ▾")
-        button.setAccessibleName(words)
-        button.setProperty("role", "flat")
-        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        button.setMenu(menu)
-        return button
 
     def _connect(self) -> None:
         stack = self.stack
@@ -217,7 +208,8 @@ class Overview(View):
 
     def _show_words(self, lanes: list[Lane]) -> None:
         states = sorted({int(state) for lane in lanes for state in np.unique(lane.states)} - {VALUE})
-        self.legend.show_states(tuple(states))
+        outline = (Key("frame", self._compared.name, self.theme.color("outline")),) if self._compared else ()
+        self.legend.show_keys(outline, tuple(states))
         runs = {id(run): run for lane in lanes if (run := source(self.workspace, self.metrics[lane.key])) is not None}
         texts = [text for run in runs.values() if (text := self._facts(run))]
         details = [f"{run.name}\n{conditions.details(run.result)}" for run in runs.values()]
@@ -233,7 +225,7 @@ class Overview(View):
             f"{numbers.short(sum(layer.parameters for layer in layers))} parameters",
             f"{numbers.short(sum(layer.macs for layer in layers))} MACs",
         ]
-        return " · ".join([*parts, *([f"outline: {self._compared.name}"] if self._compared else [])])
+        return " · ".join(parts)
 
     def _facts(self, run: Run) -> str:
         title = next((info.title for info in self.workspace.methods if info.name == run.request.method), "")

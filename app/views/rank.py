@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QMenu, QSplitter, QStackedWidget, QToolButton
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from analysis.figures import FigureSpec
 from analysis.result import Result
@@ -20,18 +20,434 @@ from app.lanes import TONES, Lane
 from app.measurements import STATE_TEXTS, VALUE, Values
 from app.norm_plot import NormPlot
 from app.rank_reading import BESIDE, HIGHEST, LOWEST, MEASURES, WITH_TOLERANCE, Reading
-from app.readout import Entry, Legend, Line, Readout
+from app.readout import Entry, Key, Legend, Line, Readout
 from app.spectrum_plots import SpectrumPlot, TolerancePlot, spectra_of
 from app.theme import Theme
 from app.tracks import TrackStack
-from app.views.base import Segments, View, duration_words
+from app.views.base import Segments, View, duration_words, menu_button
 from app.workspace import Run, Workspace
 
 METHOD = "feature_rank"
-POINTS = {"all": ("conv", "linear", "activation", "block", "pooled"), "conv": ("conv", "linear"), "activation": ("activation",),
-          "block": ("block", "pooled")}
-POINT_WORDS = {"all": "All points", "conv": "Convolutions", "activation": "Activations", "block": "Blocks"}
+POINTS = {
+    "all": ("conv", "linear", "activation", "block", "pooled"),
+    "conv": ("conv", "linear"),
+    "activation": ("activation",),
+    "block": ("block", "pooled"),
+}
+POINT_WORDS = (("all", "all points"), ("conv", "convolutions"), ("activation", "activations"), ("block", "blocks"))
+EXTRA = (
+    (rank_lanes.CHANGE, "Before and after activation"),
+    (rank_lanes.WEIGHTS, "Features and weights"),
+)
+LOWER = (("tolerance", "tolerance"), ("norm", "accuracy"))
 
 
 class RankView(View):
     """Profile, spectra, tolerance and accuracy of the feature rank."""
+
+    def __init__(self, workspace: Workspace, theme: Theme) -> None:
+        super().__init__(workspace, theme, "Feature rank")
+        self.reading = Reading()
+        self.points = "all"
+        self.beside = ""
+        self.extra: set[str] = {rank_lanes.CHANGE}
+        self.axis: DepthAxis = EMPTY_AXIS
+        self._axis_key: tuple[int, str] = (0, "")
+        self._weights: dict[str, float] = {}
+        self._values: Values | None = None
+        self._top = 0.0
+        self._figure = "profile"
+        self._build()
+        self._connect()
+
+    # -- parts -------------------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.measure, self.dots = QComboBox(), QComboBox()
+        for name in MEASURES:
+            self.measure.addItem(TERMS[name].title, name)
+            self.measure.setItemData(self.measure.count() - 1, TERMS[name].definition, Qt.ItemDataRole.ToolTipRole)
+        for name in BESIDE:
+            self.dots.addItem(f"+ {TERMS[name].title.lower()}" if name else "no second measure", name)
+        self.measure.setAccessibleName("Measure")
+        self.dots.setAccessibleName("Second measure, as dots")
+        self.centred = QCheckBox("centred")
+        self.centred.setToolTip(
+            "Take the mean feature off: after a ReLU, the largest singular value is mostly the mean."
+        )
+        self.points_choice = QComboBox()
+        for name, words in POINT_WORDS:
+            self.points_choice.addItem(words, name)
+        self.points_choice.setAccessibleName("Points")
+        self.lanes_menu = QMenu(self)
+        self.stack = TrackStack(self.theme, "Rank over depth")
+        self.readout, self.legend, self.facts = Readout(self.theme), Legend(self.theme, wrap=True), Line(self.theme)
+        self.badges = Line(self.theme, "small", "warning")
+        self.tolerance = SlidingNumber("Tolerance", LOWEST, HIGHEST, True, ".2g", "as recorded")
+        self.energy = SlidingNumber("Energy", 0.5, 1.0, False, ".3f", "as recorded")
+        self.energy.hide()
+        self.spectrum, self.curve, self.norm = SpectrumPlot(self.theme), TolerancePlot(self.theme), NormPlot(self.theme)
+        self.which = Segments(LOWER, "Plot at the right")
+        self.right = QStackedWidget()
+        self.right.addWidget(self.curve)
+        self.right.addWidget(self.norm)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        header = _row(
+            self.measure, self.dots, self.centred, None, self.points_choice, menu_button("Lanes", self.lanes_menu)
+        )
+        above = QWidget()
+        column = QVBoxLayout(above)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(header)
+        column.addWidget(self.stack, 1)
+        column.addWidget(self.legend)
+        column.addWidget(self.readout)
+        plots = QSplitter(Qt.Orientation.Horizontal)
+        plots.addWidget(self.spectrum)
+        plots.addWidget(self.right)
+        plots.setSizes([500, 500])
+        plots.setChildrenCollapsible(False)
+        below = QWidget()
+        column = QVBoxLayout(below)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(_row(self.tolerance, self.energy, None, self.which))
+        column.addWidget(plots, 1)
+        column.addLayout(_row(self.facts, self.badges))
+        self.halves = QSplitter(Qt.Orientation.Vertical)
+        self.halves.addWidget(above)
+        self.halves.addWidget(below)
+        self.halves.setSizes([390, 300])
+        self.halves.setHandleWidth(3)
+        plots.setHandleWidth(3)
+        self.halves.setChildrenCollapsible(False)
+        layout = QVBoxLayout(self.content)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.halves)
+
+    def _connect(self) -> None:
+        self.measure.activated.connect(lambda _place: self.read_as(measure=self.measure.currentData()))
+        self.dots.activated.connect(lambda _place: self._set_beside(self.dots.currentData()))
+        self.centred.toggled.connect(lambda on: self.read_as(centred=bool(on)))
+        self.points_choice.activated.connect(lambda _place: self._set_points(self.points_choice.currentData()))
+        self.lanes_menu.aboutToShow.connect(self._fill_lanes_menu)
+        self.tolerance.changed.connect(lambda value: self.read_as(rtol=value))
+        self.energy.changed.connect(lambda value: self.read_as(energy=value))
+        self.which.chosen.connect(self._set_lower)
+        for plot in (self.spectrum, self.curve):
+            plot.tolerance_dragged.connect(lambda value, _done: self.read_as(rtol=value))
+        stack = self.stack
+        stack.slot_clicked.connect(self._clicked)
+        stack.slot_hovered.connect(lambda _slot: self._show_readout())
+        stack.brushed.connect(lambda slots: self.workspace.set_span(self.axis.rows_of_slots(*slots)))
+        stack.stepped.connect(self._stepped)
+        stack.arranged.connect(self._arranged)
+        stack.menu_wanted.connect(self._show_menu)
+        for name, plot in (("profile", stack.plot), ("spectrum", self.spectrum), ("tolerance", self.curve)):
+            plot.focused.connect(lambda name=name: self._focus(name))
+        self.norm.focused.connect(lambda: self._focus("nuclear_norm"))
+
+    # -- showing -----------------------------------------------------------------------------------------------------
+
+    def concerns(self, run: Run) -> bool:
+        """Tell whether a run is one of those that are drawn here."""
+        return run.request.method in (METHOD, "weight_spectrum", "evaluate")
+
+    def refresh(self) -> None:
+        """Draw the newest run, as far as it has come."""
+        run = self.workspace.latest(METHOD)
+        if run is None:
+            self._show_why_empty()
+            return
+        self.show_content()
+        self._take_axis(run.result)
+        self._show_lanes(run)
+        self._show_controls(run.result)
+        self._show_spectra(run.result)
+        if self.which.value == "norm":
+            self.norm.show_comparison(norms.compare(norms.networks(self.workspace)))
+        self._show_selection()
+        self._show_words(run)
+
+    def _show_why_empty(self) -> None:
+        workspace = self.workspace
+        waiting = any(run.open and run.request.method == METHOD for run in workspace.runs.values())
+        sentence = (
+            "Feature rank shows how many directions of each layer's feature space the pictures really use: singular "
+            "values, effective rank with its interval, and what limits them."
+        )
+        if workspace.model is None:
+            self.show_empty(f"{sentence} It needs a network and pictures.", "Open the demo")
+        elif waiting:
+            self.show_empty("Feature rank is being prepared …")
+        elif workspace.images is None:
+            self.show_empty(f"{sentence} It needs pictures.", "Choose pictures…")
+        else:
+            self.show_empty(sentence, "Measure feature rank", duration_words(workspace, METHOD))
+
+    def fill(self) -> None:
+        """Do what the button of the empty state says."""
+        if self.workspace.model is None:
+            self.action_wanted.emit("open_demo")
+        elif self.workspace.images is None:
+            self.action_wanted.emit("choose_images")
+        else:
+            self.workspace.request_run(self.workspace.new_request(METHOD))
+
+    def _take_axis(self, result: Result) -> None:
+        layers = self.workspace.layers or result.layers
+        key = (id(layers), self.points)
+        if key != self._axis_key:
+            self._axis_key, self._top = key, 0.0
+            self.axis = depth_axis(layers, "layers", POINTS[self.points])
+
+    def _show_lanes(self, run: Run) -> None:
+        result, axis = run.result, self.axis
+        profile, self._values = rank_lanes.profile_lane(axis, result, self.reading, self.beside)
+        if run.open:
+            profile.top = max(profile.top, self._top)
+        self._top = profile.top
+        lanes = [profile]
+        if rank_lanes.CHANGE in self.extra and np.any(rank_reading.activation_after(axis.layers) >= 0):
+            lanes.append(rank_lanes.change_lane(axis, result, self.reading))
+        weights = self.workspace.latest("weight_spectrum")
+        if rank_lanes.WEIGHTS in self.extra and weights is not None and "effective_rank" in weights.result:
+            lanes.append(rank_lanes.weights_lane(axis, result, weights.result, self.reading.centred))
+        for lane in lanes:
+            lane.weight = self._weights.get(lane.key, lane.weight)
+        span = self.workspace.span
+        self.stack.show_lanes(axis, lanes, axis.slots_of_span(span) if span else None)
+        self._show_legend(lanes)
+
+    def _show_legend(self, lanes: list[Lane]) -> None:
+        profile, color = lanes[0], self.theme.color
+        kinds = np.unique(profile.tones) if profile.tones is not None else np.empty(0)
+        tones = self.stack.tones("rank")
+        words = ("convolution", "activation", "block output", "pooled")
+        keys = [Key("bar", words[tone], tones[tone]) for tone in range(len(TONES)) if tone in kinds]
+        if profile.marker is not None:
+            keys.append(Key("dash", "reach of a linear layer, d_in / d_out", color("outline")))
+        if profile.cap is not None:
+            keys.append(Key("hatch", "beyond the number of observations", color("text_disabled")))
+        if profile.dots is not None:
+            keys.append(Key("dot", f"{profile.dots_title} (right)", color("text")))
+        if any(lane.style == "change" for lane in lanes):
+            keys += [Key("ring", "before activation"), Key("dot", "after activation", color("rank"))]
+        states = {int(state) for lane in lanes for state in np.unique(lane.states)} - {VALUE}
+        self.legend.show_keys(tuple(keys), tuple(sorted(states)))
+
+    def _show_controls(self, result: Result) -> None:
+        recorded = rank_reading.counts(result, "tolerance")
+        recorded = recorded[np.isfinite(recorded)]
+        if recorded.size:
+            one = math.isclose(recorded.min(), recorded.max(), rel_tol=1e-6)
+            self.tolerance.set_recorded(float(np.median(recorded)), "" if one else "per layer")
+        self.tolerance.set_value(self.reading.rtol)
+        self.energy.set_recorded(rank_reading.recorded_energy(result))
+        self.energy.set_value(self.reading.energy)
+        self.energy.setVisible(self.reading.measure == "energy_rank")
+        self.tolerance.setVisible(self.reading.measure != "energy_rank")
+
+    def _show_spectra(self, result: Result) -> None:
+        names = tuple(name for name in self.workspace.selection.layers if name in result.names("layer"))
+        if not names and result.layers:
+            names = (result.layers[norms.final_row(result)].name,)
+        found = spectra_of(result, names, self.reading)
+        self.spectrum.show_spectra(found)
+        if self.which.value == "tolerance":
+            self.curve.show_spectra(found)
+
+    def _show_selection(self) -> None:
+        slots = tuple(slot for slot in map(self.axis.slot_of, self.workspace.selection.layers) if slot >= 0)
+        self.stack.set_selected(tuple(dict.fromkeys(slots)))
+        if slots:
+            self.stack.bring_into_view(slots[-1])
+        self._show_readout()
+
+    def _show_words(self, run: Run) -> None:
+        words = [conditions.progress(run), *conditions.words(run.result)]
+        words.append("about the mean (centred)" if self.reading.centred else "mean included (uncentred)")
+        if self.reading.rtol is not None and self.reading.measure in WITH_TOLERANCE:
+            words.append(f"read again at tolerance {numbers.scientific(self.reading.rtol)}")
+        self.facts.say(" · ".join(word for word in words if word), conditions.details(run.result))
+        self.badges.say(" · ".join(conditions.badges(run, self.workspace.edits)))
+        self.badges.setVisible(bool(self.badges.text))
+
+    def _show_readout(self) -> None:
+        slot = self.stack.hovered_slot
+        if slot < 0:
+            slot = self.axis.slot_of(self.workspace.selection.layer)
+        run = self.workspace.latest(METHOD)
+        if run is None or self._values is None or not 0 <= slot < len(self.axis.slots):
+            self.readout.show_entries("", ())
+            return
+        name = self.axis.slots[slot].name
+        row = next((row for row, layer in enumerate(run.result.layers) if layer.name == name), -1)
+        self.readout.show_entries(name, tuple(self._entries(run.result, slot, row)))
+
+    def _entries(self, result: Result, slot: int, row: int) -> list[Entry]:
+        assert self._values is not None  # asked for after the profile was drawn
+        values, state = self._values, int(self._values.states[slot])
+        value = float(values.values[slot])
+        text = STATE_TEXTS[state]
+        if state == VALUE:
+            low, high = (math.nan if part is None else float(part[slot]) for part in (values.low, values.high))
+            text = numbers.interval(value, low, high)
+        found = [Entry(self.reading.term.title, text, "rank")]
+        if row < 0:
+            return found
+        facts = (
+            ("width", float(rank_reading.counts(result, "channels")[row])),
+            ("observations", float(rank_reading.counts(result, "observations")[row])),
+            ("reach of a linear layer", float(rank_lanes.caps_with_activations(result.layers)[row])),
+            ("limit of the sample", float(rank_reading.sample_caps(result)[row])),
+        )
+        found += [Entry(label, numbers.short(number), "text_soft") for label, number in facts if number == number]
+        rtol = rank_reading.tolerance(result, row, self.reading)
+        if self.reading.measure in WITH_TOLERANCE and rtol == rtol:
+            found.append(Entry("tolerance", numbers.scientific(rtol), "text_soft"))
+        return found
+
+    # -- choices -----------------------------------------------------------------------------------------------------
+
+    def read_as(self, **changes: Any) -> None:
+        """Read the spectra in another way: fields of :class:`app.rank_reading.Reading`."""
+        reading = replace(self.reading, **changes)
+        if reading == self.reading:
+            return
+        if reading.measure != self.reading.measure:
+            self._top = 0.0
+        self.reading = reading
+        self.measure.setCurrentIndex(MEASURES.index(reading.measure))
+        self.centred.setChecked(reading.centred)
+        self.state_changed.emit()
+        self.invalidate()
+
+    def _set_beside(self, beside: str) -> None:
+        self.beside = beside
+        self._changed()
+
+    def _set_points(self, points: str) -> None:
+        self.points = points
+        self._changed()
+
+    def _set_lower(self, lower: str) -> None:
+        self.right.setCurrentIndex([name for name, _ in LOWER].index(lower))
+        self._changed()
+
+    def toggle_lane(self, lane: str) -> None:
+        """Show an extra lane or take it away."""
+        self.extra ^= {lane}
+        self._changed()
+
+    def _changed(self) -> None:
+        self.state_changed.emit()
+        self.invalidate()
+
+    def _fill_lanes_menu(self) -> None:
+        self.lanes_menu.clear()
+        for lane, words in EXTRA:
+            action = self.lanes_menu.addAction(words)
+            action.setCheckable(True)
+            action.setChecked(lane in self.extra)
+            action.triggered.connect(lambda _on=False, lane=lane: self.toggle_lane(lane))
+        self.lanes_menu.addSeparator()
+        measure = self.lanes_menu.addAction("Measure weight spectrum")
+        measure.setEnabled(self.workspace.latest("weight_spectrum") is None and self.workspace.model is not None)
+        measure.triggered.connect(lambda: self.workspace.request_run(self.workspace.new_request("weight_spectrum")))
+
+    # -- gestures ----------------------------------------------------------------------------------------------------
+
+    def _clicked(self, slot: int, extend: bool) -> None:
+        self.workspace.select_layer(self.axis.slots[slot].name, extend)
+
+    def _stepped(self, step: int, extend: bool) -> None:
+        if self.axis.slots:
+            current = self.axis.slot_of(self.workspace.selection.layer)
+            self._clicked(min(len(self.axis.slots) - 1, max(0, current + step)), extend)
+
+    def _arranged(self) -> None:
+        self._weights = {lane.key: lane.weight for lane in self.stack.lanes}
+        self.state_changed.emit()
+
+    def _focus(self, figure: str) -> None:
+        self._figure = figure
+
+    def _show_menu(self, place: QPoint, _lane: int) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction("Show the whole depth", self.stack.go_home)
+        menu.addAction("Show all layers in every view", lambda: self.workspace.set_span(None))
+        menu.addAction("What is this?", lambda: self.help_wanted.emit(METHOD))
+        menu.popup(place)
+
+    # -- figure and state --------------------------------------------------------------------------------------------
+
+    def figure_spec(self) -> FigureSpec | None:
+        """Return the figure of the plot that was used last."""
+        run = self.workspace.latest(METHOD)
+        if self._figure == "nuclear_norm":
+            runs = [r for r in self.workspace.runs.values() if r.request.method in (METHOD, "evaluate") and r.folder]
+            return FigureSpec("nuclear_norm", tuple(str(r.folder) for r in runs)) if len(runs) >= 4 else None
+        if run is None or run.folder is None:
+            return None
+        if self._figure == "profile":
+            measure = self.reading.measure if self.reading.measure in run.result else "effective_rank"
+            options = (("kinds", ",".join(POINTS[self.points])), ("measure", measure))
+            return FigureSpec("profile", (str(run.folder),), options)
+        layers = ",".join(item.label for item in spectra_of(run.result, self.workspace.selection.layers, self.reading))
+        layers = layers or run.result.layers[norms.final_row(run.result)].name
+        return FigureSpec(self._figure, (str(run.folder),), (("centred", self.reading.centred), ("layers", layers)))
+
+    def state(self) -> dict[str, Any]:
+        """Return measure, thresholds, points and lanes."""
+        reading = self.reading
+        return {
+            "measure": reading.measure,
+            "centred": reading.centred,
+            "rtol": reading.rtol,
+            "energy": reading.energy,
+            "points": self.points,
+            "beside": self.beside,
+            "lanes": sorted(self.extra),
+            "lower": self.which.value,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what :meth:`state` returned; unknown words are ignored."""
+        measure, points, beside = (str(state.get(name, "")) for name in ("measure", "points", "beside"))
+        self.points = points if points in POINTS else self.points
+        self.beside = beside if beside in BESIDE else self.beside
+        lanes = state.get("lanes")
+        if isinstance(lanes, list):
+            self.extra = {str(lane) for lane in lanes} & {lane for lane, _ in EXTRA}
+        self.points_choice.setCurrentIndex([name for name, _ in POINT_WORDS].index(self.points))
+        self.dots.setCurrentIndex(BESIDE.index(self.beside))
+        self.which.set_value(str(state.get("lower", "")))
+        self._set_lower(self.which.value)
+        self.read_as(
+            measure=measure if measure in MEASURES else self.reading.measure,
+            centred=state.get("centred") is True,
+            rtol=_share(state.get("rtol")),
+            energy=_share(state.get("energy")),
+        )
+
+
+def _share(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and 0 < value <= 1 else None
+
+
+def _row(*widgets: QWidget | None) -> QHBoxLayout:
+    """Put widgets beside each other; None is a gap that grows."""
+    row = QHBoxLayout()
+    row.setContentsMargins(8, 4, 8, 4)
+    row.setSpacing(8)
+    for widget in widgets:
+        if widget is None:
+            row.addStretch(1)
+        else:
+            row.addWidget(widget, 1 if isinstance(widget, (Line, SlidingNumber)) else 0)
+    return row

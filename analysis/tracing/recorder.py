@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 
-from analysis.calls import CallStack, Frame, following, refuse_compiled, tensors_in
-from analysis.operations import CONTRACTIONS, CONVOLUTIONS, CREATORS, multiply_adds, operation_name
 from analysis.problems import AnalysisError
-from analysis.standin import CannotCopyError, as_it_was, empty_copy, full_copy, storage_key, without
-from analysis.trace import Call, Op, Ref, Trace, Value
+from analysis.tracing.calls import CallStack, Frame, following, refuse_compiled, tensors_in
+from analysis.tracing.operations import CONTRACTIONS, CONVOLUTIONS, CREATORS, multiply_adds, operation_name
+from analysis.tracing.standin import CannotCopyError, as_it_was, empty_copy, full_copy, storage_key, without
+from analysis.tracing.trace import Call, Op, Ref, Trace, Value
 
 SMALL_NETWORK = 30_000_000
 """Weights up to which one real forward pass is quicker than the import that the first meta operation causes (2 s)."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
-from analysis.calls import tensors_in
+from analysis.tracing.calls import tensors_in
 
 
 class CannotCopyError(Exception):

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from analysis.points import Point
-from analysis.residual import Addition, ways_back
-from analysis.trace import Call, Op, Trace
+from analysis.tracing.points import Point
+from analysis.tracing.residual import Addition, ways_back
+from analysis.tracing.trace import Call, Op, Trace
 
 
 @dataclass(frozen=True, slots=True)

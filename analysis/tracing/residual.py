@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 
-from analysis.operations import LIGHT, PADS, POOLS, UNCHANGED
-from analysis.points import Point
-from analysis.trace import Op, Trace
+from analysis.tracing.operations import LIGHT, PADS, POOLS, UNCHANGED
+from analysis.tracing.points import Point
+from analysis.tracing.trace import Op, Trace
 
 
 @dataclass(frozen=True, slots=True)

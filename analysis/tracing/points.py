@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
-from analysis.operations import (
+from analysis.tracing.operations import (
     ACTIVATIONS,
     CONVOLUTIONS,
     ELEMENTWISE,
@@ -22,7 +22,7 @@ from analysis.operations import (
     REDUCTIONS,
     RESHAPES,
 )
-from analysis.trace import Call, Op, Trace
+from analysis.tracing.trace import Call, Op, Trace
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,140 @@
+"""Axes whose places have names: rows and columns of a matrix, and bars beside its rows."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QFontMetricsF, QPainter, QPen
+from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
+
+from app.axes import Axis, aligned
+from app.depth import Floats
+from app.depth_axes import TurnedTexts
+from app.theme import Theme
+
+
+class ListAxis(Axis):
+    """Names at 0, 1, 2, …: rows run downwards from y = 0, columns to the right from x = 0.
+
+    Where names do not fit, every second, fifth, tenth … place has its number.
+    """
+
+    def __init__(self, theme: Theme, side: str, title: str) -> None:
+        super().__init__(theme, side)
+        self.names: tuple[str, ...] = ()
+        self.count = 0
+        self.title = title
+        self._turned = TurnedTexts(theme)
+
+    def set_names(self, names: tuple[str, ...], count: int) -> None:
+        """Show names, or numbers if there are none."""
+        self.names, self.count = names, count
+        self._turned.forget()
+        self.update()
+
+    def room(self) -> float:
+        """Pixels that the longest name needs beside the plot."""
+        metrics = QFontMetricsF(self.theme.font("small_code" if self.side == "bottom" else "small"))
+        longest = max((metrics.horizontalAdvance(name) for name in self.names), default=metrics.horizontalAdvance("0000"))
+        if self.side == "bottom":
+            return min(0.71 * longest + metrics.height(), 90) + metrics.height() + 6
+        return min(longest, 180) + 14
+
+    def places(self) -> tuple[int, int, float]:
+        """First and last place that can be seen, and the pixels between two."""
+        low, high = self.range
+        if self.side == "bottom":
+            first, last, length = math.ceil(low), math.floor(high), self._area.width()
+        else:
+            first, last, length = math.ceil(-high), math.floor(-low), self._area.height()
+        return max(0, first), min(self.count - 1, last), length / max(high - low, 1e-9)
+
+    def at(self, place: int) -> float:
+        """Pixel of a place."""
+        return self.pixel(place if self.side == "bottom" else -place)
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        """Draw names, or numbers at round places."""
+        first, last, spacing = self.places()
+        painter.setFont(self.theme.font("small"))
+        metrics = QFontMetricsF(painter.font())
+        painter.setPen(self.theme.color("text_soft"))
+        fits = bool(self.names) and spacing >= metrics.height() * (1.05 if self.side == "bottom" else 0.9)
+        step = 1 if fits else next((s for s in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if s * spacing >= 40), 5000)
+        for place in range(first, last + 1):
+            if place % step == 0:
+                self._paint_place(painter, place, fits, metrics)
+        if self.side == "bottom":
+            area = self._area
+            rect = QRectF(area.left(), area.bottom() - metrics.height() - 1, area.width(), metrics.height())
+            painter.drawText(rect, Qt.AlignmentFlag.AlignRight, self.title)
+
+    def _paint_place(self, painter: QPainter, place: int, fits: bool, metrics: QFontMetricsF) -> None:
+        area, at = self._area, self.at(place)
+        text = self.names[place] if fits else str(place)
+        if self.side == "bottom" and fits:
+            self._turned.draw(painter, text, at, area.top() + 3)
+        elif self.side == "bottom":
+            width = metrics.horizontalAdvance(text)
+            painter.drawText(QRectF(at - width / 2, area.top() + 4, width + 1, metrics.height()), 0, text)
+        else:
+            rect = QRectF(area.left() + 4, at - metrics.height() / 2, area.width() - 12, metrics.height())
+            painter.drawText(rect, aligned("left"), text)
+
+
+class RowBars(Axis):
+    """Bars beside the rows of a matrix, each with its number.
+
+    Parameters
+    ----------
+    title
+        Drawn above the bars.
+    """
+
+    def __init__(self, theme: Theme, title: str, hue: str) -> None:
+        super().__init__(theme, "right")
+        self.title = title
+        self.hue = hue
+        self.values: Floats = np.empty(0)
+        self.mean = math.nan
+
+    def show_values(self, values: Floats, mean: float) -> None:
+        """Draw shares between 0 and 1, and a line at a mean."""
+        self.values, self.mean = values, mean
+        self.update()
+
+    def boundingRect(self) -> QRectF:
+        """Return the rectangle with room for the title."""
+        return self._area.adjusted(0, -26, 0, 4)
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        """Draw the bars that can be seen."""
+        area = self._area
+        painter.setFont(self.theme.font("small"))
+        metrics = QFontMetricsF(painter.font())
+        label = metrics.horizontalAdvance("100.0 %") + 6
+        left, full = area.left() + 14, max(1.0, area.width() - 14 - label - 6)
+        spacing = area.height() / max(1e-9, self.range[1] - self.range[0])
+        tall = max(1.0, math.floor(spacing * 0.7))
+        if self.values.size:
+            painter.setPen(self.theme.color("text_soft"))
+            painter.drawText(QRectF(left, area.top() - metrics.height() - 5, area.width(), metrics.height()), 0, self.title)
+        painter.setClipRect(area.adjusted(0, -1, 0, 1))
+        for row, value in enumerate(self.values.tolist()):
+            y = self.pixel(-row)
+            if not area.top() - spacing <= y <= area.bottom() + spacing:
+                continue
+            top = round(y - tall / 2)
+            painter.fillRect(QRectF(left, top, full, tall), self.theme.color("unused"))
+            if value == value:
+                painter.fillRect(QRectF(left, top, round(full * value), tall), self.theme.color(self.hue))
+            if spacing >= metrics.height() * 0.9:
+                text = f"{100 * value:.1f} %" if value == value else "no pictures"
+                rect = QRectF(left + full + 5, y - metrics.height() / 2, label + 40, metrics.height())
+                painter.drawText(rect, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
+        if math.isfinite(self.mean) and self.values.size:
+            x = round(left + full * self.mean) + 0.5
+            painter.setPen(QPen(self.theme.color("text"), 1, Qt.PenStyle.DashLine))
+            painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))

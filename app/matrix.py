@@ -1,0 +1,211 @@
+"""Matrices on pyqtgraph: colours for values, painted from a cached picture so that panning only copies pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QFontMetricsF, QImage, QPainter, QPen, QPixmap
+
+from app import numbers
+from app.depth import Floats, Ints
+from app.list_axes import ListAxis
+from app.plots import Margins, PixelItem, Plot, PlotBox, Scale
+from app.theme import Theme
+
+NAN, ZERO, NEUTRAL, FIRST = 0, 1, 2, 3
+"""Places in the colour table: not a number, exactly zero, left uncoloured, and the least value above zero."""
+SHADES = 256 - FIRST
+MARGIN = 0.5
+"""Share of the visible size that is painted ahead on every side."""
+LARGEST_PICTURE = 24_000_000
+"""Pixels of the largest cached picture."""
+MOST_NUMBERS = 900
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cells:
+    """What a matrix shows.
+
+    Attributes
+    ----------
+    values
+        (rows, columns) float64; NaN for nothing.
+    top
+        Value of the strongest colour; colours begin at 0.
+    neutral
+        (rows, columns) bool, cells that are left uncoloured, or None.
+    texts
+        Numbers to write into the cells where they fit, (rows, columns), or None.
+    """
+
+    values: Floats
+    top: float
+    neutral: NDArray[np.bool_] | None = None
+    texts: Ints | None = None
+
+    def shades(self) -> NDArray[np.uint8]:
+        """Return the place of every cell in the colour table, (rows, columns) uint8."""
+        with np.errstate(invalid="ignore"):
+            share = np.clip(self.values / (self.top or 1.0), 0.0, 1.0)
+            shades = FIRST + np.nan_to_num(share * (SHADES - 1)).astype(np.uint8)
+        shades[self.values == 0] = ZERO
+        if self.neutral is not None:
+            shades[self.neutral] = NEUTRAL
+        shades[np.isnan(self.values)] = NAN
+        return shades
+
+
+def edges_to_pixels(first: float, per_cell: float, cells: int, pixels: int) -> Ints:
+    """Cell that every pixel shows, -1 beyond the matrix.
+
+    Parameters
+    ----------
+    first
+        Cell coordinate at the left edge of the first pixel; cell k reaches from k to k + 1.
+    per_cell
+        Pixels per cell.
+    """
+    places = np.floor(first + (np.arange(pixels) + 0.5) / per_cell).astype(np.int64)
+    return np.where((places >= 0) & (places < cells), places, -1)
+
+
+def sampled(shades: NDArray[np.uint8], rows: Ints, columns: Ints) -> NDArray[np.uint8]:
+    """Picture of a matrix: one shade per pixel; where cells share a pixel, the strongest is shown.
+
+    Parameters
+    ----------
+    shades
+        (rows, columns) uint8.
+    rows, columns
+        Cell of every pixel row and column, ascending.
+    """
+    reduced = _strongest(_strongest(shades, rows, 0), columns, 1)
+    return reduced[np.ix_(_within(rows), _within(columns))]
+
+
+def _within(places: Ints) -> Ints:
+    """Number of the distinct cell that each pixel shows."""
+    return np.asarray(np.unique(places, return_inverse=True)[1], dtype=np.int64)
+
+
+def _strongest(shades: NDArray[np.uint8], places: Ints, axis: int) -> NDArray[np.uint8]:
+    """Largest shade between each shown cell and the next one, along one axis."""
+    starts = np.unique(places)
+    end = int(starts[-1]) + max(1, int(np.median(np.diff(starts))) if starts.size > 1 else 1)
+    part = shades.take(np.arange(starts[0], min(end, shades.shape[axis])), axis=axis)
+    return np.asarray(np.maximum.reduceat(part, starts - starts[0], axis=axis), dtype=np.uint8)
+
+
+class MatrixItem(PixelItem):
+    """The cells of a matrix."""
+
+    def __init__(self, box: PlotBox, theme: Theme) -> None:
+        super().__init__(box, theme)
+        self.cells: Cells | None = None
+        self.marked: tuple[int, int] = (-1, -1)
+        self.painted = 0
+        self._shades: NDArray[np.uint8] = np.empty((0, 0), dtype=np.uint8)
+        self._picture = QPixmap()
+        self._covers = QRectF()
+        self._scale: tuple[float, float] = (0.0, 0.0)
+        theme.changed.connect(self.forget)
+
+    def show_cells(self, cells: Cells | None) -> None:
+        """Show other values."""
+        self.cells = cells
+        self._shades = cells.shades() if cells else np.empty((0, 0), dtype=np.uint8)
+        self.forget()
+
+    def forget(self) -> None:
+        """Paint the picture anew."""
+        self._picture = QPixmap()
+        self.update()
+
+    def mark(self, cell: tuple[int, int]) -> None:
+        """Frame a cell, (-1, -1) for none."""
+        if cell != self.marked:
+            self.marked = cell
+            self.update()
+
+    def draw(self, painter: QPainter, scale: Scale, exposed: QRectF) -> None:
+        """Copy from the cached picture; paint it anew only after zooming or panning far."""
+        if self.cells is None or not self._shades.size:
+            return
+        # In cell units, y downwards: the box shows from (x, y) = (left, top).
+        x0, y0 = -scale.left / scale.per_x + 0.5, -scale.bottom / scale.per_y + 0.5
+        seen = QRectF(x0, y0, scale.width / scale.per_x, scale.height / scale.per_y)
+        rows, columns = self._shades.shape
+        whole = QRectF(0, 0, columns, rows)
+        wanted = seen.intersected(whole)
+        if wanted.isEmpty():
+            return
+        if self._picture.isNull() or self._scale != (scale.per_x, scale.per_y) or not self._covers.contains(wanted):
+            self._paint_picture(seen, whole, scale)
+        at = QPointF((self._covers.left() - x0) * scale.per_x, (self._covers.top() - y0) * scale.per_y)
+        painter.drawPixmap(QPointF(round(at.x()), round(at.y())), self._picture)
+        row, column = self.marked
+        if row >= 0:
+            painter.setPen(QPen(self.theme.color("text"), 1))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            left, top = (column - x0) * scale.per_x, (row - y0) * scale.per_y
+            painter.drawRect(QRectF(round(left) + 0.5, round(top) + 0.5, round(scale.per_x) - 1, round(scale.per_y) - 1))
+
+    def _paint_picture(self, seen: QRectF, whole: QRectF, scale: Scale) -> None:
+        ahead = seen.adjusted(
+            -MARGIN * seen.width(), -MARGIN * seen.height(), MARGIN * seen.width(), MARGIN * seen.height()
+        )
+        if whole.width() * scale.per_x * whole.height() * scale.per_y <= LARGEST_PICTURE / 4:
+            ahead = whole  # the whole matrix is no larger than a few screens
+        part = ahead.intersected(whole)
+        ratio = self.scene().views()[0].devicePixelRatioF() if self.scene() and self.scene().views() else 1.0
+        width = max(1, round(part.width() * scale.per_x * ratio))
+        height = max(1, round(part.height() * scale.per_y * ratio))
+        rows = edges_to_pixels(part.top(), scale.per_y * ratio, self._shades.shape[0], height)
+        columns = edges_to_pixels(part.left(), scale.per_x * ratio, self._shades.shape[1], width)
+        rows, columns = np.maximum(rows, 0), np.maximum(columns, 0)
+        pixels = self._colors()[sampled(self._shades, rows, columns)]
+        self._rule(pixels, rows, columns, scale)
+        pixels = np.ascontiguousarray(pixels)
+        image = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32)
+        self._picture = QPixmap.fromImage(image)
+        self._picture.setDevicePixelRatio(ratio)
+        self._covers, self._scale = part, (scale.per_x, scale.per_y)
+        self.painted += 1
+        self._write_numbers(part, scale)
+
+    def _colors(self) -> NDArray[np.uint32]:
+        theme = self.theme
+        marks = [theme.color("not_applicable"), theme.color("surface"), theme.color("unused")]
+        shades = [theme.heat(i / (SHADES - 1)) for i in range(SHADES)]
+        return np.array([color.rgb() for color in [*marks, *shades]], dtype=np.uint32)
+
+    def _rule(self, pixels: NDArray[np.uint32], rows: Ints, columns: Ints, scale: Scale) -> None:
+        """Leave one pixel between cells that are large enough."""
+        if min(scale.per_x, scale.per_y) >= 8:
+            background = np.uint32(self.theme.color("surface").rgb())
+            pixels[np.flatnonzero(np.diff(rows)) + 1, :] = background
+            pixels[:, np.flatnonzero(np.diff(columns)) + 1] = background
+
+    def _write_numbers(self, part: QRectF, scale: Scale) -> None:
+        cells = self.cells
+        if cells is None or cells.texts is None or part.width() * part.height() > MOST_NUMBERS:
+            return
+        painter = QPainter(self._picture)
+        painter.setFont(self.theme.font("small"))
+        metrics = QFontMetricsF(painter.font())
+        colors = self._colors()
+        rows, columns = cells.texts.shape
+        for row in range(max(0, int(part.top())), min(rows, int(np.ceil(part.bottom())))):
+            for column in range(max(0, int(part.left())), min(columns, int(np.ceil(part.right())))):
+                text = numbers.short(float(cells.texts[row, column])) if cells.texts[row, column] else ""
+                if not text or metrics.horizontalAdvance(text) + 4 > scale.per_x or metrics.height() > scale.per_y:
+                    continue
+                left, top = (column - part.left()) * scale.per_x, (row - part.top()) * scale.per_y
+                behind = QPixmap  # the name keeps the next line short
+                del behind
+                painter.setPen(self.theme.text_on(_color(colors[self._shades[row, column]])))
+                painter.drawText(QRectF(left, top, scale.per_x, scale.per_y), Qt.AlignmentFlag.AlignCenter, text)
+        painter.end()
