@@ -12,10 +12,10 @@ import torch
 
 from analysis.catalogue import MethodInfo, nearest
 from analysis.derive import derive
-from analysis.devices import devices
 from analysis.events import Declared, Event, Finished, Outcome, Prepared, Progress, Samples, Started
 from analysis.images import Images, open_images
 from analysis.job import Job, Method
+from analysis.loading.devices import devices
 from analysis.measuring import evaluating, measuring
 from analysis.methods import METHODS
 from analysis.models import Model, ModelCache
@@ -34,6 +34,19 @@ __all__ = [
     "torch_version",
     "warm_up",
 ]
+
+BADGES = {
+    "random weights": "The weights are random: the numbers say nothing about a trained network.",
+    "preprocessing assumed": "Nothing is known about the preprocessing: pixels are divided by 255 and no more.",
+    "input size assumed": "Nothing is known about the input size: one was tried that the network runs on.",
+    "weights not finite": "Some weights are infinite or not a number.",
+    "exported program": "This is an exported program: only its structure and its outputs can be measured.",
+    "edited": "The network was edited: its weights are no longer those of the original file.",
+}
+"""What the short facts about a network mean for its numbers."""
+
+FOR_EXPORTED = ("structure", "evaluate")
+"""Methods that need no more of a network than its outputs and its description."""
 
 Loader = Callable[[MethodInfo], tuple[Model | None, Images | None]]
 
@@ -112,12 +125,8 @@ def _steps(method: Method, job: Job, cancelled: Callable[[], bool], threads: int
 
 
 def _warn_of_badges(job: Job) -> None:
-    texts = {
-        "random weights": "The weights are random: the numbers say nothing about a trained network.",
-        "preprocessing assumed": "Nothing is known about the preprocessing: pixels are divided by 255 and no more.",
-    }
     for badge in job.model.badges:
-        job.warn(badge.replace(" ", "_"), texts.get(badge, f"{badge[0].upper()}{badge[1:]}."))
+        job.warn(badge.replace(" ", "_"), BADGES.get(badge, f"{badge[0].upper()}{badge[1:]}."))
 
 
 def methods() -> tuple[MethodInfo, ...]:
@@ -167,6 +176,11 @@ def _load(request: Request, info: MethodInfo, cache: ModelCache) -> tuple[Model 
         if request.model is None:
             raise AnalysisError(f"{info.title} needs a network.", "Name one with --model, e.g. demo:fashion_resnet.")
         model = derive(cache.get(request.model, request.compute, request.seed, trained=info.trained), request.edits)
+        if model.exported and info.name not in FOR_EXPORTED:
+            raise AnalysisError(
+                f"{info.title} cannot look inside an exported program.",
+                "Load the network it was made from: PATH.py:FACTORY, or a named architecture with its weights.",
+            )
     if "images" in info.needs:
         if request.images is None:
             raise AnalysisError(f"{info.title} needs pictures.", "Name some with --images, e.g. demo:test.")
@@ -183,6 +197,8 @@ def _load(request: Request, info: MethodInfo, cache: ModelCache) -> tuple[Model 
             dtype=model.dtype,
             batch=request.compute.batch,
             channels_last=request.compute.channels_last,
+            synsets=model.synsets,
+            outputs=model.recording.output_shape[0] if model.recording.output_shape else 0,
         )
         if "labels" in info.needs and images.labels is None:
             raise AnalysisError(

@@ -15,18 +15,18 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from analysis import architectures, constructors, factories, opening
-from analysis import checkpoints as files
-from analysis.checkpoints import Checkpoint, Saved
-from analysis.constructors import Labels
-from analysis.devices import devices, open_device, open_dtype
 from analysis.edits import Edits
-from analysis.exported import Exported
 from analysis.graph import Recording, record
-from analysis.opening import Draft
+from analysis.loading import architectures, constructors, factories, opening
+from analysis.loading import checkpoints as files
+from analysis.loading.checkpoints import Checkpoint, Saved
+from analysis.loading.constructors import Labels
+from analysis.loading.devices import devices, open_device, open_dtype
+from analysis.loading.exported import Exported
+from analysis.loading.opening import Draft
+from analysis.loading.sources import WORDS, demo_checkpoints, expand
 from analysis.problems import AnalysisError
 from analysis.request import Compute, ModelSource, Preprocessing
-from analysis.sources import WORDS, demo_checkpoints, expand
 
 __all__ = [
     "Model",

@@ -27,8 +27,11 @@ class AnalysisError(Exception):
         self.items = items
 
 
-class Cancelled(Exception):
-    """Raised inside a forward pass when the user has asked to stop."""
+class Cancelled(BaseException):
+    """Raised inside a forward pass when the user has asked to stop.
+
+    No `Exception`: a network, or code that tries one way and then another, must not take it for a failure.
+    """
 
 
 @dataclass(frozen=True, slots=True)

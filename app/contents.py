@@ -42,12 +42,12 @@ def dock_infos(window: Window) -> tuple[DockInfo, ...]:
     return (
         DockInfo("layers", "Layers", LEFT, partial(_layers, window), shown=True),
         DockInfo("inspector", "Inspector", RIGHT, partial(_inspector, window), shown=True),
-        DockInfo("setup", "Network, pictures, device", RIGHT, partial(_setup, window)),
-        DockInfo("measure", "Measure", RIGHT, partial(_measure, window)),
-        DockInfo("figure", "Export figure", RIGHT, partial(_figure, window)),
-        DockInfo("history", "Edit history", RIGHT, partial(_history, window)),
-        DockInfo("help", "What the numbers mean", RIGHT, partial(_help, window)),
-        DockInfo("shortcuts", "Keyboard shortcuts", RIGHT, partial(_shortcuts, window)),
+        DockInfo("setup", "Setup", RIGHT, partial(_setup, window), lone=True),
+        DockInfo("measure", "Measure", RIGHT, partial(_measure, window), lone=True),
+        DockInfo("figure", "Figure", RIGHT, partial(_figure, window), lone=True),
+        DockInfo("history", "History", RIGHT, partial(_history, window), lone=True),
+        DockInfo("help", "Help", RIGHT, partial(_help, window), lone=True),
+        DockInfo("shortcuts", "Shortcuts", RIGHT, partial(_shortcuts, window), lone=True),
         DockInfo("runs", "Runs", BELOW, partial(_runs, window)),
         DockInfo("log", "Log", BELOW, partial(_log, window)),
     )

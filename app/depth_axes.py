@@ -86,7 +86,7 @@ class NamesAxis(Axis):
         last = min(len(axis.slots) - 1, math.floor(high + 0.5))
         spacing = self._area.width() / (high - low)
         metrics = QFontMetricsF(self.theme.font("small_code"))
-        if spacing >= metrics.height() * 1.05:
+        if spacing >= metrics.height() * 1.15:
             for number in range(first, last + 1):
                 self._paint_leaf(painter, axis.slots[number], self.pixel(number))
         self._paint_groups(painter, first, last, spacing, metrics)

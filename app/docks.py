@@ -33,6 +33,8 @@ class DockInfo:
         Builds its content; called when it is first shown.
     shown
         True if it is open at first.
+    lone
+        True if it takes the place of the other such panels of its side, so that tabs stay few enough to be read.
     """
 
     name: str
@@ -40,6 +42,7 @@ class DockInfo:
     area: Qt.DockWidgetArea
     make: Callable[[], QWidget]
     shown: bool = False
+    lone: bool = False
 
 
 class Docks(QObject):
@@ -140,6 +143,10 @@ class Docks(QObject):
     def show(self, name: str) -> QWidget:
         """Open a panel and bring it to the front; return its content."""
         content = self.content(name)
+        if self._infos[name].lone:
+            for other, info in self._infos.items():
+                if other != name and info.lone and not self._docks[other].isFloating():
+                    self.close(other)
         self._visible = True
         self._docks[name].show()
         self._docks[name].raise_()

@@ -194,6 +194,19 @@ WEIGHT_TERMS: dict[str, Term] = {
     )
 }
 
+SHORT = {
+    "Parameters": "Params",
+    "Activation memory": "Memory",
+    "Effective rank": "Eff. rank",
+    "Effective rank / width": "Eff. / width",
+    "Participation ratio": "Particip.",
+    "Nuclear norm / √n": "Nuclear/√n",
+    "Always-on channels": "Always on",
+    "Weight stable rank": "W. stable",
+    "Weight effective rank": "W. eff.",
+}
+"""Titles for narrow columns; the whole title is said on hovering."""
+
 HUES = {
     "feature_rank": "rank",
     "weight_spectrum": "rank",

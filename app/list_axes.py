@@ -37,7 +37,9 @@ class ListAxis(Axis):
     def room(self) -> float:
         """Pixels that the longest name needs beside the plot."""
         metrics = QFontMetricsF(self.theme.font("small_code" if self.side == "bottom" else "small"))
-        longest = max((metrics.horizontalAdvance(name) for name in self.names), default=metrics.horizontalAdvance("0000"))
+        longest = max(
+            (metrics.horizontalAdvance(name) for name in self.names), default=metrics.horizontalAdvance("0000")
+        )
         if self.side == "bottom":
             return min(0.71 * longest + metrics.height(), 90) + metrics.height() + 6
         return min(longest, 180) + 14
@@ -120,7 +122,9 @@ class RowBars(Axis):
         tall = max(1.0, math.floor(spacing * 0.7))
         if self.values.size:
             painter.setPen(self.theme.color("text_soft"))
-            painter.drawText(QRectF(left, area.top() - metrics.height() - 5, area.width(), metrics.height()), 0, self.title)
+            painter.drawText(
+                QRectF(left, area.top() - metrics.height() - 5, area.width(), metrics.height()), 0, self.title
+            )
         painter.setClipRect(area.adjusted(0, -1, 0, 1))
         for row, value in enumerate(self.values.tolist()):
             y = self.pixel(-row)

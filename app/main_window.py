@@ -291,7 +291,7 @@ class MainWindow(QMainWindow):
             from app.contents import findable
             from app.panels.palette import Palette
 
-            self._palette = Palette(lambda: findable(self), self)
+            self._palette = Palette(lambda: findable(self), self.theme, self)
         self._palette.open()
 
     def widget(self) -> QWidget:

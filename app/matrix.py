@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QFontMetricsF, QImage, QPainter, QPen, QPixmap
+from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen, QPixmap
 
 from app import numbers
 from app.depth import Floats, Ints
@@ -87,7 +87,7 @@ def sampled(shades: NDArray[np.uint8], rows: Ints, columns: Ints) -> NDArray[np.
 
 
 def _within(places: Ints) -> Ints:
-    """Number of the distinct cell that each pixel shows."""
+    """Give every pixel the number of the distinct cell that it shows."""
     return np.asarray(np.unique(places, return_inverse=True)[1], dtype=np.int64)
 
 
@@ -151,7 +151,9 @@ class MatrixItem(PixelItem):
             painter.setPen(QPen(self.theme.color("text"), 1))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             left, top = (column - x0) * scale.per_x, (row - y0) * scale.per_y
-            painter.drawRect(QRectF(round(left) + 0.5, round(top) + 0.5, round(scale.per_x) - 1, round(scale.per_y) - 1))
+            painter.drawRect(
+                QRectF(round(left) + 0.5, round(top) + 0.5, round(scale.per_x) - 1, round(scale.per_y) - 1)
+            )
 
     def _paint_picture(self, seen: QRectF, whole: QRectF, scale: Scale) -> None:
         ahead = seen.adjusted(
@@ -204,8 +206,73 @@ class MatrixItem(PixelItem):
                 if not text or metrics.horizontalAdvance(text) + 4 > scale.per_x or metrics.height() > scale.per_y:
                     continue
                 left, top = (column - part.left()) * scale.per_x, (row - part.top()) * scale.per_y
-                behind = QPixmap  # the name keeps the next line short
-                del behind
-                painter.setPen(self.theme.text_on(_color(colors[self._shades[row, column]])))
+                painter.setPen(self.theme.text_on(QColor.fromRgb(int(colors[self._shades[row, column]]))))
                 painter.drawText(QRectF(left, top, scale.per_x, scale.per_y), Qt.AlignmentFlag.AlignCenter, text)
         painter.end()
+
+
+class MatrixPlot(Plot):
+    """A matrix with named rows and columns.
+
+    Parameters
+    ----------
+    rows_title, columns_title
+        What rows and columns are.
+    """
+
+    cell_clicked = Signal(int, int)
+    cell_hovered = Signal(int, int)
+    """Row and column under the mouse, -1 and -1 for none."""
+
+    def __init__(self, theme: Theme, name: str, rows_title: str, columns_title: str) -> None:
+        super().__init__(theme, name, Margins(left=80, top=26, right=14, bottom=60))
+        self.set_title(rows_title)
+        self.item = MatrixItem(self.box, theme)
+        self.rows = ListAxis(theme, "left", rows_title)
+        self.columns = ListAxis(theme, "bottom", columns_title)
+        self.add_axis(self.rows)
+        self.add_axis(self.columns)
+        self.right_room = 14.0
+        self._shape = (0, 0)
+        self.clicked.connect(self._clicked)
+        self.hovered.connect(self._hover)
+
+    def show_cells(self, cells: Cells | None, rows: tuple[str, ...] = (), columns: tuple[str, ...] = ()) -> None:
+        """Show values with the names of rows and columns; the range stays unless the shape is another one."""
+        shape = cells.values.shape if cells else (0, 0)
+        self.rows.set_names(rows, shape[0])
+        self.columns.set_names(columns, shape[1])
+        margins = Margins(round(self.rows.room()), 26, self.right_room, round(self.columns.room()))
+        if margins != self.margins:
+            self.margins = margins
+            self.arrange()
+        if shape != self._shape:
+            self._shape = (int(shape[0]), int(shape[1]))
+            self._set_limits()
+        self.item.show_cells(cells)
+
+    def _set_limits(self) -> None:
+        rows, columns = (max(1, size) for size in self._shape)
+        x, y = (-0.5, columns - 0.5), (0.5 - rows, 0.5)
+        self.box.setLimits(
+            xMin=x[0], xMax=x[1], yMin=y[0], yMax=y[1], minXRange=min(4, columns), minYRange=min(4, rows),
+            maxXRange=columns, maxYRange=rows,
+        )  # fmt: skip
+        self.set_home(x, y)
+
+    def cell_at(self, x: float, y: float) -> tuple[int, int]:
+        """Row and column of a place, (-1, -1) outside."""
+        row, column = round(-y), round(x)
+        inside = 0 <= row < self._shape[0] and 0 <= column < self._shape[1]
+        return (row, column) if inside else (-1, -1)
+
+    def _clicked(self, x: float, y: float, _extend: bool) -> None:
+        row, column = self.cell_at(x, y)
+        if row >= 0:
+            self.cell_clicked.emit(row, column)
+
+    def _hover(self, place: tuple[float, float] | None) -> None:
+        cell = self.cell_at(*place) if place else (-1, -1)
+        if cell != self.item.marked:
+            self.item.mark(cell)
+            self.cell_hovered.emit(*cell)

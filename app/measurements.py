@@ -20,6 +20,8 @@ STATE_WORDS = ("", "exactly zero", "not measured", "not applicable", "not finite
 STATE_TEXTS = ("", "0", "not measured", "not applicable", "not finite")
 
 States = NDArray[np.uint8]
+RATIO = "effective_rank_ratio"
+"""The one measure that is made of two outputs."""
 STRUCTURE = ("width", "parameters", "macs", "activation_bytes")
 _FIELDS = {"width": "channels"}
 _COSTS = ("parameters", "macs")
@@ -137,13 +139,18 @@ def available(workspace: Workspace) -> tuple[Metric, ...]:
 def _per_layer(run: Run) -> list[Output]:
     """List outputs with one value per layer that are no interval of another and do not repeat the structure."""
     names = {output.name for output in run.result.outputs}
-    return [
+    made = [Output(RATIO, ("layer",), ())] if {"effective_rank", "channels"} <= names and _is_rank(run) else []
+    return made + [
         output
         for output in run.result.outputs
         if output.dims == ("layer",)
         and not (output.name.endswith(("_low", "_high")) and output.name.rsplit("_", 1)[0] in names)
         and output.name not in _REPEATED
     ]
+
+
+def _is_rank(run: Run) -> bool:
+    return run.request.method == "feature_rank"
 
 
 def _same_network(workspace: Workspace, run: Run) -> bool:
@@ -172,13 +179,25 @@ def read(metric: Metric, layers: tuple[LayerSpec, ...], result: Result | None) -
     """
     if metric.method == "structure":
         return read_structure(metric.output, layers)
-    if result is None or metric.output not in result:
+    if result is None:
+        return nothing(len(layers))
+    if metric.output == RATIO:
+        return _ratio(metric, layers, result)
+    if metric.output not in result:
         return nothing(len(layers))
     rows = _rows(layers, result)
     values = _pick(result, metric.output, rows)
     low = _pick(result, f"{metric.output}_low", rows) if f"{metric.output}_low" in result else None
     high = _pick(result, f"{metric.output}_high", rows) if f"{metric.output}_high" in result else None
     return Values(values, low, high, _states(values, rows, layers, result))
+
+
+def _ratio(metric: Metric, layers: tuple[LayerSpec, ...], result: Result) -> Values:
+    """Effective rank relative to the number of channels that were measured."""
+    whole = read(replace(metric, output="effective_rank"), layers, result)
+    width = _pick(result, "channels", _rows(layers, result))
+    low, high = (None if part is None else part / width for part in (whole.low, whole.high))
+    return Values(whole.values / width, low, high, whole.states)
 
 
 def nothing(count: int) -> Values:

@@ -190,6 +190,7 @@ class NoticeStack(QWidget):
                 card.resized.connect(self.place)
                 self._cards[number] = (notice, card)
                 self._column.insertWidget(place, card)
+                card.show()  # now, not with the next event: hidden cards count for nothing in the height
         self.setVisible(bool(self._cards))
         self.place()
         self.raise_()
@@ -207,9 +208,17 @@ class NoticeStack(QWidget):
         """Move to the lower right corner."""
         parent = self._over
         self.setFixedWidth(min(WIDTH, parent.width() - 32))
+        for _, card in self._cards.values():
+            card.ensurePolished()
         height = self._column.heightForWidth(self.width())
-        self.setFixedHeight(max(height, self._column.sizeHint().height(), 1))
+        self.setFixedHeight(height if height > 0 else max(self._column.sizeHint().height(), 1))
         self.move(parent.width() - self.width() - 16, parent.height() - self.height() - self._margin)
+
+    def event(self, event: QEvent) -> bool:
+        """Follow what the cards need: text grows with the font, details unfold."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.place()
+        return super().event(event)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Follow the size of the window."""

@@ -58,7 +58,9 @@ class ParamsForm(QWidget):
             if isinstance(field.widget, QCheckBox):
                 layout.addRow(field.widget)
             else:
-                layout.addRow(words(param.name), field.widget)
+                name = label(words(param.name))
+                name.setFixedHeight(field.widget.sizeHint().height())
+                layout.addRow(name, field.widget)
             layout.addRow(label(param.help, "small", wrap=True))
         layout.addRow(self._complaint)
 

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from analysis.architectures import LISTS, NAMINGS, TABLE, Architecture, Shapes, layout, lines_of, read_table
+from analysis.loading.architectures import LISTS, NAMINGS, TABLE, Architecture, Shapes, layout, lines_of, read_table
 from analysis.networks import DEMO_NETWORKS, CifarResNet
 from analysis.records import to_plain
 from analysis.request import Preprocessing

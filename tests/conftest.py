@@ -143,3 +143,44 @@ def _is_running(timer: Any) -> bool:
     import shiboken6
 
     return bool(shiboken6.isValid(timer)) and timer.isActive()
+
+
+@pytest.fixture
+def engine() -> Any:
+    """An engine with a script, see fake_engine.py."""
+    from fake_engine import FakeEngine
+
+    return FakeEngine()
+
+
+@pytest.fixture
+def desk(qapp: Any, engine: Any, tmp_path: Path) -> Iterator[Any]:
+    """Everything of the window that is not a widget, with a scripted engine and an empty home."""
+    from app.desk import make_desk
+    from app.log import LogBuffer
+
+    made = make_desk(engine, tmp_path / "home", LogBuffer())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def window(qapp: Any, engine: Any, tmp_path: Path) -> Iterator[Any]:
+    """The window after its first paint, with a scripted engine and an empty home. It is 1280 x 800."""
+    import shiboken6
+
+    from app.application import make_window, prepare
+    from app.log import LogBuffer
+
+    prepare(qapp)
+    made = make_window(engine, tmp_path / "home", LogBuffer())
+    made.resize(1280, 800)
+    made.show()
+    made.build()
+    made.desk.client.start()
+    made.desk.client.tick()
+    yield made
+    if shiboken6.isValid(made):
+        made.close()
+        made.deleteLater()
+    qapp.setStyleSheet("")

@@ -101,7 +101,9 @@ def rank(request: Request, steps: int = 4, warnings: tuple[RunWarning, ...] = ()
     yield Started(request)
     yield Progress(0, 0, "Loading")
     yield prepared(request, count)
-    outputs = tuple(Output(name, ("layer",), (len(layers),), "float64", "directions") for name in ("rank", "effective_rank"))
+    outputs = tuple(
+        Output(name, ("layer",), (len(layers),), "float64", "directions") for name in ("rank", "effective_rank")
+    )
     yield Declared(outputs, layers)
     for step in range(1, steps + 1):
         yield Progress(count * step // steps, count, "Measuring")

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from analysis import checkpoints, weight_files
-from analysis.checkpoints import Saved
 from analysis.edits import Edits
+from analysis.loading import checkpoints, weight_files
+from analysis.loading.checkpoints import Saved
 from analysis.problems import AnalysisError
 from analysis.request import Preprocessing
 

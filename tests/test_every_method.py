@@ -16,7 +16,7 @@ from analysis.engine import run
 from analysis.events import Chunk, Declared, Event, Finished, Outcome, Prepared, Started
 from analysis.methods import METHODS
 from analysis.models import ModelCache
-from analysis.request import ImageSource, ModelSource, Request
+from analysis.request import Compute, ImageSource, ModelSource, Request
 from analysis.result import Result
 from analysis.store import list_runs, load, record
 
@@ -155,10 +155,10 @@ def test_nothing_is_changed_by_a_failure(name: str) -> None:
     from analysis.live import measure
     from analysis.problems import AnalysisError
 
-    net = Breaks().train()
+    net, pictures = Breaks().train(), torch.rand(8, 1, 8, 8)
     before, world = fingerprint(net), global_state()
     with pytest.raises(AnalysisError, match="this layer is broken"):
-        measure(name, net, torch.rand(8, 1, 8, 8), labels=torch.arange(8))
+        measure(name, net, pictures, labels=torch.arange(8))
     assert fingerprint(net) == before
     assert global_state() == world
 
@@ -222,7 +222,7 @@ def test_the_wait_for_a_cancel_is_one_layer(cache: ModelCache) -> None:
         if not module._modules:
             seen.append(type(module).__name__)
 
-    events: Iterator[Event] = run(request("evaluate"), lambda: len(seen) >= 5, cache)
+    events: Iterator[Event] = run(request("evaluate", compute=Compute(batch=4)), lambda: len(seen) >= 5, cache)
     for event in events:
         if isinstance(event, Declared):
             break

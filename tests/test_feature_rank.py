@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -290,6 +291,13 @@ def test_nothing_finite_at_all_is_told_and_left_empty() -> None:
     assert set(codes(result)) == {"undersampled", "non_finite"}
 
 
+def test_products_beyond_double_precision_are_told() -> None:
+    net = nn.Sequential(convolution(3, 4)).double()
+    result = measure("feature_rank", net, 1e200 * noise(20, 3, 4, 4).double())
+    assert np.isnan(result["rank"]).all()
+    assert "no_spectrum" in codes(result)
+
+
 def test_live_estimates_come_early_and_do_not_change_the_answer() -> None:
     net, pictures = small_net(), noise(64, 3, 9, 9)
     final = measure("feature_rank", net, pictures, batch=4)
@@ -409,7 +417,7 @@ def test_resnet20_on_cifar(data: Path) -> None:
     assert value(result, "effective_rank_high", "layer2.1.conv2") < 25.3
     assert value(result, "effective_rank_low", "layer2.1.conv2") > 25.0
     chain = ["stable_rank", "participation_ratio", "effective_rank", "rank", "channels"]
-    for smaller, larger in zip(chain[:-1], chain[1:], strict=True):
+    for smaller, larger in itertools.pairwise(chain):
         if larger != "rank":  # counted above a tolerance, all others above zero
             assert (result[smaller] <= result[larger] * (1 + 1e-9)).all(), (smaller, larger)
     dead = result["dead_channels"]

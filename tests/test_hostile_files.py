@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from analysis import models
-from analysis.exported import inspect_exported
+from analysis.loading.exported import inspect_exported
 from analysis.problems import AnalysisError
 from analysis.request import Compute, ModelSource
 

@@ -16,10 +16,11 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from analysis import architectures, checkpoints, constructors, factories, models, opening, sources
+from analysis import models
 from analysis.edits import Edits
-from analysis.exported import inspect_exported
 from analysis.graph import record
+from analysis.loading import architectures, checkpoints, constructors, factories, opening, sources
+from analysis.loading.exported import inspect_exported
 from analysis.models import Model, ModelCache
 from analysis.networks import CifarResNet
 from analysis.problems import AnalysisError

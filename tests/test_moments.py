@@ -19,7 +19,7 @@ CPU = torch.device("cpu")
 
 
 def features(pictures: int, channels: int, positions: int, seed: int = 0, decades: float = 0.0) -> Tensor:
-    """Random features (picture, channel, position) float32 with a mean, and a spectrum that falls by so many decades."""
+    """Random features (picture, channel, position) float32 with a mean; their spectrum falls by so many decades."""
     made = torch.Generator().manual_seed(seed)
     values = torch.randn(pictures, channels, positions, generator=made)
     scales = torch.logspace(0, -decades, channels)

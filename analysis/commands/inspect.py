@@ -7,7 +7,6 @@ import json
 
 from analysis.commands import options as shared
 from analysis.config import LayerSpec, Totals
-from analysis.problems import AnalysisError
 from analysis.records import to_plain
 from analysis.request import Compute
 
@@ -77,13 +76,13 @@ def _by(sizes: tuple[int, ...]) -> str:
 
 def _exported(path: str, as_json: bool) -> int:
     """Print what an exported program says about itself, without running any of it."""
-    from analysis.exported import inspect_exported
+    from analysis.loading.exported import inspect_exported
 
     described = inspect_exported(path)
     if as_json:
-        print(json.dumps(to_plain(described)))
+        print(json.dumps({"layers": to_plain(described.layers), "totals": to_plain(described.totals)}))
         return 0
-    if not described:
-        raise AnalysisError(f"{path} describes no weights.", "Is it an exported program?")
-    print(described)
+    print(f"{path}   input {_by(described.input_shape)}   read without running it")
+    _print_table(list(described.layers))
+    _print_totals(described.totals)
     return 0

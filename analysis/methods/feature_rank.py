@@ -13,7 +13,8 @@ positions, also where only some are drawn for the spectrum.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 
 import numpy as np
 import torch
@@ -26,7 +27,7 @@ from analysis.job import Job, Step
 from analysis.measures import spectra
 from analysis.measures.intervals import GROUPS, effective_rank_interval, entropy_slopes
 from analysis.measures.positions import picture_order, sampled_positions
-from analysis.moments import copies_bytes
+from analysis.moments import Decomposition, copies_bytes
 from analysis.problems import AnalysisError
 from analysis.taps import taps
 
@@ -78,15 +79,16 @@ def run(job: Job) -> Iterator[Step]:
     count = job.images.count
     yield _declared(job, points, count)
     gauges = _gauges(job, points, count)
-    live = _Live(job, points, gauges) if job.params["live"] else None
-    total = count + len(gauges)
-    for first, seen in _stream(job, gauges):
-        yield Progress(seen, total, "Reading features")
-        if live and seen < count:
-            yield from live.steps(first, seen, count)
     rows: dict[str, list[int]] = {}
     for row, point in enumerate(points):
         rows.setdefault(point.source, []).append(row)
+    live = _Live(job, gauges, rows) if job.params["live"] else None
+    total = count + len(gauges)
+    with closing(_stream(job, gauges)) as stream:  # however this ends, the taps come off
+        for first, seen in stream:
+            yield Progress(seen, total, "Reading features")
+            if live and seen < count:
+                yield from live.steps(first, seen, count)
     observed: dict[str, int] = {}
     for done, (name, gauge) in enumerate(gauges.items()):
         if gauge.point.rows > SAY_SOLVING:
@@ -100,7 +102,7 @@ def run(job: Job) -> Iterator[Step]:
     _warn(job, points, gauges, observed)
 
 
-def _stream(job: Job, gauges: dict[str, Gauge]) -> Iterator[tuple[int, int]]:
+def _stream(job: Job, gauges: dict[str, Gauge]) -> Generator[tuple[int, int], None, None]:
     """Run all pictures through the network; after each batch, say where it began and ended."""
     images, model = job.images, job.model
     order = picture_order(job.request.seed, images.count)
@@ -129,49 +131,79 @@ def _stream(job: Job, gauges: dict[str, Gauge]) -> Iterator[tuple[int, int]]:
             yield first, first + len(batch.index)
 
 
-def solve(gauge: Gauge, job: Job, interval: bool = True) -> dict[str, Array]:
-    """Decompose a second moment and read all measures off it: output name to number or spectrum."""
-    moment, extremes, rows = gauge.moment, gauge.extremes, gauge.point.rows
-    if moment is None or extremes is None:
+def solve(gauge: Gauge, job: Job, final: bool = True) -> dict[str, Array]:
+    """Decompose a second moment and read all measures off it.
+
+    Parameters
+    ----------
+    gauge, job
+        What was seen of one tensor; whose parameters count.
+    final
+        False while pictures still come: without intervals and warnings.
+
+    Returns
+    -------
+    dict[str, Array]
+        Output name to number or spectrum; what cannot be told is left out.
+    """
+    if gauge.moment is None or gauge.extremes is None:
         return {}
-    centred, energy = bool(job.params["centred"]), float(job.params["energy"])
-    interval = interval and gauge.grouped
-    found = moment.decompose(centred, vectors=interval)
-    counts = found.counts.cpu().numpy().astype(np.float64)
-    observations = int(counts.sum())
-    numbers: dict[str, Array] = {
+    centred, rows = bool(job.params["centred"]), gauge.point.rows
+    try:
+        found = gauge.moment.decompose(centred, vectors=final and gauge.grouped)
+    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]  # torch documents it without exporting it
+        if final:
+            text = "Second moments that cannot be decomposed; the features may be too large for double precision."
+            job.warn("no_spectrum", text, (gauge.point.layer.name,))
+        return {"channels": np.asarray(rows)}
+    observations = int(found.counts.sum().item())
+    counts: dict[str, Array] = {
         "channels": np.asarray(rows),
         "observations": np.asarray(observations),
-        "dead_channels": np.asarray(extremes.dead.sum().item()),
-        "always_on_channels": np.asarray(extremes.always_on.sum().item()),
+        "dead_channels": np.asarray(gauge.extremes.dead.sum().item()),
+        "always_on_channels": np.asarray(gauge.extremes.always_on.sum().item()),
     }
     if not observations:
-        return numbers
+        return counts
     sigma = _spectrum(found.eigenvalues, rows, observations - centred)
     other = _spectrum(found.other, rows, observations - (not centred))
+    both = (other, sigma) if centred else (sigma, other)
     rtol = float(job.params["rtol"]) or spectra.default_rtol(rows, observations, gauge.precision)
-    effective = float(spectra.effective_rank(sigma))
-    if interval:
-        floor = max(rtol, COPY_NOISE)
-        slopes = entropy_slopes(found.eigenvalues.cpu().numpy() / observations, floor)
-        influences = moment.influences(found, torch.as_tensor(slopes, device=found.vectors.device), centred)
-        if influences is not None:
-            ends = effective_rank_interval(effective, influences.cpu().numpy(), counts, min(rows, observations))
-            numbers |= {"effective_rank_low": np.asarray(ends[0]), "effective_rank_high": np.asarray(ends[1])}
+    numbers = (
+        counts
+        | _measures(sigma, rtol, float(job.params["energy"]), observations)
+        | dict(zip(SPECTRA, both, strict=True))
+    )
+    return numbers | _interval(gauge, found, rtol, centred) if final and gauge.grouped else numbers
+
+
+def _measures(sigma: spectra.Floats, rtol: float, energy: float, observations: int) -> dict[str, Array]:
     rank = spectra.numerical_rank(sigma, rtol)
-    return numbers | {
+    return {
         "tolerance": np.asarray(rtol),
         "rank": rank,
-        "rank_ratio": rank / rows,
+        "rank_ratio": rank / len(sigma),
         "energy_rank": spectra.energy_rank(sigma, energy),
-        "effective_rank": np.asarray(effective),
+        "effective_rank": spectra.effective_rank(sigma),
         "participation_ratio": spectra.participation_ratio(sigma),
         "stable_rank": spectra.stable_rank(sigma),
         "nuclear_norm": spectra.nuclear_norm(sigma),
         "nuclear_norm_scaled": spectra.nuclear_norm_scaled(sigma, observations),
-        "singular_values": other if centred else sigma,
-        "singular_values_centred": sigma if centred else other,
     }
+
+
+def _interval(gauge: Gauge, found: Decomposition, rtol: float, centred: bool) -> dict[str, Array]:
+    """Tell between which ends the effective rank would lie with other pictures."""
+    counts = found.counts.cpu().numpy().astype(np.float64)
+    eigenvalues = found.eigenvalues.cpu().numpy() / counts.sum()
+    slopes = torch.as_tensor(entropy_slopes(eigenvalues, max(rtol, COPY_NOISE)), device=found.vectors.device)
+    influences = gauge.moment.influences(found, slopes, centred) if gauge.moment else None
+    if influences is None:
+        return {}
+    estimate = float(spectra.effective_rank(np.sqrt(eigenvalues)))
+    most = min(gauge.point.rows, counts.sum())
+    low, high = effective_rank_interval(estimate, influences.cpu().numpy(), counts, most)
+    return {"effective_rank_low": np.asarray(low), "effective_rank_high": np.asarray(high)}
 
 
 def _spectrum(eigenvalues: Tensor, rows: int, most: int) -> spectra.Floats:
@@ -185,11 +217,10 @@ def _spectrum(eigenvalues: Tensor, rows: int, most: int) -> spectra.Floats:
 class _Live:
     """Estimates while pictures still stream by: after 1/8, 1/4 and 1/2 of them, for as many layers as time allows."""
 
-    def __init__(self, job: Job, points: tuple[Point, ...], gauges: dict[str, Gauge]) -> None:
+    def __init__(self, job: Job, gauges: dict[str, Gauge], rows: dict[str, list[int]]) -> None:
         self.job = job
-        self.gauges = gauges
-        self.rows = sorted(range(len(points)), key=lambda row: points[row].rows)
-        self.points = points
+        self.gauges = dict(sorted(gauges.items(), key=lambda item: item[1].point.rows))
+        self.rows = rows
         self.begun = time.perf_counter()
         self.spent = 0.0
 
@@ -197,12 +228,16 @@ class _Live:
         """Chunks of the layers that can be afforded, narrow ones first."""
         if not any(before < count // part <= seen for part in (8, 4, 2)):
             return
-        for row in self.rows:
-            start = time.perf_counter()
-            if self.spent > LIVE_SHARE * (start - self.begun):
+        pace = 0.0  # seconds per cubed row of the decomposition before
+        for name, gauge in self.gauges.items():
+            start, cube = time.perf_counter(), gauge.point.rows**3
+            if self.spent + pace * cube > LIVE_SHARE * (start - self.begun):
                 return
-            yield from _chunks(row, solve(self.gauges[self.points[row].source], self.job, interval=False))
-            self.spent += time.perf_counter() - start
+            found = solve(gauge, self.job, final=False)
+            for row in self.rows[name]:
+                yield from _chunks(row, found)
+            spent = time.perf_counter() - start
+            self.spent, pace = self.spent + spent, spent / cube
 
 
 def _chunks(row: int, numbers: dict[str, Array]) -> Iterator[Chunk]:
@@ -219,12 +254,19 @@ def _points(job: Job) -> tuple[Point, ...]:
         If nothing is left.
     """
     mode, positions = str(job.params["mode"]), int(job.params["positions"])
-    last = job.model.recording.channels_last
+    recording = job.model.recording
     layers = job.choose(KINDS)
-    plans = [(layer, plan(layer, mode, positions, layer.name in last)) for layer in layers]
+    plans = [
+        (layer, None)
+        if layer.name in recording.folded
+        else (layer, plan(layer, mode, positions, layer.name in recording.channels_last))
+        for layer in layers
+    ]
     left_out = tuple(layer.name for layer, point in plans if point is None)
     points = tuple(point for _, point in plans if point)
-    reason = f"their feature matrix would have more than {WIDEST:,} rows, or they have no channel axis"
+    reason = (
+        f"their feature matrix would have more than {WIDEST:,} rows, or they hold tokens or windows instead of maps"
+    )
     if not points:
         raise AnalysisError(
             f"None of the chosen layers can be measured in mode {mode}: {reason}.",

@@ -120,9 +120,17 @@ def run(job: Job) -> Iterator[Step]:
         yield Progress(row, len(weights), f"solving {weight.layer.name}")
         key = id(weight.tensor)
         if key not in known:
-            known[key] = squared_singular_values(weight_matrices(weight)).sqrt().cpu().numpy()
+            known[key] = _singular_values(weight)
         yield from _chunks(job, row, weight, known[key])
     yield Progress(len(weights), len(weights), "Done")
+
+
+def _singular_values(weight: Weight) -> spectra.Floats:
+    """Singular values, descending; all NaN for a weight that is not finite."""
+    if not bool(torch.isfinite(weight.tensor).all()):
+        return np.full(weight.components, np.nan)
+    sigma: spectra.Floats = squared_singular_values(weight_matrices(weight)).sqrt().cpu().numpy()
+    return sigma
 
 
 def _chunks(job: Job, row: int, weight: Weight, sigma: spectra.Floats) -> Iterator[Chunk]:

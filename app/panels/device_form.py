@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QWidget
+from PySide6.QtWidgets import QCheckBox, QWidget
 
 from analysis.request import Compute, DeviceInfo
-from app.panels.fields import Form, spin
+from app.panels.fields import Form, combo, spin
 from app.panels.top_bar import DTYPES
+from app.widgets import label
 from app.workspace import Workspace
 
 
@@ -26,25 +27,25 @@ class DeviceForm(QWidget):
         self.refresh()
 
     def _fields(self) -> None:
-        self.name = QComboBox()
+        self.name = combo()
         self.name.setAccessibleName("Device")
-        self.name.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.name.setMinimumContentsLength(8)
-        self.dtype = QComboBox()
+        self.dtype = combo()
         self.dtype.addItems(list(DTYPES))
         self.dtype.setAccessibleName("Precision")
-        self.threads = spin("Threads", "the engine's choice", "CPU threads; 0 leaves one core for the window", 1024)
-        self.batch = spin("Batch", "the method's choice", "Pictures per forward pass; 0 for the method's choice", 65536)
+        self.threads = spin("Threads", "automatic", "CPU threads; 0 leaves one core for the window", 1024)
+        self.batch = spin("Batch", "automatic", "Pictures per forward pass; 0 for the method's choice", 65536)
         self.channels_last = QCheckBox("Channels last")
         self.channels_last.setToolTip("Memory format of pictures and weights")
         form = Form("Device", self)
+        self._about = label("", "small", wrap=True)
         form.add("Device", self.name)
+        form.addRow(self._about)
         form.add("Precision", self.dtype)
         form.add("Threads", self.threads)
         form.add("Batch", self.batch)
         form.addRow(self.channels_last)
-        for combo in (self.name, self.dtype):
-            combo.activated.connect(lambda _index: self._choose_compute())
+        for choice in (self.name, self.dtype):
+            choice.activated.connect(lambda _index: self._choose_compute())
         for count in (self.threads, self.batch):
             count.editingFinished.connect(self._choose_compute)
         self.channels_last.clicked.connect(lambda _on: self._choose_compute())
@@ -59,12 +60,12 @@ class DeviceForm(QWidget):
         compute = self._workspace.compute
         self.name.clear()
         for info in self._devices or (DeviceInfo(compute.device, ""),):
-            memory = f", {info.free / 2**30:.1f} of {info.total / 2**30:.0f} GB free" if info.total else ""
-            self.name.addItem(f"{info.name}  {info.title}{memory}".strip(), info.name)
+            self.name.addItem(info.name, info.name)
         if self.name.findData(compute.device) < 0:
             self.name.addItem(f"{compute.device} (not here)", compute.device)
         self.name.setCurrentIndex(self.name.findData(compute.device))
-        self.name.setToolTip(self.name.currentText())
+        chosen = next((device for device in self._devices if device.name == compute.device), None)
+        self._about.setText(_described(chosen) if chosen else "")
         self.dtype.setCurrentText(compute.dtype)
         self.threads.setValue(compute.threads)
         self.batch.setValue(compute.batch)
@@ -80,3 +81,8 @@ class DeviceForm(QWidget):
         )
         if chosen != self._workspace.compute:
             self.chosen.emit(chosen)
+
+
+def _described(info: DeviceInfo) -> str:
+    memory = f"{info.free / 2**30:.1f} of {info.total / 2**30:.0f} GB free" if info.total else ""
+    return ", ".join(part for part in (info.title, memory) if part)

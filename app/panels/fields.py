@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QLineEdit, QSpinBox, QWidget
+from PySide6.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QLineEdit, QSpinBox, QWidget
 
 from analysis.problems import AnalysisError
 from app.widgets import GRID, button, label, row
 
-LABEL_WIDTH = 80
+LABEL_WIDTH = 72
 
 
 class Form(QFormLayout):
@@ -25,9 +25,17 @@ class Form(QFormLayout):
 
     def add(self, name: str, field: QWidget | QHBoxLayout) -> None:
         """Add a row; names of all forms take the same room, so that the fields line up."""
-        words = label(name)
-        words.setMinimumWidth(LABEL_WIDTH)
-        self.addRow(words, field)
+        self.addRow(row_label(name, field), field)
+
+
+def row_label(name: str, field: QWidget | QHBoxLayout) -> QLabel:
+    """Make the name of a row, as high as its field so that both stand on one line."""
+    words = label(name)
+    words.setMinimumWidth(LABEL_WIDTH)
+    # A layout knows its height only once it is in use; all its fields are as high as a line to type into.
+    height = field.sizeHint().height() if isinstance(field, QWidget) else QLineEdit().sizeHint().height()
+    words.setFixedHeight(height)
+    return words
 
 
 def field(name: str, placeholder: str, tip: str) -> QLineEdit:
@@ -35,8 +43,25 @@ def field(name: str, placeholder: str, tip: str) -> QLineEdit:
     made = QLineEdit()
     made.setAccessibleName(name)
     made.setPlaceholderText(placeholder)
+    made.setMinimumWidth(40)
     made.setToolTip(tip)
     return made
+
+
+def combo() -> QComboBox:
+    """Make a choice that may be narrower than its longest entry."""
+    made = QComboBox()
+    made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    made.setMinimumContentsLength(6)
+    return made
+
+
+def write(choice: QComboBox, text: str) -> None:
+    """Write into an editable choice, and show the beginning of what was written."""
+    choice.setEditText(text)
+    line = choice.lineEdit()
+    if line is not None:
+        line.setCursorPosition(0)
 
 
 def spin(name: str, zero: str, tip: str, high: int) -> QSpinBox:
@@ -51,8 +76,7 @@ def spin(name: str, zero: str, tip: str, high: int) -> QSpinBox:
 
 def with_browse(widget: QWidget, name: str, call: Callable[[], None]) -> QHBoxLayout:
     """Put a button that opens a file dialog beside a field."""
-    browse = button("…", call, name=name, tip=name)
-    browse.setFixedWidth(32)
+    browse = button("…", call, "small", name=name, tip=name)
     box = row(widget, browse, spacing=4)
     box.setStretchFactor(widget, 1)
     return box

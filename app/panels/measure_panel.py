@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
-    QComboBox,
     QFormLayout,
     QHBoxLayout,
     QLineEdit,
@@ -23,6 +22,7 @@ from analysis.request import Request
 from analysis.store import StoredRun
 from app.history import History
 from app.measuring import moment
+from app.panels.fields import combo, row_label
 from app.params_form import LARGEST, ParamsForm
 from app.theme import Theme
 from app.widgets import GRID, button, label, line, row
@@ -54,7 +54,7 @@ class MeasurePanel(QWidget):
         self._workspace, self._theme, self._history = workspace, theme, history
         self._form: ParamsForm | None = None
         self._stored: StoredRun | None = None
-        self._method = QComboBox()
+        self._method = combo()
         self._method.setAccessibleName("Method")
         self._method.currentIndexChanged.connect(lambda _index: self._show_form())
         self._summary = label("", "soft", wrap=True)
@@ -107,7 +107,7 @@ class MeasurePanel(QWidget):
         form.setContentsMargins(0, 0, 0, 0)
         form.setHorizontalSpacing(12)
         form.setVerticalSpacing(GRID)
-        self._limit = QComboBox()
+        self._limit = combo()
         self._limit.setEditable(True)
         self._limit.setAccessibleName("Pictures")
         self._limit.setToolTip("How many pictures; the choice is the same for every method, seed and machine")
@@ -123,10 +123,10 @@ class MeasurePanel(QWidget):
         self._layers.setToolTip("Patterns such as layer3.*, *.conv2; comma-separated")
         self._layers.textChanged.connect(lambda _text: self._refresh())
         self._layers_count = label("", "small", wrap=True)
-        form.addRow("Pictures", self._limit)
-        form.addRow("Layers", self._layers)
+        form.addRow(row_label("Pictures", self._limit), self._limit)
+        form.addRow(row_label("Layers", self._layers), self._layers)
         form.addRow("", self._layers_count)
-        form.addRow("Seed", self._seed)
+        form.addRow(row_label("Seed", self._seed), self._seed)
         self._sampling_rows = form
         return box
 

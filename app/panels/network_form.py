@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QWidget
+from PySide6.QtWidgets import QCheckBox, QFileDialog, QWidget
 
 from analysis.problems import AnalysisError
 from analysis.request import ModelSource
-from app.panels.fields import Form, field, whole_numbers, with_browse
+from app.panels.fields import Form, combo, field, whole_numbers, with_browse, write
 from app.panels.top_bar import DEMO_MODELS
 from app.widgets import button, label
 from app.workspace import Workspace
@@ -27,7 +27,7 @@ class NetworkForm(QWidget):
         self.refresh()
 
     def _fields(self) -> None:
-        self.name = QComboBox()
+        self.name = combo()
         self.name.setEditable(True)
         self.name.addItems(["auto", *DEMO_MODELS])
         self.name.setAccessibleName("Network")
@@ -36,7 +36,7 @@ class NetworkForm(QWidget):
         self.weights = field(
             "Weights", "a file, random or pretrained", "Files, a folder or a pattern; or random, pretrained"
         )
-        self.input = field("Input shape", "goes with the network", "Channels, height, width: 3,224,224")
+        self.input = field("Input shape", "the network's", "Channels, height, width: 3,224,224")
         self.trust = QCheckBox("Trust code in these files")
         self.trust.setToolTip("Factories, pickles and exported programs can run any code when they are opened")
         self.download = QCheckBox("Allow download")
@@ -57,7 +57,7 @@ class NetworkForm(QWidget):
         source = self._workspace.model
         if source is None:
             return
-        self.name.setEditText(source.name)
+        write(self.name, source.name)
         self.weights.setText("; ".join(source.weights))
         self.input.setText(",".join(map(str, source.input)))
         self.trust.setChecked(source.trust)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHeaderView, QLineEdit, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
+from app.theme import Theme
 from app.widgets import GRID
 
 WIDTH = 560
@@ -80,12 +81,15 @@ class Palette(QFrame):
     ----------
     collect
         Returns everything that can be found now.
+    theme
+        Looks.
     parent
         The window.
     """
 
-    def __init__(self, collect: Callable[[], list[Entry]], parent: QWidget) -> None:
+    def __init__(self, collect: Callable[[], list[Entry]], theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
+        self._theme = theme
         self.setObjectName("palette")
         self._collect = collect
         self._over = parent
@@ -95,7 +99,14 @@ class Palette(QFrame):
         self.line = QLineEdit()
         self.line.setPlaceholderText("Find an action, a layer, a method, a run…")
         self.line.setAccessibleName("Find anything")
-        self.list = QListWidget()
+        self.list = QTreeWidget()
+        self.list.setColumnCount(2)
+        self.list.setHeaderHidden(True)
+        self.list.setRootIsDecorated(False)
+        self.list.setUniformRowHeights(True)
+        self.list.header().setStretchLastSection(False)
+        self.list.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.list.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         self.list.setAccessibleName("Found")
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -106,7 +117,7 @@ class Palette(QFrame):
         box.addWidget(self.list)
         self.line.textChanged.connect(lambda _text: self._fill())
         self.line.installEventFilter(self)
-        self.list.itemClicked.connect(lambda _item: self._choose())
+        self.list.itemClicked.connect(lambda *_: self._choose())
         self.hide()
 
     def open(self) -> None:
@@ -141,11 +152,26 @@ class Palette(QFrame):
         self.list.clear()
         for entry in self._shown:
             detail = f"{entry.kind}  {entry.keys}" if entry.keys else entry.kind
-            item = QListWidgetItem(f"{entry.text}   —   {detail}")
-            self.list.addItem(item)
-        self.list.setCurrentRow(0)
-        height = max(self.list.sizeHintForRow(0), self.fontMetrics().height() + 6) * ROWS + 4
-        self.list.setFixedHeight(height)
+            item = QTreeWidgetItem([entry.text, detail])
+            item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            item.setForeground(1, self._theme.color("text_soft"))
+            self.list.addTopLevelItem(item)
+        self._go_to(0)
+        rows = min(max(len(self._shown), 1), ROWS)
+        height = max(self.list.sizeHintForRow(0), self.fontMetrics().height() + 8)
+        self.list.setFixedHeight(height * rows + 4)
+        self.adjustSize()
+
+    @property
+    def place(self) -> int:
+        """Place of the entry that Enter chooses, -1 for none."""
+        item = self.list.currentItem()
+        return self.list.indexOfTopLevelItem(item) if item else -1
+
+    def _go_to(self, place: int) -> None:
+        item = self.list.topLevelItem(place)
+        if item is not None:
+            self.list.setCurrentItem(item)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Let arrows move in the list while one types; Enter chooses, Escape or a click elsewhere closes."""
@@ -157,8 +183,7 @@ class Palette(QFrame):
         step = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1, Qt.Key.Key_PageDown: ROWS, Qt.Key.Key_PageUp: -ROWS}
         key = Qt.Key(event.key())
         if key in step:
-            place = min(max(self.list.currentRow() + step[key], 0), self.list.count() - 1)
-            self.list.setCurrentRow(place)
+            self._go_to(min(max(self.place + step[key], 0), len(self._shown) - 1))
             return True
         if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self._choose()
@@ -169,8 +194,7 @@ class Palette(QFrame):
         return False
 
     def _choose(self) -> None:
-        place = self.list.currentRow()
-        if 0 <= place < len(self._shown):
-            entry = self._shown[place]
+        if 0 <= self.place < len(self._shown):
+            entry = self._shown[self.place]
             self.close_up()
             entry.call()

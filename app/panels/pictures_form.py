@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QFileDialog, QWidget
+from PySide6.QtWidgets import QFileDialog, QWidget
 
 from analysis.problems import AnalysisError
 from analysis.request import ImageSource, Preprocessing
-from app.panels.fields import Form, field, listed, numbers, whole_numbers, with_browse
+from app.panels.fields import Form, combo, field, listed, numbers, whole_numbers, with_browse, write
 from app.panels.top_bar import DEMO_IMAGES
 from app.widgets import button, label, row
 from app.workspace import Workspace
@@ -37,7 +37,7 @@ class PicturesForm(QWidget):
         self.refresh()
 
     def _fields(self) -> None:
-        self.location = QComboBox()
+        self.location = combo()
         self.location.setEditable(True)
         self.location.addItems(["", *DEMO_IMAGES])
         self.location.setAccessibleName("Pictures")
@@ -49,13 +49,13 @@ class PicturesForm(QWidget):
         self.mean = field("Mean", "", "One number per channel, of pixels from 0 to 1: 0.485,0.456,0.406")
         self.std = field("Standard deviation", "", "One number per channel, of pixels from 0 to 1")
         self.sides = field("Size", "", "Height, width after resizing: 224,224")
-        self.interpolation = QComboBox()
-        self.interpolation.addItem("as for the network", "")
+        self.interpolation = combo()
+        self.interpolation.addItem("the network's", "")
         for name in INTERPOLATIONS:
             self.interpolation.addItem(name, name)
         self.interpolation.setAccessibleName("Interpolation")
-        self.grey = QComboBox()
-        for text, value in (("as for the network", None), ("grey", True), ("colour", False)):
+        self.grey = combo()
+        for text, value in (("the network's", None), ("grey", True), ("colour", False)):
             self.grey.addItem(text, value)
         self.grey.setAccessibleName("Colours")
         self._wrong = label("", "error", wrap=True)
@@ -81,7 +81,7 @@ class PicturesForm(QWidget):
     def refresh(self) -> None:
         """Fill in what is open."""
         source = self._workspace.images or ImageSource("")
-        self.location.setEditText(source.location)
+        write(self.location, source.location)
         self.classes.setText(source.classes)
         self.mean.setText(listed(source.mean))
         self.std.setText(listed(source.std))
@@ -149,7 +149,7 @@ class PicturesForm(QWidget):
     def _browse_images(self) -> None:
         path = QFileDialog.getExistingDirectory(self, "Choose a folder of pictures")
         if path:
-            self.location.setEditText(path)
+            write(self.location, path)
 
     def _browse_classes(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Choose class names")

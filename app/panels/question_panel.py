@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from app.questions import Question
 from app.theme import Theme
-from app.widgets import GRID, button, label, row
+from app.widgets import GRID, Elided, button, label, row
 
 LIST_ROWS = 6
 
@@ -49,8 +49,10 @@ class QuestionPanel(QFrame):
         box.addLayout(self._head())
         if problem.hint and not question.ways:
             box.addWidget(label(problem.hint, "soft", wrap=True))
+        path = question.source.weights[0] if question.source.weights else question.source.name
+        box.addWidget(Elided(path, "small", Qt.TextElideMode.ElideMiddle))
         self._facts = label(_counted(problem.details), "small", wrap=True)
-        self._facts.setVisible(bool(self._facts.text()))
+        self._facts.setVisible(bool(self._facts.text()) and not question.listed)
         box.addWidget(self._facts)
         if question.listed:
             box.addWidget(self._choices())
@@ -116,7 +118,6 @@ class QuestionPanel(QFrame):
         if question.about:
             line.addWidget(self._switch("What is this?", question.about))
         elif question.problem.details:
-            line.addWidget(button("Copy report", self._copy, "flat"))
             line.addWidget(self._switch("Details", question.problem.details))
         return line
 
@@ -130,6 +131,7 @@ class QuestionPanel(QFrame):
     def _show_more(self, shown: bool, text: str) -> None:
         if self._more is None:
             self._more = QPlainTextEdit(text)
+            self._copy_button = button("Copy report", self._copy)
             self._more.setReadOnly(True)
             self._more.setAccessibleName("Details")
             prose = text == self._question.about
@@ -140,15 +142,21 @@ class QuestionPanel(QFrame):
             layout = self.layout()
             assert layout is not None
             layout.addWidget(self._more)
+            layout.addWidget(self._copy_button)
+            layout.setAlignment(self._copy_button, Qt.AlignmentFlag.AlignLeft)
+            self._copy_button.setVisible(False)
         self._more.setVisible(shown)
+        self._copy_button.setVisible(shown and text != self._question.about)
 
     def _copy(self) -> None:
         problem = self._question.problem
         QGuiApplication.clipboard().setText("\n".join([problem.message, problem.hint, "", problem.details]))
 
     def first_button(self) -> QWidget | None:
-        """Return what should have the focus: the list, the field, or the first button."""
-        return self._list or self.findChild(QLineEdit) or self.findChild(QPushButton)
+        """Return what should have the focus: the list, the field, or the first button that is not risky."""
+        risky = {way.text for way in self._question.ways if way.risky}
+        safe = [item for item in self.findChildren(QPushButton) if item.text() not in risky]
+        return self._list or self.findChild(QLineEdit) or next(iter(safe), None)
 
 
 def _counted(details: str) -> str:

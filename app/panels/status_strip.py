@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 from app.engine_client import EngineClient
 from app.panels.runs_model import progress_text
 from app.theme import Theme
-from app.widgets import GRID, Bar, Elided, button, label, tool
+from app.widgets import GRID, Bar, button, label, tool
 from app.workspace import Run, Workspace
 
 ENGINE = {"off": "engine off", "starting": "engine starting…", "ready": "engine ready"}
@@ -28,7 +28,7 @@ class StatusStrip(QWidget):
         self._number = 0
         self._name = button("", self.runs_wanted.emit, "flat", tip="Show all runs")
         self._bar = Bar(theme)
-        self._text = Elided("", "soft")
+        self._text = label("", "soft")
         self._cancel = tool(theme, "close", "Cancel this run", self._ask_cancel)
         self._queue = label("", "soft")
         self._undo = label("", "soft")
@@ -38,8 +38,11 @@ class StatusStrip(QWidget):
         box.setSpacing(GRID)
         box.addWidget(self._name)
         box.addWidget(self._bar, 0, Qt.AlignmentFlag.AlignVCenter)
-        box.addWidget(self._text, 1)
-        for part in (self._cancel, self._queue, self._undo, self._engine):
+        box.addWidget(self._text)
+        box.addWidget(self._cancel)
+        box.addWidget(self._queue)
+        box.addStretch(1)
+        for part in (self._undo, self._engine):
             box.addWidget(part)
         workspace.run_changed.connect(lambda _number: self.refresh())
         workspace.runs_changed.connect(self.refresh)
@@ -73,13 +76,13 @@ class StatusStrip(QWidget):
         text = progress_text(run)
         if progress and progress.text and progress.text != text:
             text += f" · {progress.text}"
-        self._text.set_text(text)
+        self._text.setText(text)
 
     def _show_last(self) -> None:
         self._name.setText("Runs")
         done = [run for run in self._workspace.runs.values() if not run.open and run.purpose != "open"]
         last = max(done, key=lambda run: (run.began, run.number), default=None)
-        self._text.set_text(f"{self._title(last)}: {last.state}" if last else "")
+        self._text.setText(f"{self._title(last)}: {last.state}" if last else "")
 
     def _title(self, run: Run) -> str:
         info = self._workspace.method(run.request.method)

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QAction, QActionGroup
+from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from analysis.request import Compute, DeviceInfo, ImageSource, ModelSource
@@ -32,9 +32,12 @@ class Chip(QPushButton):
         self.setProperty("role", "chip")
         self._what = name
         self._theme = theme
+        self._brief = False
+        self._said = ("", "")
         self._mark = QLabel()
         self._icon = icon
         self._name = Elided("", where=Qt.TextElideMode.ElideMiddle)
+        self._name.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self._facts = label("", "soft")
         self._badge = label("", "badge")
         layout = QHBoxLayout(self)
@@ -44,6 +47,8 @@ class Chip(QPushButton):
             part.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
             layout.addWidget(part)
         self._arrow = QLabel()
+        for mark in (self._mark, self._arrow):
+            mark.setFixedWidth(16 if mark is self._mark else 12)
         self._arrow.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         layout.addWidget(self._arrow)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
@@ -60,16 +65,25 @@ class Chip(QPushButton):
         """Show what is open now."""
         self._name.set_text(name)
         self._facts.setText(facts)
-        self._facts.setVisible(bool(facts))
         self._badge.setText(badge)
-        self._badge.setVisible(bool(badge))
+        self._said = (facts, badge)
         self.setAccessibleName(", ".join(part for part in (f"{self._what}: {name}", facts, badge) if part))
         self.setToolTip(tip or self._what)
         self._resize()
 
+    def set_brief(self, brief: bool) -> None:
+        """Leave out the facts, for a narrow window; the tool tip has them."""
+        if brief != self._brief:
+            self._brief = brief
+            self._resize()
+
     def _resize(self) -> None:
+        facts, badge = self._said
+        self._facts.setVisible(bool(facts) and not self._brief)
+        self._badge.setVisible(bool(badge) and not self._brief)
         width = self._name.fontMetrics().horizontalAdvance(self._name.full) + 6
-        self._name.setFixedWidth(min(width, round(NAME_WIDTH * self._theme.scale)))
+        most = NAME_WIDTH // 2 if self._brief else NAME_WIDTH
+        self._name.setFixedWidth(min(width, round(most * self._theme.scale)))
         self.updateGeometry()
 
     def sizeHint(self) -> QSize:
@@ -115,7 +129,7 @@ class TopBar(QWidget):
             chip.setMenu(self._menu(fill))
         self.device.setMenu(self._menu(self._fill_devices))
         self.measure = self._measure_button()
-        find = QToolButton()
+        find = self._find = QToolButton()
         find.setDefaultAction(actions["show_palette"])
         find.setProperty("role", "flat")
         find.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
@@ -130,6 +144,31 @@ class TopBar(QWidget):
         layout.addWidget(find)
         self._connect()
         self.refresh()
+
+    def minimumSizeHint(self) -> QSize:
+        """Let the window be narrow: facts on the chips go first."""
+        return QSize(400, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave out facts where there is no room for them."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Show as much as fits: first the words of the search go, then facts from right to left."""
+        chips = (self.device, self.images, self.model)
+        for chip in chips:
+            chip.set_brief(False)
+        self._find.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        if self._needed() > self.width():
+            self._find.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+        for chip in chips:
+            if self._needed() > self.width():
+                chip.set_brief(True)
+
+    def _needed(self) -> int:
+        parts = (self.model, self.images, self.device, self.measure, self._find)
+        return sum(part.sizeHint().width() for part in parts) + 5 * GRID + 24
 
     def _measure_button(self) -> QToolButton:
         button = QToolButton()
@@ -167,6 +206,7 @@ class TopBar(QWidget):
         self._show_images()
         self._show_device()
         self.measure.setEnabled(self._workspace.structure is not None)
+        self._fit()
 
     def _show_model(self) -> None:
         workspace = self._workspace

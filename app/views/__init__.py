@@ -23,7 +23,14 @@ def _rank(workspace: Workspace, theme: Theme) -> QWidget:
     return RankView(workspace, theme)
 
 
+def _evaluate(workspace: Workspace, theme: Theme) -> QWidget:
+    from app.views.evaluate import EvaluateView
+
+    return EvaluateView(workspace, theme)
+
+
 VIEWS: tuple[ViewInfo, ...] = (
     ViewInfo("overview", "Overview", _overview),
     ViewInfo("rank", "Rank", _rank),
+    ViewInfo("evaluate", "Accuracy", _evaluate),
 )

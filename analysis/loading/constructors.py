@@ -21,9 +21,9 @@ from urllib.parse import urlparse
 import torch
 from torch import nn
 
-from analysis import weight_files
-from analysis.architectures import RESOURCES, Architecture, named, table
 from analysis.catalogue import nearest
+from analysis.loading import weight_files
+from analysis.loading.architectures import RESOURCES, Architecture, named, table
 from analysis.networks import DEMO_NETWORKS, CifarResNet
 from analysis.problems import AnalysisError
 from analysis.request import Preprocessing

@@ -19,11 +19,11 @@ from typing import Any
 
 from torch import Tensor
 
-from analysis.checkpoints import COUNTERS, spellings
+from analysis.loading.checkpoints import COUNTERS, spellings
 from analysis.records import from_plain
 from analysis.request import Preprocessing
 
-RESOURCES = Path(__file__).resolve().parents[1] / "resources"
+RESOURCES = Path(__file__).resolve().parents[2] / "resources"
 TABLE = RESOURCES / "networks.json"
 LISTS = RESOURCES / "networks.keys.xz"
 HASH_DIGITS = 16

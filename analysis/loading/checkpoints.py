@@ -14,8 +14,8 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from analysis import weight_files
 from analysis.edits import Edits
+from analysis.loading import weight_files
 from analysis.problems import AnalysisError
 from analysis.records import RecordError, from_plain, to_plain
 from analysis.request import Preprocessing
@@ -94,7 +94,7 @@ def read(path: str | Path, trust: bool = False) -> Checkpoint:
     Raises
     ------
     AnalysisError
-        If the file cannot be read safely (see :func:`analysis.weight_files.read`) or holds no weights.
+        If the file cannot be read safely (see :func:`analysis.loading.weight_files.read`) or holds no weights.
     """
     name = Path(path).name
     content = weight_files.read(path, trust)

@@ -8,11 +8,11 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from analysis.architectures import RESOURCES
 from analysis.catalogue import nearest
-from analysis.constructors import demo_facts
+from analysis.loading.architectures import RESOURCES
+from analysis.loading.constructors import demo_facts
+from analysis.loading.weight_files import SUFFIXES
 from analysis.problems import AnalysisError
-from analysis.weight_files import SUFFIXES
 
 WORDS = ("pretrained", "random")
 DEMO = RESOURCES / "demo"

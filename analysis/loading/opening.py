@@ -8,14 +8,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from analysis import architectures, checkpoints, constructors, exported, factories
-from analysis.architectures import Architecture, Match
-from analysis.checkpoints import Checkpoint
-from analysis.constructors import Labels
-from analysis.exported import Exported
+from analysis.loading import architectures, checkpoints, constructors, exported, factories
+from analysis.loading.architectures import Architecture, Match
+from analysis.loading.checkpoints import Checkpoint
+from analysis.loading.constructors import Labels
+from analysis.loading.exported import Exported
+from analysis.loading.sources import WORDS, demo_checkpoints, expand, is_weight_file
 from analysis.problems import AnalysisError
 from analysis.request import ModelSource, Preprocessing
-from analysis.sources import WORDS, demo_checkpoints, expand, is_weight_file
 
 ASSUMED = Preprocessing()
 CHOICES = "Choose --weights FILE, --weights pretrained (from the local cache) or --weights random."
@@ -211,7 +211,7 @@ def open_factory(source: ModelSource, path: Path, factory: str, seed: int) -> Dr
     Raises
     ------
     AnalysisError
-        See :func:`analysis.factories.make`; also if weights are given and do not fit.
+        See :func:`analysis.loading.factories.make`; also if weights are given and do not fit.
     """
     file = weights_file(source)
     with constructors.seeded(seed), constructors.quietly():

@@ -21,8 +21,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from analysis import weight_files
 from analysis.config import LayerSpec, Totals
+from analysis.loading import weight_files
 from analysis.problems import AnalysisError
 from analysis.tracing.operations import ACTIVATIONS, spread
 

@@ -18,8 +18,8 @@ from typing import Any
 from torch import nn
 
 from analysis.catalogue import nearest
+from analysis.loading.weight_files import read_bytes
 from analysis.problems import AnalysisError
-from analysis.weight_files import read_bytes
 
 FORM = "Write PATH.py:FUNCTION, where the function needs no arguments and returns the network."
 

@@ -1,0 +1,1 @@
+"""Finding an architecture, reading weight files safely, building networks. `analysis.models` is the way in."""

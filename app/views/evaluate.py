@@ -1,0 +1,263 @@
+"""Accuracy: how good a network is in all and per class, and which classes it takes for which."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QMenu, QVBoxLayout, QWidget
+
+from analysis.figures import FigureSpec
+from analysis.result import Result
+from app import conditions, numbers
+from app.depth import Floats, Ints
+from app.glossary import TERMS
+from app.list_axes import RowBars
+from app.matrix import Cells, MatrixPlot
+from app.readout import Entry, Key, Legend, Line, Readout
+from app.theme import Theme
+from app.views.base import Segments, View, duration_words
+from app.workspace import Run, Workspace
+
+METHOD = "evaluate"
+ORDERS = (("class", "class order"), ("accuracy", "by accuracy"))
+BARS_ROOM = 210.0
+
+
+class EvaluateView(View):
+    """Top-1, top-5 and loss, the confusion matrix, and the accuracy of every class beside its row."""
+
+    def __init__(self, workspace: Workspace, theme: Theme) -> None:
+        super().__init__(workspace, theme, "Accuracy")
+        self.order: Ints = np.empty(0, dtype=np.int64)
+        self._counts = np.empty((0, 0), dtype=np.int64)
+        self._names: tuple[str, ...] = ()
+        self._shown: tuple[object, ...] = ()
+        self._figure = "confusion"
+        self._build()
+
+    def _build(self) -> None:
+        self.figures = {name: Figure(TERMS[name].title, TERMS[name].definition) for name in ("top1", "top5", "loss")}
+        self.sorting = Segments(ORDERS, "Order of classes")
+        self.sorting.chosen.connect(lambda _order: self._changed())
+        self.diagonal = QCheckBox("colour what is right, too")
+        self.diagonal.setToolTip("Include the diagonal in the colours; without it the confusions stand out.")
+        self.diagonal.toggled.connect(lambda _on: self._changed())
+        self.matrix = MatrixPlot(self.theme, "Confusion matrix", "Label", "prediction")
+        self.matrix.right_room = BARS_ROOM
+        self.bars = RowBars(self.theme, "Class accuracy", "widths")
+        self.matrix.add_axis(self.bars)
+        self.matrix.cell_hovered.connect(lambda _row, _column: self._show_readout())
+        self.matrix.menu_wanted.connect(self._show_menu)
+        self.readout, self.legend, self.facts = Readout(self.theme), Legend(self.theme), Line(self.theme)
+        header = QHBoxLayout()
+        header.setContentsMargins(12, 8, 8, 4)
+        header.setSpacing(28)
+        for figure in self.figures.values():
+            header.addWidget(figure)
+        header.addStretch(1)
+        header.addWidget(self.diagonal)
+        header.addWidget(self.sorting)
+        footer = QHBoxLayout()
+        footer.setContentsMargins(8, 0, 8, 4)
+        footer.addWidget(self.facts, 1)
+        footer.addWidget(self.legend)
+        layout = QVBoxLayout(self.content)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(header)
+        layout.addWidget(self.matrix, 1)
+        layout.addWidget(self.readout)
+        layout.addLayout(footer)
+
+    # -- showing -----------------------------------------------------------------------------------------------------
+
+    def concerns(self, run: Run) -> bool:
+        """Tell whether a run is one of those that are drawn here."""
+        return run.request.method == METHOD
+
+    def refresh(self) -> None:
+        """Draw the newest run, as far as it has come."""
+        run = self.workspace.latest(METHOD)
+        if run is None:
+            self._show_why_empty()
+            return
+        self.show_content()
+        result = run.result
+        for name, figure in self.figures.items():
+            value = result.value(name) if name in result else float("nan")
+            figure.say(numbers.percent(value) if name != "loss" else numbers.with_unit(value, "nats"))
+            figure.setVisible(name in result)
+        self._take_matrix(run)
+        words = [conditions.progress(run), *conditions.words(result), *conditions.badges(run, self.workspace.edits)]
+        self.facts.say(" · ".join(word for word in words if word), conditions.details(result))
+        self._show_readout()
+
+    def _show_why_empty(self) -> None:
+        workspace = self.workspace
+        sentence = (
+            "Accuracy shows how many pictures a network recognises, in all and per class, and which classes it takes "
+            "for which."
+        )
+        if workspace.model is None:
+            self.show_empty(f"{sentence} It needs a network and pictures with labels.", "Open the demo")
+        elif workspace.images is None:
+            self.show_empty(f"{sentence} It needs pictures with labels.", "Choose pictures…")
+        elif any(run.open and run.request.method == METHOD for run in workspace.runs.values()):
+            self.show_empty("The pictures are being classified …")
+        else:
+            self.show_empty(sentence, "Measure accuracy", duration_words(workspace, METHOD))
+
+    def fill(self) -> None:
+        """Do what the button of the empty state says."""
+        if self.workspace.model is None:
+            self.action_wanted.emit("open_demo")
+        elif self.workspace.images is None:
+            self.action_wanted.emit("choose_images")
+        else:
+            self.workspace.request_run(self.workspace.new_request(METHOD))
+
+    def _take_matrix(self, run: Run) -> None:
+        result = run.result
+        output = "confusion"
+        complete = output in result and result.arrived[output] == result[output].size > 0
+        shown = (id(result), complete, self.sorting.value, self.diagonal.isChecked())
+        if shown == self._shown:
+            return
+        self._shown = shown
+        if not complete:
+            self._counts = np.empty((0, 0), dtype=np.int64)
+            self.matrix.show_cells(None)
+            self.bars.show_values(np.empty(0), float("nan"))
+            self.legend.show_keys(())
+            self.matrix.set_note(_why_no_matrix(run))
+            return
+        self.matrix.set_note("")
+        self._show_matrix(result)
+
+    def _show_matrix(self, result: Result) -> None:
+        counts = np.asarray(result["confusion"], dtype=np.int64)
+        accuracy = np.asarray(result["class_accuracy"], dtype=np.float64)
+        size = len(counts)
+        by_class = self.sorting.value == "class"
+        self.order = np.arange(size) if by_class else np.argsort(-np.nan_to_num(accuracy, nan=-1.0), kind="stable")
+        names = result.names("class") or tuple(str(number) for number in range(size))
+        self._names = tuple(names[number] for number in self.order)
+        self._counts = counts[np.ix_(self.order, self.order)]
+        share = shares(self._counts)
+        diagonal = np.eye(size, dtype=bool)
+        wrong = np.where(diagonal, 0.0, np.nan_to_num(share))
+        top = 1.0 if self.diagonal.isChecked() else float(wrong.max(initial=0.0)) or 1.0
+        neutral = None if self.diagonal.isChecked() else diagonal
+        self.matrix.show_cells(Cells(share, top, neutral, self._counts), self._names, self._names)
+        self.bars.show_values(accuracy[self.order], result.value("top1"))
+        weakest, strongest = self.theme.heat(0.02), self.theme.heat(1.0)
+        keys = (Key("bar", "0 %", weakest), Key("bar", f"{100 * top:.3g} % of the class", strongest))
+        self.legend.show_keys(keys)
+
+    def _show_readout(self) -> None:
+        row, column = self.matrix.item.marked
+        if not self._counts.size:
+            self.readout.show_entries("", ())
+            return
+        if row >= 0 and row < len(self._names):
+            self._show_cell(row, column)
+            return
+        pairs = worst(self._counts)
+        entries = tuple(
+            Entry(f"{self._names[r]} → {self._names[c]}", f"{self._counts[r, c]:,}", "text_soft") for r, c in pairs
+        )
+        self.readout.show_entries("label → prediction, most often wrong:", entries)
+
+    def _show_cell(self, row: int, column: int) -> None:
+        count, total = int(self._counts[row, column]), int(self._counts[row].sum())
+        share = count / total if total else float("nan")
+        words = "recognised" if row == column else f"taken for {self._names[column]}"
+        text = f"{count:,} of {total:,} ({numbers.percent(share)})"
+        self.readout.show_entries(self._names[row], (Entry(words, text, "widths" if row == column else "text_soft"),))
+
+    # -- choices -----------------------------------------------------------------------------------------------------
+
+    def invalidate(self) -> None:
+        """Refresh soon; colours may be others."""
+        if self.sender() is self.theme:
+            self._shown = ()
+        super().invalidate()
+
+    def _changed(self) -> None:
+        self.state_changed.emit()
+        self.invalidate()
+
+    def _show_menu(self, place: QPoint) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction("Show the whole matrix", self.matrix.go_home)
+        menu.addAction("What is this?", lambda: self.help_wanted.emit(METHOD))
+        menu.popup(place)
+
+    # -- figure and state --------------------------------------------------------------------------------------------
+
+    def figure_spec(self) -> FigureSpec | None:
+        """Return the confusion matrix as a figure, None without a stored run."""
+        run = self.workspace.latest(METHOD)
+        return FigureSpec("confusion", (str(run.folder),)) if run and run.folder and self._counts.size else None
+
+    def state(self) -> dict[str, Any]:
+        """Return the order of classes and what is coloured."""
+        return {"order": self.sorting.value, "diagonal": self.diagonal.isChecked()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what :meth:`state` returned."""
+        self.sorting.set_value(str(state.get("order", "class")))
+        self.diagonal.setChecked(state.get("diagonal") is True)
+        self.invalidate()
+
+
+class Figure(QWidget):
+    """One large number with its name above."""
+
+    def __init__(self, words: str, definition: str) -> None:
+        super().__init__()
+        self._words, self._number = QLabel(words), QLabel()
+        self._words.setProperty("role", "small")
+        self._number.setProperty("role", "title")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self._words)
+        layout.addWidget(self._number)
+        self.setToolTip(definition)
+
+    def say(self, text: str) -> None:
+        """Change the number."""
+        self._number.setText(text)
+        self._number.setAccessibleName(f"{self._words.text()} {text}")
+
+    @property
+    def text(self) -> str:
+        """The number as it is shown."""
+        return self._number.text()
+
+
+def shares(counts: Ints) -> Floats:
+    """Share of each class (row) that is taken for each class, NaN for a class without pictures."""
+    total = counts.sum(axis=1, keepdims=True).astype(np.float64)
+    return np.asarray(np.divide(counts, total, out=np.full(counts.shape, np.nan), where=total > 0), dtype=np.float64)
+
+
+def worst(counts: Ints, most: int = 5) -> list[tuple[int, int]]:
+    """Row and column of the most frequent confusions, the largest first."""
+    wrong = counts.copy()
+    np.fill_diagonal(wrong, 0)
+    flat = np.argsort(-wrong, axis=None, kind="stable")[:most]
+    places = [(int(place) // len(counts), int(place) % len(counts)) for place in flat]
+    return [(row, column) for row, column in places if wrong[row, column] > 0]
+
+
+def _why_no_matrix(run: Run) -> str:
+    if run.open:
+        return "The confusion matrix follows when all pictures are classified."
+    if "top1" not in run.result:
+        return "These pictures have no labels: there are predictions, but no accuracy."
+    return "There is no confusion matrix: the run ended early, or the network has too many classes."

@@ -1,0 +1,131 @@
+"""Accuracy on outputs that are written by hand, against plain counting, and on a trained network."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import confusion_matrix, log_loss, top_k_accuracy_score
+from torch import Tensor, nn
+
+from analysis import measure
+from analysis.engine import run
+from analysis.measures import accuracy
+from analysis.problems import AnalysisError
+from analysis.request import ImageSource, ModelSource, Request
+from analysis.result import Result
+
+
+class Reader(nn.Module):
+    """Gives the first numbers of a picture as its class scores."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.classes = classes
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(1)[:, : self.classes] * self.scale
+
+
+def pictures(count: int = 200, classes: int = 12) -> tuple[Tensor, np.ndarray]:
+    made = torch.Generator().manual_seed(0)
+    scores = torch.randn(count, classes, generator=made)
+    labels = torch.randint(0, classes, (count,), generator=made)
+    scores[torch.arange(count), labels] += 1.5
+    return scores.reshape(count, 1, 1, classes), labels.numpy()
+
+
+def evaluate(images: Tensor, labels: Any, classes: int = 12, **params: Any) -> Result:
+    return measure("evaluate", Reader(classes), images, labels=labels, **params)
+
+
+@pytest.mark.parametrize("batch", [7, 200])
+def test_numbers_equal_scikit_learn(batch: int) -> None:
+    images, labels = pictures()
+    result = evaluate(images, labels, batch=batch)
+    scores = images.flatten(1).double()
+    shares = torch.softmax(scores, dim=1).numpy()
+    assert result.value("top1") == pytest.approx(top_k_accuracy_score(labels, shares, k=1, labels=range(12)))
+    assert result.value("top5") == pytest.approx(top_k_accuracy_score(labels, shares, k=5, labels=range(12)))
+    assert result.value("loss") == pytest.approx(log_loss(labels, shares, labels=range(12)))
+    expected = confusion_matrix(labels, shares.argmax(axis=1), labels=range(12))
+    assert np.array_equal(result["confusion"], expected)
+    assert result["class_accuracy"] == pytest.approx(np.diag(expected) / expected.sum(axis=1))
+    assert np.array_equal(result["label"], labels)
+    assert np.array_equal(result["prediction"], shares.argmax(axis=1))
+    assert result["confidence"] == pytest.approx(shares.max(axis=1))
+
+
+def test_without_labels_there_are_predictions_only() -> None:
+    images, _ = pictures(20)
+    result = evaluate(images, None)
+    assert "top1" not in result
+    assert "confusion" not in result
+    assert (result["label"] == -1).all()
+    assert np.array_equal(result["prediction"], images.flatten(1).argmax(dim=1).numpy())
+    assert [warning.code for warning in result.warnings] == ["no_labels"]
+
+
+def test_equal_outputs_are_not_right_by_chance() -> None:
+    images = torch.zeros(12, 1, 1, 12)
+    result = evaluate(images, np.arange(12))
+    assert result.value("top1") == pytest.approx(1 / 12)
+    assert result.value("top5") == 0
+    assert result.value("loss") == pytest.approx(math.log(12))
+
+
+def test_outputs_that_are_no_numbers_are_not_right() -> None:
+    images, labels = pictures(10)
+    images[3] = math.nan
+    result = evaluate(images, labels)
+    assert np.isnan(result["confidence"][3])
+    clean = evaluate(images[torch.arange(10) != 3], np.delete(labels, 3))
+    assert result.value("top5") * 10 == pytest.approx(clean.value("top5") * 9)
+
+
+def test_fewer_than_five_classes() -> None:
+    images, labels = pictures(30, 3)
+    assert evaluate(images, labels, 3).value("top5") == 1
+
+
+def test_a_class_without_pictures_has_no_accuracy() -> None:
+    images, _ = pictures(10)
+    result = evaluate(images, np.full(10, 2))
+    assert np.isnan(np.delete(result["class_accuracy"], 2)).all()
+    assert not np.isnan(result["class_accuracy"][2])
+
+
+@pytest.mark.parametrize("wrong", [12, -1])
+def test_labels_that_are_no_outputs_are_refused(wrong: int) -> None:
+    images, labels = pictures(10)
+    labels[4] = wrong
+    with pytest.raises(AnalysisError, match=f"label {wrong}, and the network has 12 outputs"):
+        evaluate(images, labels)
+
+
+def test_outputs_that_are_no_class_scores_are_refused() -> None:
+    with pytest.raises(AnalysisError, match="not one score per class"):
+        measure("evaluate", nn.Conv2d(1, 3, 1), torch.zeros(4, 1, 6, 6), labels=np.zeros(4, dtype=int))
+
+
+def test_accuracy_by_class_of_labels_in_part() -> None:
+    labels, predictions = np.array([0, 0, 1, -1]), np.array([0, 1, 1, 2])
+    assert accuracy.confusion_matrix(labels, predictions, 3).tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 0]]
+    assert accuracy.class_accuracy(labels, predictions, 3)[:2].tolist() == [0.5, 1.0]
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(("weights", "expected"), [("resnet20-12fca82f.th", 0.915), ("resnet56-4bfd9763.th", 0.926)])
+def test_published_networks_reach_their_accuracy(data: Path, weights: str, expected: float) -> None:
+    model = ModelSource("auto", (str(data / "weights" / weights),))
+    images = ImageSource(str(data / "cifar10" / "cifar_test1000.npz"))
+    result = Result.of(run(Request("evaluate", model, images)))
+    assert result.value("top1") == pytest.approx(expected, abs=1e-9)
+    assert result["confusion"].sum() == 1000
+    assert np.trace(result["confusion"]) == round(1000 * expected)
+    assert result.names("class")[3] == "cat"

@@ -1,0 +1,110 @@
+"""The tensor part of the methods on a GPU that is not there: it raises as soon as two devices are mixed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch._subclasses import FakeTensorMode
+
+from analysis.config import LayerSpec
+from analysis.gauges import Gauge, plan
+from analysis.graph import Recording, record
+from analysis.measures.positions import sampled_positions
+from analysis.methods.evaluate import scores
+from analysis.methods.weight_spectrum import Weight, squared_singular_values, weight_matrices
+from analysis.moments import SecondMoment
+from analysis.taps import taps
+
+SHAPE = (3, 40, 40)
+
+
+def make() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(3, 12, 3, stride=2),
+        nn.BatchNorm2d(12),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(12, 140, 3, stride=2),
+        nn.SiLU(),
+        nn.Conv2d(140, 140, 3, groups=14),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(140, 7),
+    ).eval()
+
+
+@pytest.fixture(scope="module")
+def recording() -> Recording:
+    return record(make(), SHAPE)
+
+
+@pytest.fixture
+def cuda() -> Iterator[torch.device]:
+    device = torch.device("cuda")
+    with FakeTensorMode(), device, torch.no_grad():
+        yield device
+
+
+@pytest.mark.parametrize("mode", ["auto", "positions", "sampled", "pooled", "flat"])
+def test_feature_rank(mode: str, recording: Recording, cuda: torch.device) -> None:
+    net, pictures = make(), torch.randn(8, *SHAPE)
+    points = {layer.name: plan(layer, mode, 16) for layer in recording.layers if not layer.same_as}
+    gauges = {name: Gauge(point, 16, grouped=True) for name, point in points.items() if point}
+    assert len(gauges) >= 2
+
+    first = 0
+
+    def consume(name: str, features: Tensor) -> None:
+        assert features.device.type == "cuda"
+        point, drawn = gauges[name].point, None
+        if point.mode == "sampled":
+            where = sampled_positions(0, *features.shape[2:], range(8), point.positions)
+            drawn = torch.as_tensor(where, device=features.device)
+        gauges[name].update(features, first, drawn)
+
+    for start in (0, 8):
+        first = start
+        with taps(net, recording, tuple(gauges), consume):
+            net(pictures)
+    for gauge in gauges.values():
+        assert gauge.moment is not None
+        assert gauge.extremes is not None
+        assert gauge.extremes.dead.device.type == gauge.extremes.dropped.device.type == "cuda"
+        for centred in (False, True):
+            found = gauge.moment.decompose(centred)
+            slopes = torch.ones_like(found.eigenvalues)
+            influences = gauge.moment.influences(found, slopes, centred)
+            assert influences is not None
+            assert influences.device.type == found.other.device.type == "cuda"
+            assert influences.dtype == torch.float64
+
+
+def test_merging_shards(cuda: torch.device) -> None:
+    shards = [SecondMoment(140, 16, cuda), SecondMoment(140, 16, cuda)]
+    present = torch.ones(8, dtype=torch.bool)
+    for first, shard in zip((0, 8), shards, strict=True):
+        shard.update(torch.randn(8, 140, 4), present, first)
+    shards[0].merge(shards[1])
+    assert shards[0].matrix(centred=True).device.type == "cuda"
+
+
+def test_weight_spectrum(cuda: torch.device) -> None:
+    for module in make().modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            groups = getattr(module, "groups", 1)
+            blocks = weight_matrices(Weight(LayerSpec("x", "conv"), module.weight, groups, transposed=False))
+            assert squared_singular_values(blocks).device.type == "cuda"
+
+
+def test_evaluate(cuda: torch.device) -> None:
+    found = scores(make()(torch.randn(6, *SHAPE)), torch.zeros(6, dtype=torch.int64))
+    assert set(found) == {"prediction", "confidence", "hit", "near", "loss"}
+    assert {tensor.device.type for tensor in found.values()} == {"cuda"}
+
+
+def test_mixed_devices_would_be_noticed(cuda: torch.device) -> None:
+    moment = SecondMoment(4, 8, torch.device("cpu"))
+    with pytest.raises(Exception, match="device"):
+        moment.update(torch.randn(8, 4, 200), torch.ones(8, dtype=torch.bool), 0)
