@@ -98,7 +98,7 @@ def is_cifar(path: Path) -> bool:
     if path.name not in (*_TEST_NAMES, *_TRAIN_NAMES):
         return False
     with path.open("rb") as file:
-        return file.read(1) in (b"\x80", b"(")
+        return file.read(1) in (b"\x80", b"(", b"}")
 
 
 def cifar_batch(folder: Path) -> Path | None:

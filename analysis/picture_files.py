@@ -27,7 +27,7 @@ Picture = NDArray[np.uint8]
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 
 # Only decoders that do nothing but decode; EPS, for one, would start another program.
-_FORMATS = ("PNG", "JPEG", "MPO", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 _MOST_PIXELS = 64_000_000
 _MOST_BYTES = 16 * 2**30
 _IDX_NAME = re.compile(r"images[-.]idx3-ubyte(\.gz)?$")

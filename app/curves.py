@@ -54,8 +54,8 @@ class Guide:
     ----------
     axis, at
         "x" or "y" and the place, in coordinates of the plot.
-    label
-        Its meaning.
+    label, short
+        Its meaning, and in fewer words.
     tick
         True to draw only a short piece at the left edge.
     movable
@@ -67,6 +67,7 @@ class Guide:
     axis: str
     at: float
     label: str = ""
+    short: str = ""
     tick: bool = False
     movable: bool = False
     hue: str = "text_soft"
@@ -142,6 +143,8 @@ class CurvesItem(PixelItem):
         for spots in self.spots:
             self._draw_spots(painter, spots, scale)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        for guide in self.guides:
+            self._draw_guide_label(painter, guide, scale)
         self._draw_legend(painter, scale)
 
     def _draw_grid(self, painter: QPainter, scale: Scale) -> None:
@@ -153,31 +156,38 @@ class CurvesItem(PixelItem):
                     painter.drawLine(QPointF(0, y), QPointF(scale.width, y))
 
     def _draw_guide(self, painter: QPainter, guide: Guide, scale: Scale) -> None:
-        color = self.theme.color(guide.hue)
-        painter.setPen(QPen(color, 1, Qt.PenStyle.SolidLine if guide.tick else Qt.PenStyle.DashLine))
-        painter.setFont(self.theme.font("small"))
-        metrics = QFontMetricsF(painter.font())
-        width = metrics.horizontalAdvance(guide.label)
-        label = guide.label
+        style = Qt.PenStyle.SolidLine if guide.tick else Qt.PenStyle.DashLine
+        painter.setPen(QPen(self.theme.color(guide.hue), 1, style))
         if guide.axis == "x":
             x = round(scale.x_of(guide.at)) + 0.5
             painter.drawLine(QPointF(x, 0), QPointF(x, scale.height))
-            left = x + 5 if x + 5 + width < scale.width else x - 5 - width
-            if x < 0 and label:  # beyond the edge: say where it is
-                label = f"◂ {label}"
-                left, width = 4, metrics.horizontalAdvance(label)
-            rect = QRectF(left, scale.height - metrics.height() - 3, width + 1, metrics.height())
         else:
             y = round(scale.y_of(guide.at)) + 0.5
             painter.drawLine(QPointF(0, y), QPointF(14 if guide.tick else scale.width, y))
-            rect = QRectF(
-                18,
-                min(max(0.0, y - metrics.height() / 2), scale.height - metrics.height()),
-                width + 1,
-                metrics.height(),
-            )
+
+    def _draw_guide_label(self, painter: QPainter, guide: Guide, scale: Scale) -> None:
+        """Write what a guide means beside it, over the curves; a shorter text or none where it does not fit."""
+        painter.setFont(self.theme.font("small"))
+        metrics = QFontMetricsF(painter.font())
+        x, height = scale.x_of(guide.at), metrics.height()
+        outside = guide.axis == "x" and x < 0
+        texts = [f"◂ {text}" if outside else text for text in (guide.label, guide.short) if text]
+        text = next((text for text in texts if metrics.horizontalAdvance(text) <= scale.width - 24), "")
+        if not text or (guide.axis == "x" and x > scale.width):
+            return
+        width = metrics.horizontalAdvance(text)
+        if guide.axis == "y":
+            left = 18.0
+            top = min(max(0.0, scale.y_of(guide.at) - height / 2), scale.height - height)
+        else:
+            left = 4.0 if outside else (x + 5 if x + 5 + width < scale.width else max(2.0, x - 5 - width))
+            top = scale.height - height - 3
+        rect = QRectF(left, top, width + 1, height)
+        behind = self.theme.color("surface")
+        behind.setAlphaF(0.85)
+        painter.fillRect(rect.adjusted(-2, 0, 2, 0), behind)
         painter.setPen(self.theme.readable(guide.hue, "surface"))
-        painter.drawText(rect, 0, label)
+        painter.drawText(rect, 0, text)
 
     def _draw_curve(self, painter: QPainter, curve: Curve, scale: Scale) -> None:
         low, high = self.box.viewRange()[0]

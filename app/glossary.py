@@ -65,28 +65,8 @@ TERMS: dict[str, Term] = {
         "last",
     ),
     # -- feature rank ------------------------------------------------------------------------------------------------
-    "observations": Term("Observations", "", "Feature vectors that the spectrum was made of.", "feature_rank"),
-    "tolerance": Term(
-        "Tolerance", "", "Singular values up to this share of the largest count as zero.", "feature_rank"
-    ),
-    "rank": Term(
-        "Numerical rank",
-        "directions",
-        "Number of singular values above tolerance × largest.",
-        "feature_rank",
-        "last",
-        "width",
-    ),
-    "rank_ratio": Term(
-        "Rank ratio", "", "Numerical rank divided by the number of channels.", "feature_rank", "last", "one"
-    ),
-    "energy_rank": Term(
-        "Energy rank",
-        "directions",
-        "Smallest number of components that hold 99 % of the energy Σσ².",
-        "feature_rank",
-        "last",
-        "width",
+    "effective_rank_ratio": Term(
+        "Effective rank / width", "", "Effective rank divided by the number of channels.", "feature_rank", "last", "one"
     ),
     "effective_rank": Term(
         "Effective rank",
@@ -96,13 +76,21 @@ TERMS: dict[str, Term] = {
         "last",
         "width",
     ),
-    "effective_rank_ratio": Term(
-        "Effective rank / width", "", "Effective rank divided by the number of channels.", "feature_rank", "last", "one"
+    "rank_ratio": Term(
+        "Rank ratio", "", "Numerical rank divided by the number of channels.", "feature_rank", "last", "one"
     ),
-    "participation_ratio": Term(
-        "Participation ratio",
+    "rank": Term(
+        "Numerical rank",
         "directions",
-        "(Σσ²)² / Σσ⁴: how evenly the energy is spread.",
+        "Number of singular values above tolerance × largest.",
+        "feature_rank",
+        "last",
+        "width",
+    ),
+    "energy_rank": Term(
+        "Energy rank",
+        "directions",
+        "Smallest number of components that hold 99 % of the energy Σσ².",
         "feature_rank",
         "last",
         "width",
@@ -115,13 +103,21 @@ TERMS: dict[str, Term] = {
         "last",
         "width",
     ),
-    "nuclear_norm": Term("Nuclear norm", "", "Sum of the singular values, Σσ.", "feature_rank"),
+    "participation_ratio": Term(
+        "Participation ratio",
+        "directions",
+        "(Σσ²)² / Σσ⁴: how evenly the energy is spread.",
+        "feature_rank",
+        "last",
+        "width",
+    ),
     "nuclear_norm_scaled": Term(
         "Nuclear norm / √n",
         "",
         "Σσ divided by the root of the number of observations, comparable across sample sizes.",
         "feature_rank",
     ),
+    "nuclear_norm": Term("Nuclear norm", "", "Sum of the singular values, Σσ.", "feature_rank"),
     "dead_channels": Term(
         "Dead channels",
         "channels",
@@ -137,6 +133,10 @@ TERMS: dict[str, Term] = {
         "feature_rank",
         "last",
         "width",
+    ),
+    "observations": Term("Observations", "", "Feature vectors that the spectrum was made of.", "feature_rank"),
+    "tolerance": Term(
+        "Tolerance", "", "Singular values up to this share of the largest count as zero.", "feature_rank"
     ),
     # -- evaluate ----------------------------------------------------------------------------------------------------
     "top1": Term("Top-1", "", "Share of pictures whose most probable class is the right one.", "evaluate"),
@@ -198,7 +198,7 @@ SHORT = {
     "Parameters": "Params",
     "Activation memory": "Memory",
     "Effective rank": "Eff. rank",
-    "Effective rank / width": "Eff. / width",
+    "Effective rank / width": "Eff./width",
     "Participation ratio": "Particip.",
     "Nuclear norm / √n": "Nuclear/√n",
     "Always-on channels": "Always on",

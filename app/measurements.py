@@ -140,13 +140,15 @@ def _per_layer(run: Run) -> list[Output]:
     """List outputs with one value per layer that are no interval of another and do not repeat the structure."""
     names = {output.name for output in run.result.outputs}
     made = [Output(RATIO, ("layer",), ())] if {"effective_rank", "channels"} <= names and _is_rank(run) else []
-    return made + [
+    outputs = made + [
         output
         for output in run.result.outputs
         if output.dims == ("layer",)
         and not (output.name.endswith(("_low", "_high")) and output.name.rsplit("_", 1)[0] in names)
         and output.name not in _REPEATED
     ]
+    order = {name: number for number, name in enumerate(TERMS)}
+    return sorted(outputs, key=lambda output: order.get(output.name, len(order)))
 
 
 def _is_rank(run: Run) -> bool:

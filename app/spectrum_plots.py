@@ -113,7 +113,8 @@ def _elbow(item: Spectrum, number: int) -> list[Guide]:
     portion = spectra.elbow(item.layer.expands_from, item.width)
     if not math.isfinite(portion):
         return []
-    return [Guide("y", 100 * portion, f"1 − (d_in + 1) / d_out = {100 * portion:.0f} %", tick=True, hue=hue_of(number))]
+    words = f"1 − (d_in + 1) / d_out = {100 * portion:.0f} %"
+    return [Guide("y", 100 * portion, words, f"{100 * portion:.0f} %", tick=True, hue=hue_of(number))]
 
 
 def _tolerance_guide(found: tuple[Spectrum, ...]) -> list[Guide]:
@@ -123,7 +124,7 @@ def _tolerance_guide(found: tuple[Spectrum, ...]) -> list[Guide]:
     at = math.log10(found[-1].rtol)
     alone = all(math.isclose(item.rtol, found[-1].rtol, rel_tol=1e-3) for item in found)
     words = f"tolerance {numbers.scientific(found[-1].rtol)}"
-    return [Guide("x", at, words if alone else f"{words} of {found[-1].label}", movable=True)]
+    return [Guide("x", at, words if alone else f"{words} of {found[-1].label}", words, movable=True)]
 
 
 class TolerancePlot(CurvePlot):

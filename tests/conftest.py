@@ -148,7 +148,7 @@ def _is_running(timer: Any) -> bool:
 @pytest.fixture
 def engine() -> Any:
     """An engine with a script, see fake_engine.py."""
-    from fake_engine import FakeEngine
+    from tests.fake_engine import FakeEngine
 
     return FakeEngine()
 

@@ -75,9 +75,10 @@ def _conv(name: str, width_in: int, width: int, side: int, block: str) -> LayerS
 def prepared(request: Request, count: int = 0, badges: tuple[str, ...] = ()) -> Prepared:
     """Return what is known after loading."""
     model = request.model.name.split(":")[-1] if request.model else ""
+    location = request.images.location if request.images else ""
     return Prepared(
         f"{abs(hash(request)):064x}"[:64], model, "ab" * 32, Preprocessing((0.5,), (0.25,), source="network"), badges,
-        Samples(count, 1000 if count else 0, "cd" * 32 if count else "", request.images.location if request.images else ""),
+        Samples(count, 1000 if count else 0, "cd" * 32 if count else "", location),
         indices=np.arange(count) if count else None,
     )  # fmt: skip
 

@@ -36,7 +36,8 @@ def test_padded_shortcut_keeps_every_second_pixel_and_adds_zeros(before: int, af
     y = PaddedShortcut(before, after, 2)(x)
     assert y.shape == (2, after, 3, 3)
     assert torch.equal(y[:, first : first + before], x[:, :, [0, 2, 4]][:, :, :, [0, 2, 4]])
-    assert y.abs().sum() == y[:, first : first + before].abs().sum()
+    y[:, first : first + before] = 0
+    assert not y.any()
 
 
 @pytest.mark.parametrize("option", ["A", "B"])

@@ -59,25 +59,30 @@ def test_nothing_is_imported_at_module_level(path: str) -> None:
     assert not [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
 
 
+def run_python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+
+
 def test_importing_the_entry_point_imports_no_qt() -> None:
-    code = "import sys; import app.start; print([m for m in ('PySide6', 'numpy', 'torch', 'argparse') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    names = "('PySide6', 'numpy', 'torch', 'argparse')"
+    done = run_python(f"import sys; import app.start; print([name for name in {names} if name in sys.modules])")
     assert done.stdout.strip() == "[]"
 
 
 def test_version_needs_no_screen_and_no_qt() -> None:
-    code = "import sys; from app.start import main\ntry: main(['--version'])\nexcept SystemExit: print('PySide6' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    lines = ("import sys", "from app.start import main", "try: main(['--version'])")
+    done = run_python("\n".join([*lines, "except SystemExit: print('PySide6' in sys.modules)"]))
     assert done.stdout.split()[0] == "LayerScope"
     assert done.stdout.split()[-1] == "False"
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems always have a screen")
 def test_without_a_screen_there_is_a_sentence_and_status_1() -> None:
-    code = "import os, sys; [os.environ.pop(k, None) for k in ('DISPLAY', 'WAYLAND_DISPLAY', 'QT_QPA_PLATFORM')]; from app.start import main; sys.exit(main([]))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
-    if sys.platform.startswith("linux"):
-        assert done.returncode == 1
-        assert done.stderr.strip() == "LayerScope: there is no screen. Without one, use: python -m analysis --help"
+    names = "('DISPLAY', 'WAYLAND_DISPLAY', 'QT_QPA_PLATFORM')"
+    forget = f"import os, sys; [os.environ.pop(name, None) for name in {names}]"
+    done = run_python(f"{forget}; from app.start import main; sys.exit(main([]))")
+    assert done.returncode == 1
+    assert done.stderr.strip() == "LayerScope: there is no screen. Without one, use: python -m analysis --help"
 
 
 def test_a_bad_version_ends_the_start_with_its_sentence(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -67,7 +68,7 @@ def test_marks_differ_from_each_other_and_from_the_heat_scale(theme: Theme) -> N
 
 def test_heat_runs_one_way_in_lightness_and_stays_inside(theme: Theme) -> None:
     lightness = [theme.heat(step / 40).lightnessF() for step in range(41)]
-    steps = [b - a for a, b in zip(lightness, lightness[1:], strict=False)]
+    steps = [b - a for a, b in pairwise(lightness)]
     assert all(step <= 1e-3 for step in steps) or all(step >= -1e-3 for step in steps)
     assert theme.heat(-3.0) == theme.heat(0.0)
     assert theme.heat(7.0) == theme.heat(1.0)

@@ -46,6 +46,11 @@ class Node:
     children: list[Node] = field(default_factory=list)
     place: int = 0
 
+    @property
+    def depth(self) -> int:
+        """Number of nodes above it, the root included."""
+        return 0 if self.parent is None else 1 + self.parent.depth
+
     def rows(self) -> Iterable[int]:
         """Rows of this node and of everything below it."""
         if self.row >= 0:

@@ -29,7 +29,6 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QLineEdit,
     QMenu,
     QStyle,
@@ -43,12 +42,13 @@ from PySide6.QtWidgets import (
 
 from app import numbers
 from app.measurements import RATIO, Metric, available, read, source
-from app.panels.layers_model import FACT_TITLES, FACTS, Column, LayersModel
+from app.panels.layers_model import FACT_TITLES, FACTS, Column, LayersModel, Node
+from app.readout import Line
 from app.theme import Theme
 from app.workspace import Selection, Workspace
 
 FIRST_COLUMNS = ("structure.width", f"feature_rank.{RATIO}")
-NARROWEST_NAME = 88
+NARROWEST_NAME, WIDEST_NAME = 80, 240
 
 
 class CellDelegate(QStyledItemDelegate):
@@ -105,6 +105,17 @@ class CellDelegate(QStyledItemDelegate):
         return QSize(60, max(metrics.height(), code.height()) + 5)
 
 
+class LayersTree(QTreeView):
+    """A tree that tells when it has become wider or narrower, also by its own scroll bar."""
+
+    resized = Signal()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Tell that columns have to be fitted."""
+        super().resizeEvent(event)
+        self.resized.emit()
+
+
 class LayersPanel(QWidget):
     """Filter, tree and a line that says how much is shown."""
 
@@ -121,7 +132,7 @@ class LayersPanel(QWidget):
         self._syncing = False
         self._folded: set[str] = set()
         self.model = LayersModel(self)
-        self.filter, self.tree, self.summary = QLineEdit(), QTreeView(), QLabel()
+        self.filter, self.tree, self.summary = QLineEdit(), LayersTree(), Line(theme)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(0)
@@ -131,8 +142,9 @@ class LayersPanel(QWidget):
     def _build(self) -> None:
         self.setObjectName("panel")
         self.setAccessibleName("Layers")
-        self.filter.setPlaceholderText("Filter: part of a name, type or kind")
+        self.filter.setPlaceholderText("Filter")
         self.filter.setAccessibleName("Filter layers")
+        self.filter.setToolTip("Part of a name, type or kind; asterisks for patterns; several words narrow down")
         self.filter.setClearButtonEnabled(True)
         self.flat = QToolButton()
         self.flat.setText("List")
@@ -148,7 +160,7 @@ class LayersPanel(QWidget):
         tree.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         tree.setSortingEnabled(False)
         tree.setAnimated(False)
-        tree.setIndentation(12)
+        tree.setIndentation(10)
         tree.setAccessibleName("Layers of the network")
         tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header = tree.header()
@@ -159,8 +171,6 @@ class LayersPanel(QWidget):
         header.setMinimumSectionSize(36)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.summary.setProperty("role", "small")
-        self.summary.setWordWrap(True)
         self.copying = QAction("Copy as table", self)
         self.copying.setShortcut(QKeySequence(QKeySequence.StandardKey.Copy))
         self.copying.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -174,8 +184,10 @@ class LayersPanel(QWidget):
         layout.setSpacing(0)
         layout.addLayout(above)
         layout.addWidget(tree, 1)
-        layout.addWidget(self.summary)
-        self.summary.setContentsMargins(8, 2, 8, 2)
+        below = QHBoxLayout()
+        below.setContentsMargins(8, 2, 8, 0)
+        below.addWidget(self.summary)
+        layout.addLayout(below)
 
     def _connect(self) -> None:
         workspace = self.workspace
@@ -191,6 +203,7 @@ class LayersPanel(QWidget):
         self.tree.collapsed.connect(lambda index: self._fold(index, True))
         self.tree.expanded.connect(lambda index: self._fold(index, False))
         self.tree.customContextMenuRequested.connect(self._show_row_menu)
+        self.tree.resized.connect(self._fit_columns)
         header = self.tree.header()
         header.sectionClicked.connect(self._sort_by)
         header.customContextMenuRequested.connect(self._show_header_menu)
@@ -256,16 +269,15 @@ class LayersPanel(QWidget):
     def _say_how_much(self) -> None:
         layers, shown = self.workspace.layers, self.model.count()
         if not layers:
-            self.summary.setText("No network is open.")
+            self.summary.say("No network is open.")
             return
         if shown < len(layers):
             span = ", range of the overview" if self.model.rows_between else ""
-            self.summary.setText(f"{shown} of {len(layers)} rows{span}")
+            self.summary.say(f"{shown} of {len(layers)} rows{span}")
             return
         parameters, macs = (sum(getattr(layer, name) for layer in layers) for name in ("parameters", "macs"))
-        words = f"{numbers.short(parameters)} parameters · {numbers.short(macs)} MACs"
-        self.summary.setText(f"{len(layers)} rows · {words}")
-        self.summary.setToolTip(f"{parameters:,} parameters, {macs:,} multiply-adds for one picture")
+        words = f"{len(layers)} rows · {numbers.short(macs)} MACs · {numbers.short(parameters)} parameters"
+        self.summary.say(words, f"{parameters:,} parameters, {macs:,} multiply-adds for one picture")
 
     def _fit_columns(self) -> None:
         """Give measures the room of their titles and the name what is left."""
@@ -274,16 +286,29 @@ class LayersPanel(QWidget):
         taken = 0
         for section in range(1, count):
             title = str(self.model.headerData(section, Qt.Orientation.Horizontal))
-            width = max(58, metrics.horizontalAdvance(title) + 18)
+            width = max(44, metrics.horizontalAdvance(title) + 17)
             header.resizeSection(section, width)
             taken += width
         if count:
-            header.resizeSection(0, max(NARROWEST_NAME, self.tree.viewport().width() - taken))
+            header.resizeSection(0, max(self._name_width(), self.tree.viewport().width() - taken))
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Fit the columns to the new width."""
-        super().resizeEvent(event)
-        self._fit_columns()
+    def _name_width(self) -> int:
+        """Room that the longest name needs with its indentation, within limits."""
+        metrics, step = QFontMetrics(self.theme.font("code")), self.tree.indentation()
+        flat = self.model.flat
+        needed = (
+            metrics.horizontalAdvance(node.label) + (0 if flat else step * node.depth) + 6 for node in self._widest()
+        )
+        return min(WIDEST_NAME, max(NARROWEST_NAME, max(needed, default=0)))
+
+    def _widest(self) -> list[Node]:
+        """Return the nodes with the longest labels of every depth; measuring all 5,000 would be slow."""
+        longest: dict[int, Node] = {}
+        for node in self.model.walk():
+            kept = longest.get(node.depth)
+            if kept is None or len(node.label) > len(kept.label):
+                longest[node.depth] = node
+        return list(longest.values())
 
     # -- selection ---------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,281 @@
+"""What is selected: facts of the layer, everything measured of it, and its singular values."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from analysis.config import LayerSpec
+from app import conditions, numbers
+from app.depth import split_name
+from app.glossary import TERMS
+from app.measurements import STATE_TEXTS, VALUE, Metric, Values, available, read, source
+from app.panels.fact_table import Fact, FactTable
+from app.rank_reading import Reading
+from app.spectrum_plots import MOST, SpectrumPlot, hue_of, spectra_of
+from app.theme import Theme
+from app.workspace import Workspace
+
+PLOT_HEIGHT = 210
+MOST_COLUMNS = 4
+
+
+class Inspector(QWidget):
+    """Facts, measures and singular values of the selected layers."""
+
+    help_wanted = Signal(str)
+
+    def __init__(self, workspace: Workspace, theme: Theme) -> None:
+        super().__init__()
+        self.workspace = workspace
+        self.theme = theme
+        self.stale = True
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(0)
+        self._build()
+        for signal in (
+            workspace.model_changed,
+            workspace.selection_changed,
+            workspace.runs_changed,
+            workspace.run_changed,
+            workspace.edits_changed,
+            theme.changed,
+        ):
+            signal.connect(self.invalidate)
+        self._soon.timeout.connect(self._refresh_now)
+
+    def _build(self) -> None:
+        self.setObjectName("panel")
+        self.setAccessibleName("Inspector")
+        self.heading, self.kind, self.note = QLabel(), QLabel(), QLabel()
+        for label in (self.heading, self.kind, self.note):
+            label.setWordWrap(True)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            label.setContentsMargins(12, 0, 12, 0)
+        self.heading.setAccessibleName("Selected layer")
+        self.kind.setProperty("role", "soft")
+        self.note.setProperty("role", "soft")
+        self.facts, self.measures = FactTable(self.theme), FactTable(self.theme)
+        for table in (self.facts, self.measures):
+            table.help_wanted.connect(self.help_wanted)
+        self.plot = SpectrumPlot(self.theme)
+        self.plot.setFixedHeight(PLOT_HEIGHT)
+        self.button = QPushButton("Measure feature rank")
+        self.button.clicked.connect(self._measure)
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(0, 10, 0, 12)
+        column.setSpacing(6)
+        for widget in (self.heading, self.kind, self.facts, self.plot, self.measures, self.note):
+            column.addWidget(widget)
+        column.addWidget(self.button, alignment=Qt.AlignmentFlag.AlignHCenter)
+        column.addStretch(1)
+        self.area = QScrollArea()
+        self.area.setWidget(inner)
+        self.area.setWidgetResizable(True)
+        self.area.setFrameShape(QFrame.Shape.NoFrame)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.area)
+
+    # -- updates -----------------------------------------------------------------------------------------------------
+
+    def invalidate(self) -> None:
+        """Refresh soon, once; when hidden, as soon as the panel is shown."""
+        self.stale = True
+        if self.isVisible() and not self._soon.isActive():
+            self._soon.start()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Catch up with what happened while hidden."""
+        super().showEvent(event)
+        self._refresh_now()
+
+    def _refresh_now(self) -> None:
+        if self.stale and self.isVisible():
+            self.stale = False
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Show what is selected now."""
+        workspace = self.workspace
+        self.heading.setFont(self.theme.font("code"))
+        known = {layer.name: layer for layer in workspace.layers}
+        chosen = [known[name] for name in workspace.selection.layers if name in known]
+        for widget in (self.facts, self.measures, self.plot, self.note, self.button):
+            widget.setVisible(bool(chosen))
+        if not chosen:
+            self._show_nothing()
+        elif len(chosen) == 1:
+            self._show_one(chosen[0])
+        else:
+            self._show_several(chosen)
+
+    def _show_nothing(self) -> None:
+        layers = self.workspace.layers
+        self.heading.setText("")
+        self.kind.setText(
+            "Select a layer, in the tracks or in the table, to see everything that is known of it here. Control-click "
+            "adds layers to compare."
+            if layers
+            else "What is selected is shown here. Open a network to begin."
+        )
+
+    def _show_one(self, layer: LayerSpec) -> None:
+        self.heading.setText(layer.name)
+        self.kind.setText(kind_words(layer))
+        self.facts.show_facts(layer_facts(layer))
+        self.measures.show_facts(tuple(self._measured([layer])))
+        self._show_spectra([layer])
+
+    def _show_several(self, layers: list[LayerSpec]) -> None:
+        shown = layers[-MOST_COLUMNS:]
+        self.heading.setText(f"{len(layers)} layers")
+        left_out = f", the last {len(shown)} of them in the table" if len(shown) < len(layers) else ""
+        self.kind.setText(f"compared{left_out}")
+        first = max(0, len(layers) - MOST)
+        columns = tuple((short_name(layer, shown), hue_of(layers.index(layer) - first)) for layer in shown)
+        self.facts.show_facts(common_facts(shown), columns)
+        self.measures.show_facts(tuple(self._measured(shown)), columns)
+        self._show_spectra(layers)
+
+    def _show_spectra(self, layers: list[LayerSpec]) -> None:
+        run = self.workspace.latest("feature_rank")
+        names = tuple(layer.name for layer in layers)
+        found = spectra_of(run.result, names, Reading()) if run else ()
+        self.plot.setVisible(bool(found))
+        if found:
+            self.plot.show_spectra(found)
+        self._offer(bool(found), layers)
+
+    def _offer(self, measured: bool, layers: list[LayerSpec]) -> None:
+        run = self.workspace.latest("feature_rank")
+        pending = any(r.open and r.request.method == "feature_rank" for r in self.workspace.runs.values())
+        ready = self.workspace.model is not None and self.workspace.images is not None
+        self.button.setVisible(run is None and not pending and ready)
+        if measured or (run is not None and run.open) or pending:
+            text = ""
+        elif run is None:
+            text = "Its feature rank has not been measured" + ("." if ready else "; that needs pictures.")
+        else:
+            text = f"The rank run has no spectrum of {'it' if len(layers) == 1 else 'them'}."
+        self.note.setText(text)
+        self.note.setVisible(bool(text))
+
+    def _measure(self) -> None:
+        self.workspace.request_run(self.workspace.new_request("feature_rank"))
+
+    # -- what was measured -------------------------------------------------------------------------------------------
+
+    def _measured(self, layers: list[LayerSpec]) -> list[Fact]:
+        """Lines of every metric that has a value for one of the layers, under a heading per run."""
+        facts: list[Fact] = []
+        before = ""
+        rows = tuple(layers)
+        for metric in available(self.workspace):
+            if metric.method == "structure":
+                continue
+            run = source(self.workspace, metric)
+            values = read(metric, rows, run.result if run else None)
+            if run is None or not np.any(values.states <= 1):
+                continue
+            group = f"{metric.method}@{metric.run}"
+            if group != before:
+                facts.append(self._group(metric))
+                before = group
+            facts.append(metric_fact(metric, values))
+        return facts
+
+    def _group(self, metric: Metric) -> Fact:
+        run = source(self.workspace, metric)
+        info = self.workspace.method(metric.method)
+        title = info.title if info else metric.method.replace("_", " ").capitalize()
+        if run is None:
+            return Fact(title, heading=True)
+        words = [word for word in conditions.words(run.result) if word.startswith(("N =", "batch"))]
+        return Fact(title, tuple(words), conditions.details(run.result), page=metric.page, heading=True)
+
+
+def kind_words(layer: LayerSpec) -> str:
+    """Say what a layer is, in one line: Conv2d, 16 → 32 channels, 3×3, stride 2."""
+    words = [layer.type or layer.kind]
+    if layer.kind == "conv" and layer.expands_from:
+        words.append(f"{layer.expands_from} → {layer.channels} channels")
+    elif layer.channels:
+        words.append(f"{layer.channels} channels")
+    if layer.kernel:
+        words.append(numbers.shape(layer.kernel))
+    if any(step > 1 for step in layer.stride):
+        words.append(f"stride {numbers.shape(layer.stride)}")
+    if any(step > 1 for step in layer.dilation):
+        words.append(f"dilation {numbers.shape(layer.dilation)}")
+    if layer.groups > 1:
+        words.append("depthwise" if layer.groups == layer.expands_from == layer.channels else f"{layer.groups} groups")
+    return ", ".join(words)
+
+
+def layer_facts(layer: LayerSpec) -> tuple[Fact, ...]:
+    """Lines of what the structure says of one layer."""
+    facts = [Fact("Output", (numbers.shape(layer.shape),), "Output for one picture: channels × height × width.")]
+    if layer.input_shape:
+        facts.append(Fact("Input", (numbers.shape(layer.input_shape),), "Shape of the first input for one picture."))
+    facts += [_cost(layer, name) for name in ("parameters", "macs", "activation_bytes") if getattr(layer, name)]
+    if layer.parameters_used > layer.parameters:
+        text = numbers.short(layer.parameters_used)
+        facts.append(
+            Fact("Parameters used", (text,), "Weights it computes with, those shared with earlier layers too.")
+        )
+    if layer.block and layer.block != layer.name:
+        facts.append(Fact("Block", (layer.block,), "Residual block or repeated module it lies in."))
+    if layer.same_as:
+        facts.append(Fact("Same tensor as", (layer.same_as,), "An earlier row is the very same tensor."))
+    return tuple(facts)
+
+
+def _cost(layer: LayerSpec, name: str) -> Fact:
+    known, value = TERMS[name], float(getattr(layer, name))
+    unit = "" if known.unit == known.title else known.unit
+    text = numbers.with_unit(value, unit)
+    return Fact(known.title, (text,), known.definition, (numbers.exact(value, known.unit),), known.page)
+
+
+def common_facts(layers: list[LayerSpec]) -> tuple[Fact, ...]:
+    """Lines that compare what the structure says of several layers."""
+    facts = [Fact("Output", tuple(numbers.shape(layer.shape) for layer in layers), "Channels × height × width.")]
+    for name in ("parameters", "macs", "activation_bytes"):
+        known, values = TERMS[name], [float(getattr(layer, name)) for layer in layers]
+        texts = tuple(numbers.short(value, known.unit) for value in values)
+        exact = tuple(numbers.exact(value, known.unit) for value in values)
+        facts.append(Fact(known.title, texts, known.definition, exact, known.page))
+    return tuple(facts)
+
+
+def metric_fact(metric: Metric, values: Values) -> Fact:
+    """Return the line of a metric: with its interval for one layer, plain for several."""
+    texts, exact = [], []
+    for i, state in enumerate(values.states.tolist()):
+        value = float(values.values[i])
+        if state != VALUE:
+            texts.append(STATE_TEXTS[state] if len(values.states) == 1 else ("0" if value == 0 else numbers.NOTHING))
+            exact.append("")
+            continue
+        unit = "" if metric.unit in ("directions", "channels", "observations") else metric.unit
+        if values.low is not None and values.high is not None and len(values.states) == 1:
+            texts.append(numbers.interval(value, float(values.low[i]), float(values.high[i]), unit))
+        else:
+            texts.append(numbers.with_unit(value, unit))
+        exact.append(numbers.exact(value, metric.unit))
+    title = metric.title.removeprefix("Weight ") if metric.method == "weight_spectrum" else metric.title
+    return Fact(title[:1].upper() + title[1:], tuple(texts), metric.definition, tuple(exact), metric.page)
+
+
+def short_name(layer: LayerSpec, among: list[LayerSpec]) -> str:
+    """Return the last part of a name, or more of it where several layers end alike."""
+    group, leaf = split_name(layer.name)
+    if sum(split_name(other.name)[1] == leaf for other in among) == 1:
+        return leaf
+    return f"{group.rpartition('.')[0].removeprefix('layer')}.{group.rpartition('.')[2]}.{leaf}".lstrip(".")
