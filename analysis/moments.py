@@ -281,9 +281,12 @@ class Extremes:
 
 def outer_products(matrix: Tensor) -> Tensor:
     """Product of a matrix with its transpose, axes (row, row) float64, from a matrix of any floating dtype."""
-    panels = _empty_panels(matrix.shape[0], matrix.device)
-    for piece in torch.split(matrix, COLUMNS, dim=1):
-        _add_products(panels, piece.to(torch.float64, memory_format=torch.contiguous_format))
+    rows, columns = matrix.shape
+    panels = _empty_panels(rows, matrix.device)
+    room = torch.empty(rows * min(columns, 2 * COLUMNS), dtype=torch.float64, device=matrix.device)
+    for piece in torch.split(matrix, 2 * COLUMNS, dim=1):
+        exact = room[: piece.numel()].view(rows, -1)
+        _add_products(panels, exact.copy_(piece))
     return _assemble(panels)
 
 

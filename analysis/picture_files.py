@@ -173,9 +173,9 @@ def checked_labels(labels: NDArray[Any], count: int, name: str) -> NDArray[np.in
         If they are not `count` whole numbers from 0 on.
     """
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise AnalysisError(
-            f"The labels in {name} are {labels.ndim}-dimensional {labels.dtype}.", "Store one whole number per picture."
-        )
+        axes = "axis" if labels.ndim == 1 else "axes"
+        message = f"The labels in {name} are no whole numbers but {labels.dtype}, with {labels.ndim} {axes}."
+        raise AnalysisError(message, "Store one whole number per picture.")
     if len(labels) != count:
         raise AnalysisError(f"{name} has {count} pictures but {len(labels)} labels.", "Store one label per picture.")
     if labels.size and (labels.min() < 0 or labels.max() > 2**31):

@@ -26,6 +26,9 @@ _FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 
+# A picture that is resized to more than this many times the area of the crop is cropped first.
+_LONGEST = 32
+
 
 def prepare(picture: Picture, preprocessing: Preprocessing, channels: int) -> NDArray[np.float32]:
     """Prepare one picture.
@@ -85,11 +88,14 @@ def _resized(picture: Picture, preprocessing: Preprocessing) -> Picture:
     if (full_high, full_wide) == (before_high, before_wide) == (high, wide):
         return picture
     top, left = round((full_high - high) / 2), round((full_wide - wide) / 2)
+    image, how = Image.fromarray(picture), _FILTERS[preprocessing.interpolation]
+    if full_high * full_wide <= _LONGEST * high * wide:
+        whole = np.asarray(image.resize((full_wide, full_high), how))
+        return whole[top : top + high, left : left + wide]
+    # Of a very long picture only the part that the crop keeps is computed; Pillow then rounds some pixels otherwise.
     down, across = before_high / full_high, before_wide / full_wide
-    # Only the part that the crop keeps is computed; it is equal to resizing everything and cropping then.
     box = (left * across, top * down, min((left + wide) * across, before_wide), min((top + high) * down, before_high))
-    image = Image.fromarray(picture).resize((wide, high), _FILTERS[preprocessing.interpolation], box=box)
-    return np.asarray(image)
+    return np.asarray(image.resize((wide, high), how, box=box))
 
 
 def _full_size(high: int, wide: int, preprocessing: Preprocessing) -> tuple[int, int]:

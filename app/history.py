@@ -66,10 +66,12 @@ class History(QObject):
 
     def _slice(self) -> None:
         end = time.perf_counter() + SLICE
-        while time.perf_counter() < end:
+        while True:  # at least one step, however short the slice
             if next(self._work, self) is self:
                 self.stop()
                 self.changed.emit()
+                return
+            if time.perf_counter() > end:
                 return
 
     def _read(self) -> Iterator[None]:
@@ -86,6 +88,7 @@ class History(QObject):
                 self._found[folder] = stored
         for folder in set(self._found) - there:
             del self._found[folder]
+            self._sizes.pop(folder, None)
         for folder in there - set(self._sizes):
             yield
             self._sizes[folder] = _size(folder)

@@ -21,6 +21,9 @@ from app.theme import Theme
 
 Floats = NDArray[np.float64]
 
+# Otherwise the last move before the mouse rests may be dropped, and the crosshair stays one layer behind.
+pg.setConfigOption("mouseRateLimit", -1)
+
 
 class PlotBox(pg.ViewBox):  # type: ignore[misc]  # pyqtgraph has no types
     """The area of a plot. Drag pans, wheel zooms, shift and drag brushes a range, click selects."""

@@ -23,6 +23,11 @@ hypothesis_settings.load_profile("steady")
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let approved pictures be taken again."""
+    parser.addoption("--update-snapshots", action="store_true", help="take the approved pictures again")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip, with a reason, what this computer cannot run."""
     lacks = {

@@ -78,7 +78,7 @@ def test_it_ticks_by_itself_and_slows_down_when_idle(client: EngineClient, engin
 
 
 def test_cancel_ends_the_run_with_what_had_arrived(client: EngineClient, engine: FakeEngine) -> None:
-    engine.per_poll = 6
+    engine.per_poll = 8  # hello, then the run up to its first chunks
     run = client.submit(RANK)
     client.tick()
     client.cancel(run.number)
@@ -106,7 +106,7 @@ def test_a_run_that_does_not_stop_is_reported_once(
 
 
 def test_lost_engine_fails_its_runs_first_and_is_told_after(client: EngineClient, engine: FakeEngine) -> None:
-    engine.per_poll = 6
+    engine.per_poll = 8  # hello, then the run up to its first chunks
     run, queued = client.submit(RANK), client.submit(RANK)
     client.tick()
     order: list[str] = []

@@ -124,7 +124,7 @@ def test_npz_reads_pictures_labels_and_classes(tmp_path: Path, images: np.ndarra
         ({"images": GREYS[:0]}, "shape 0 x 5 x 4"),
         ({"images": GREYS, "labels": np.arange(5)}, "6 pictures but 5 labels"),
         ({"images": GREYS, "labels": np.arange(6.0)}, "float64"),
-        ({"images": GREYS, "labels": np.zeros((6, 1), int)}, "2-dimensional"),
+        ({"images": GREYS, "labels": np.zeros((6, 1), int)}, "2 axes"),
         ({"images": GREYS, "labels": np.arange(6) - 1}, "outside 0"),
         ({"images": GREYS, "classes": np.arange(6)}, "not a list of names"),
         ({"images": np.array([None] * 6)}, "run code"),
@@ -301,7 +301,7 @@ class TestParquet:
     def test_wrong_tables(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert "no column of pictures, but a" in refusal(self.write(tmp_path / "a.parquet", {"a": [1]}))
         assert "no label" in refusal(self.write(tmp_path / "b.parquet", {"i": [b"x", b"y"], "label": [1, None]}))
-        assert "object" in refusal(self.write(tmp_path / "c.parquet", {"i": [b"x"], "label": ["cat"]})) or True
+        assert "no whole numbers" in refusal(self.write(tmp_path / "c.parquet", {"i": [b"x"], "label": ["cat"]}))
         (tmp_path / "d.parquet").write_bytes(b"PAR1 nonsense PAR1")
         assert "damaged" in refusal(tmp_path / "d.parquet")
         monkeypatch.setitem(sys.modules, "pyarrow", None)

@@ -17,7 +17,7 @@ def class_accuracy(results: list[Result], options: Options) -> Sheet:
     bars = Bars(np.arange(len(values), dtype=np.float64), values, hue="widths")
     overall = Guide("y", 100 * result.value("top1"), f"all {100 * result.value('top1'):.1f} %")
     panel = Panel((bars, overall), y_title="top-1 accuracy (%)", x_names=names, y_range=(0.0, 105.0))
-    return Sheet((panel,), note=note(result), fingerprints=fingerprints(results))
+    return Sheet((panel,), note=note(result, ()), fingerprints=fingerprints(results))
 
 
 def confusion(results: list[Result], options: Options) -> Sheet:
@@ -29,4 +29,4 @@ def confusion(results: list[Result], options: Options) -> Sheet:
     names = result.names("class") or tuple(str(i) for i in range(len(counts)))
     matrix = Matrix(share, names, names, "share of the class (%)", "widths")
     panel = Panel((matrix,), x_title="predicted class", y_title="true class", height=1.4)
-    return Sheet((panel,), note=note(result), fingerprints=fingerprints(results))
+    return Sheet((panel,), note=note(result, ()), fingerprints=fingerprints(results))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ HUES = {
     "configurations": "#8B5FBF",
     "sharing": "#E69F00",
     "cost": "#7F868C",
-    "neutral": "#444444",
+    "neutral": "#111111",
     "faint": "#C9CDD1",
 }
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#8B5FBF", "#444444")
@@ -121,8 +122,8 @@ def draw(sheet: Sheet, style: Style) -> Figure:
 
 
 def _wrapped(text: str, width: float, font: float) -> str:
-    """Break a line between its parts; a letter is about half as wide as it is high."""
-    room = int(width / (0.19 * font))
+    """Break a line between its parts where it can be; a letter is about half as wide as it is high."""
+    room = int(width / (0.2 * font))
     lines = [""]
     for part in text.split(" · "):
         joined = f"{lines[-1]} · {part}" if lines[-1] else part
@@ -130,7 +131,7 @@ def _wrapped(text: str, width: float, font: float) -> str:
             lines.append(part)
         else:
             lines[-1] = joined
-    return "\n".join(lines)
+    return "\n".join(textwrap.fill(line, room) for line in lines)
 
 
 def _draw_panel(figure: Figure, ax: Axes, panel: Panel, style: Style, *, names: bool, sizes: bool) -> None:
@@ -187,8 +188,8 @@ def _draw_line(ax: Axes, mark: Line, style: Style) -> None:
 
 def _draw_points(ax: Axes, mark: Points, style: Style) -> None:
     shape = MARKERS[mark.shape]
-    size = 5.0 if mark.shape == "dash" else None
-    ax.plot(mark.x, mark.y, shape, color=_colour(mark.hue, style), ms=size, label=mark.label or None)
+    look: dict[str, Any] = {"ms": 7.0, "mew": 1.4} if mark.shape == "dash" else {}
+    ax.plot(mark.x, mark.y, shape, color=_colour(mark.hue, style), label=mark.label or None, **look)
     for x, y, name in zip(mark.x, mark.y, mark.names, strict=False):
         ax.annotate(name, (x, y), (3, 3), textcoords="offset points", fontsize=mpl.rcParams["xtick.labelsize"])
 

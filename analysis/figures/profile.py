@@ -19,6 +19,17 @@ Options = Mapping[str, Value]
 MEASURE = Param("measure", "", "Which output to show; empty for the first of the run")
 LAYERS = Param("layers", "", "Glob patterns of layer names, comma-separated; empty for all")
 KINDS = Param("kinds", "", "Kinds of layers, comma-separated (conv, activation, block …); empty for all")
+FACTS = {
+    "effective_rank": ("mode", "effective rank", "interval"),
+    "rank": ("mode", "tolerance"),
+    "rank_ratio": ("mode", "tolerance"),
+    "energy_rank": ("mode", "energy"),
+    "spectrum": ("mode", "spectrum"),
+    "dead_channels": ("dead channel",),
+    "always_on_channels": ("always-on channel",),
+}
+"""What a reader needs beside a measure, out of the facts of its run; all short facts for the others."""
+
 HUES = {"feature_rank": "rank", "weight_spectrum": "rank", "evaluate": "widths"}
 
 
@@ -42,7 +53,7 @@ def profile(results: list[Result], options: Options) -> Sheet:
         stages=stages([first.layers[i] for i in rows]),
         y_range=(0.0, 1.05) if measure == "rank_ratio" else None,
     )
-    return Sheet((panel,), note=note(first), fingerprints=fingerprints(results))
+    return Sheet((panel,), note=note(first, FACTS.get(measure)), fingerprints=fingerprints(results))
 
 
 def tracks(results: list[Result], options: Options) -> Sheet:
@@ -67,7 +78,8 @@ def tracks(results: list[Result], options: Options) -> Sheet:
         boundaries = stages([base.layers[i] for i in rows])
         title = axis_title(result.output(name))
         panels.append(Panel((bars,), y_title=title, x_names=layers, stages=boundaries, height=0.55))
-    return Sheet(tuple(panels), note=note(base), fingerprints=fingerprints(results), linked=True)
+    facts = tuple(dict.fromkeys(fact for name in names for fact in FACTS.get(name, ())))
+    return Sheet(tuple(panels), note=note(base, facts), fingerprints=fingerprints(results), linked=True)
 
 
 def _measure(result: Result, name: str) -> str:
@@ -175,8 +187,8 @@ def fingerprints(results: list[Result]) -> tuple[str, ...]:
     return tuple(result.prepared.fingerprint for result in results if result.prepared)
 
 
-def note(result: Result) -> str:
-    """One line of what a reader has to know: network, pictures, facts of the method, badges."""
+def note(result: Result, facts: tuple[str, ...] | None = None) -> str:
+    """Say what a reader has to know: network, pictures, badges, and the named facts (all short ones if None)."""
     words = []
     if result.prepared:
         prepared = result.prepared
@@ -184,7 +196,8 @@ def note(result: Result) -> str:
         if prepared.samples.count:
             words.append(f"N = {prepared.samples.count:,} pictures")
         words += prepared.badges
-    words += [f"{name}: {text}" for name, text in result.facts.items() if len(text) < 60]
+    wanted = tuple(name for name, text in result.facts.items() if len(text) < 60) if facts is None else facts
+    words += [f"{name}: {result.facts[name]}" for name in wanted if name in result.facts]
     if result.finished is None or str(result.finished.outcome) != "completed":
         words.append("not finished")
     return " · ".join(word for word in words if word)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from analysis.catalogue import Param
-from analysis.figures.profile import Options, chosen_rows, fingerprints, label_of, note
+from analysis.figures.profile import FACTS, Options, chosen_rows, fingerprints, label_of, note
 from analysis.figures.sheet import Guide, Line, Mark, Panel, Points, Sheet
 from analysis.measures.spectra import CURVE_RTOLS, correlation, distribution, elbow, rank_curve
 from analysis.problems import AnalysisError
@@ -37,7 +37,7 @@ def spectrum(results: list[Result], options: Options) -> Sheet:
         x_range=(1e-4, 1.2),
         y_range=(0.0, 102.0),
     )
-    return Sheet((panel,), note=note(results[0]), fingerprints=fingerprints(results))
+    return Sheet((panel,), note=note(results[0], FACTS["spectrum"]), fingerprints=fingerprints(results))
 
 
 def _guides(result: Result, rows: list[int]) -> list[Mark]:
@@ -61,7 +61,7 @@ def tolerance(results: list[Result], options: Options) -> Sheet:
             ranks = rank_curve(_known(result, name, row)) / max(layer.channels, 1)
             marks.append(Line(np.asarray(CURVE_RTOLS), ranks, layer.name, f"series{len(marks)}"))
     panel = Panel(tuple(marks), x_title="tolerance σ / σ_max", y_title="rank ratio", x_log=True, y_range=(0.0, 1.05))
-    return Sheet((panel,), note=note(results[0]), fingerprints=fingerprints(results))
+    return Sheet((panel,), note=note(results[0], FACTS["spectrum"]), fingerprints=fingerprints(results))
 
 
 def nuclear_norm(results: list[Result], options: Options) -> Sheet:
@@ -84,7 +84,9 @@ def nuclear_norm(results: list[Result], options: Options) -> Sheet:
     text = f"Pearson {found.pearson:.2f}, Spearman {found.spearman:.2f}, {found.count} networks"
     points = Points(x, y, hue="rank", names=tuple(label_of(result) for result, _ in pairs))
     panel = Panel((points,), x_title="nuclear norm / √n of the final feature", y_title="top-1 accuracy (%)", title=text)
-    return Sheet((panel,), note=note(pairs[0][0]), fingerprints=fingerprints([result for result, _ in pairs]))
+    return Sheet(
+        (panel,), note=note(pairs[0][0], FACTS["spectrum"]), fingerprints=fingerprints([result for result, _ in pairs])
+    )
 
 
 def _key(result: Result) -> str:

@@ -9,7 +9,7 @@ from analysis.catalogue import Value
 from analysis.problems import AnalysisError
 from analysis.records import RecordError, from_plain, to_plain
 
-SIZES = {"column": (89.0, 62.0), "page": (183.0, 90.0), "slide": (254.0, 143.0)}
+SIZES = {"column": (89.0, 72.0), "page": (183.0, 90.0), "slide": (254.0, 143.0)}
 """Width and height in millimetres of one panel's figure: a journal's column, its page, a 16:9 slide."""
 
 PALETTES = ("okabe-ito", "grey")
