@@ -279,15 +279,18 @@ class Extremes:
         return (self.low > 0) & torch.isfinite(self.low)
 
 
-def outer_products(matrix: Tensor) -> Tensor:
-    """Product of a matrix with its transpose, axes (row, row) float64, from a matrix of any floating dtype."""
+def lower_products(matrix: Tensor) -> Tensor:
+    """Multiply a matrix of any floating dtype with its transpose, axes (row, row) float64.
+
+    Only the entries on and below the diagonal can be relied on: decompositions of symmetric matrices read no others.
+    """
     rows, columns = matrix.shape
     panels = _empty_panels(rows, matrix.device)
     room = torch.empty(rows * min(columns, 2 * COLUMNS), dtype=torch.float64, device=matrix.device)
     for piece in torch.split(matrix, 2 * COLUMNS, dim=1):
         exact = room[: piece.numel()].view(rows, -1)
         _add_products(panels, exact.copy_(piece))
-    return _assemble(panels)
+    return _assemble(panels, mirrored=False)
 
 
 def copies_bytes(channels: int) -> int:
@@ -338,14 +341,17 @@ def _add_products(panels: list[Tensor], columns: Tensor) -> None:
         panel.addmm_(columns[row : row + BLOCK], columns[: row + BLOCK].T)
 
 
-def _assemble(panels: list[Tensor]) -> Tensor:
+def _assemble(panels: list[Tensor], mirrored: bool = True) -> Tensor:
     """Full symmetric matrix of its panels on and below the diagonal."""
+    if len(panels) == 1:
+        return panels[0].clone()
     size = panels[-1].shape[1]
     full = panels[0].new_zeros(size, size)
     for index, panel in enumerate(panels):
         row = index * BLOCK
         full[row : row + BLOCK, : row + BLOCK] = panel
-        full[:row, row : row + BLOCK] = panel[:, :row].T
+        if mirrored:
+            full[:row, row : row + BLOCK] = panel[:, :row].T
     return full
 
 

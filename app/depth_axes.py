@@ -12,6 +12,8 @@ from app.axes import Axis, aligned, nice_ticks
 from app.depth import EMPTY_AXIS, DepthAxis, Slot
 from app.theme import Theme
 
+LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
+
 
 class TurnedTexts:
     """Texts at an angle, each drawn once into a small picture: turned text is slow, copying pictures is not."""
@@ -67,11 +69,23 @@ class NamesAxis(Axis):
             self._turned.forget()
             self.update()
 
+    @property
+    def fits(self) -> bool:
+        """True if the last parts of names can be read at the present zoom."""
+        low, high = self.range
+        room = QFontMetricsF(self.theme.font("small_code")).height() * 1.15
+        return high > low and self._area.width() / (high - low) >= room
+
     def height(self) -> float:
-        """Room that is needed: the longest last part at its angle, and one line for groups."""
+        """Room that is needed: the longest last part at its angle where it fits, and one line for groups."""
         metrics = QFontMetricsF(self.theme.font("small_code"))
+        if self.axis.mode == "depth":
+            return 2 * metrics.height() + 12
+        groups = metrics.height() + 6
+        if not self.fits:
+            return groups + 6
         longest = max((metrics.horizontalAdvance(slot.leaf) for slot in self.axis.slots), default=0.0)
-        return min(0.71 * longest + metrics.height(), 74.0) + metrics.height() + 6
+        return min(0.71 * longest + metrics.height(), 80.0) + groups
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         """Draw what fits."""
@@ -86,7 +100,7 @@ class NamesAxis(Axis):
         last = min(len(axis.slots) - 1, math.floor(high + 0.5))
         spacing = self._area.width() / (high - low)
         metrics = QFontMetricsF(self.theme.font("small_code"))
-        if spacing >= metrics.height() * 1.15:
+        if self.fits:
             for number in range(first, last + 1):
                 self._paint_leaf(painter, axis.slots[number], self.pixel(number))
         self._paint_groups(painter, first, last, spacing, metrics)
@@ -131,14 +145,18 @@ class NamesAxis(Axis):
 
 
 def fitting(name: str, width: float, metrics: QFontMetricsF) -> str:
-    """Return the longest end of a dotted name that fits a width, "" if none does.
+    """Return a dotted name, or a shorter form of it that fits a width; "" if none does.
 
-    "layer3.1" may become "3.1"-like only at a dot, so that what remains is still a part of the name.
+    First the words before numbers go ("layer3.1" becomes "3.1"), then whole parts from the left. Nothing is cut inside.
     """
-    text = name
-    while text and metrics.horizontalAdvance(text) > width:
-        text = text.partition(".")[2]
-    return text
+    short = ".".join(part.lstrip(LETTERS) if part[-1:].isdigit() else part for part in name.split("."))
+    for form in (name, short):
+        text = form
+        while text and metrics.horizontalAdvance(text) > width:
+            text = text.partition(".")[2] if form is short else ""
+        if text:
+            return text
+    return ""
 
 
 class StageAxis(Axis):

@@ -48,6 +48,7 @@ class Desk:
         self.history.stop()
         self.client.stop()
         self.notices.clear()
+        self.workspace.undo.blockSignals(True)  # it speaks once more while it is deleted, when others are gone
         self.root.deleteLater()
 
 

@@ -150,6 +150,7 @@ class Docks(QObject):
         self._visible = True
         self._docks[name].show()
         self._docks[name].raise_()
+        self.changed.emit()
         return content
 
     def close(self, name: str) -> None:

@@ -10,13 +10,15 @@ import shlex
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QGuiApplication, QImage
+from PySide6.QtGui import QGuiApplication, QImage, QResizeEvent
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
     QFileDialog,
     QFormLayout,
+    QFrame,
     QListWidget,
     QListWidgetItem,
     QScrollArea,
@@ -43,6 +45,10 @@ REST = 150
 """Milliseconds without a change after which the preview is drawn anew."""
 
 
+FIELDS = 380
+"""Pixels that the fields take where the picture stands beside them."""
+
+
 class FigureForm(QWidget):
     """Edits one figure and exports it.
 
@@ -64,10 +70,11 @@ class FigureForm(QWidget):
         self._sheet: Sheet | None = None
         self.figure = QComboBox()
         self.figure.setAccessibleName("Figure")
+        _may_shrink(self.figure)
         self.figure.currentIndexChanged.connect(self._figure_chosen)
         self.runs = QListWidget()
         self.runs.setAccessibleName("Runs the figure shows")
-        self.runs.setMaximumHeight(96)
+        self.runs.setMaximumHeight(72)
         self.runs.itemChanged.connect(self._changed)
         self.options = ParamsForm(_info(FIGURES[0]))
         self._style_fields()
@@ -103,10 +110,10 @@ class FigureForm(QWidget):
         self.font_size.setAccessibleName("Text size")
         self.legend = QCheckBox("Legend")
         self.legend.setChecked(True)
-        self.note = QCheckBox("Line with sample size and conventions")
+        self.note = QCheckBox("Sample size and conventions")
         self.note.setChecked(True)
-        self.numbers = QCheckBox("Also write the numbers (CSV) and a script that redraws it")
-        self.numbers.setToolTip("The script needs nothing but matplotlib")
+        self.numbers = QCheckBox("With its numbers and a script")
+        self.numbers.setToolTip("A CSV beside the figure, and a script that redraws it with matplotlib alone")
         for combo in (self.page_size, self.palette_choice):
             combo.currentIndexChanged.connect(self._changed)
         for spin in (self.dpi, self.font_size):
@@ -126,6 +133,7 @@ class FigureForm(QWidget):
         style.addRow("PNG", self.dpi)
         style.addRow(self.legend)
         style.addRow(self.note)
+        style.addRow(self.numbers)
         inner = QWidget()
         box = column(
             self.figure, label("Runs", "heading"), self.runs, label("Shows", "heading"), self._options_place,
@@ -133,21 +141,33 @@ class FigureForm(QWidget):
         )  # fmt: skip
         box.setContentsMargins(0, 0, GRID, 0)
         inner.setLayout(box)
-        scroll = QScrollArea()
-        scroll.setWidget(inner)
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setMinimumWidth(300)
-        scroll.setMaximumWidth(380)
+        self._fields = QScrollArea()
+        self._fields.setWidget(inner)
+        self._fields.setWidgetResizable(True)
+        self._fields.setFrameShape(QFrame.Shape.NoFrame)
+        self._fields.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.export_button = button("Export…", self.ask_and_export, "primary", "Write PDF, SVG or PNG")
-        self.copy_button = button("Copy picture", self.copy_picture, tip="Put a PNG on the clipboard")
-        self.command_button = button("Copy as command line", self.copy_command, tip="The same file without the window")
-        bottom = row(self.numbers, None, self.command_button, self.copy_button, self.export_button)
-        right = QWidget()
-        right.setLayout(column(self.preview, self.message))
-        outer = column(row(scroll, right, spacing=2 * GRID), bottom)
+        self.copy_button = button("Copy", self.copy_picture, "", "Put the picture on the clipboard", "Copy picture")
+        self.command_button = button(
+            "Command", self.copy_command, "", "Copy the command that draws the same file without the window",
+            "Copy as command line",
+        )  # fmt: skip
+        picture = QWidget()
+        picture.setLayout(column(self.preview, self.message))
+        self._sides = QBoxLayout(QBoxLayout.Direction.TopToBottom)
+        self._sides.setSpacing(GRID)
+        self._sides.addWidget(picture, 3)
+        self._sides.addWidget(self._fields, 4)
+        outer = column(self._sides, row(self.command_button, self.copy_button, None, self.export_button))
         outer.setContentsMargins(GRID, GRID, GRID, GRID)
         self.setLayout(outer)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Put the picture beside the fields where there is room, else above them."""
+        wide = event.size().width() >= 2 * FIELDS
+        self._sides.setDirection(QBoxLayout.Direction.RightToLeft if wide else QBoxLayout.Direction.TopToBottom)
+        self._fields.setMaximumWidth(FIELDS if wide else 16_777_215)
+        super().resizeEvent(event)
 
     # -- what is edited ----------------------------------------------------------------------------------------------
 
@@ -338,9 +358,16 @@ def _name(run: Run) -> str:
     return run.folder.name if run.folder else ""
 
 
+def _may_shrink(combo: QComboBox) -> None:
+    """Let a combo box be narrower than its longest entry, so that the form fits a narrow panel."""
+    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    combo.setMinimumContentsLength(10)
+
+
 def _combo(name: str, words: dict[str, str]) -> QComboBox:
     combo = QComboBox()
     combo.setAccessibleName(name)
+    _may_shrink(combo)
     for key, text in words.items():
         combo.addItem(text, key)
     return combo

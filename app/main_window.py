@@ -123,6 +123,7 @@ class MainWindow(QMainWindow):
 
     def _after_first_paint(self) -> None:
         self.build()
+        self.start_page.focus_first()
         self.painted.emit()
 
     # -- built after the first paint ---------------------------------------------------------------------------------
@@ -147,6 +148,7 @@ class MainWindow(QMainWindow):
         self.docks.restore(settings.layout)
         self.tabs.show_view(settings.tab)
         self.docks.changed.connect(self._show_switches)
+        self.docks.changed.connect(self.notice_stack.raise_)
         self.refresh()
 
     def _connect_view(self, view: Any) -> None:
@@ -231,6 +233,7 @@ class MainWindow(QMainWindow):
         layout = self._middle.layout()
         assert isinstance(layout, QVBoxLayout)
         layout.insertWidget(0, self._question)
+        self._question.show()
         first = self._question.first_button()
         if first is not None:
             first.setFocus()

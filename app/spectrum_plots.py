@@ -20,6 +20,7 @@ from app.theme import Theme
 LEFT = -4.0
 """Exponent at the left end of the distribution."""
 MOST = len(SERIES)
+NO_LAYERS = "Select layers to compare their singular values."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,8 +84,8 @@ class SpectrumPlot(CurvePlot):
         self.box.setLimits(xMin=-9.0, xMax=0.2, minXRange=0.5, yMin=0, yMax=102)
         self.guide_moved.connect(lambda at, done: self.tolerance_dragged.emit(10.0**at, done))
 
-    def show_spectra(self, found: tuple[Spectrum, ...]) -> None:
-        """Draw the distributions of some layers."""
+    def show_spectra(self, found: tuple[Spectrum, ...], note: str = NO_LAYERS) -> None:
+        """Draw the distributions of some layers; the note says why there are none."""
         curves = tuple(_curve(item, number) for number, item in enumerate(found))
         guides = [guide for number, item in enumerate(found) for guide in _elbow(item, number)]
         guides += _tolerance_guide(found)
@@ -93,7 +94,7 @@ class SpectrumPlot(CurvePlot):
         if found and len(dead) == len(found):
             self.set_note(f"{', '.join(dead)} is zero on all pictures: it has no distribution.")
         else:
-            self.set_note("" if found else "Select layers to compare their singular values.")
+            self.set_note("" if found else note)
 
 
 def _curve(item: Spectrum, number: int) -> Curve:
@@ -140,12 +141,12 @@ class TolerancePlot(CurvePlot):
         self.box.setLimits(xMin=ends[0], xMax=ends[1], minXRange=0.5, yMin=0, yMax=1.04)
         self.guide_moved.connect(lambda at, done: self.tolerance_dragged.emit(10.0**at, done))
 
-    def show_spectra(self, found: tuple[Spectrum, ...]) -> None:
-        """Draw the rank ratios of some layers."""
+    def show_spectra(self, found: tuple[Spectrum, ...], note: str = NO_LAYERS) -> None:
+        """Draw the rank ratios of some layers; the note says why there are none."""
         x = np.log10(spectra.CURVE_RTOLS)
         curves = tuple(
             Curve(x, spectra.rank_curve(item.sigma) / max(item.width, 1), item.label, hue_of(number), steps=True)
             for number, item in enumerate(found)
         )
         self.show_curves(curves, tuple(_tolerance_guide(found)))
-        self.set_note("" if found else "Select layers to see how their rank depends on the tolerance.")
+        self.set_note("" if found else note)

@@ -18,10 +18,19 @@ def main(arguments: list[str] | None = None) -> int:
     complaint = check_qt() or check_screen()
     if complaint:
         print(f"LayerScope: {complaint}", file=sys.stderr)
-        return 1
+        return demo_without_window() if options.demo else 1
     from app.application import run
 
     return run(options)
+
+
+def demo_without_window() -> int:
+    """Measure the demo in a process of its own and write a page about it; return the exit status."""
+    import subprocess
+    import sys
+
+    print("Running the demo without a window.", flush=True)
+    return subprocess.call([sys.executable, "-m", "analysis", "demo"])
 
 
 def check_qt() -> str:

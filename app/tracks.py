@@ -84,6 +84,8 @@ class TrackStack(QWidget):
         plot.menu_wanted.connect(self._menu)
         plot.box.brushed.connect(self._brushed)
         plot.box.sigResized.connect(self._lay_out)
+        plot.box.sigResized.connect(self._make_room)
+        plot.box.sigXRangeChanged.connect(self._make_room)
         self._gutter.moved.connect(self._move)
         self._gutter.resized.connect(self._resize)
         self._gutter.reset.connect(self._reset)
@@ -108,17 +110,17 @@ class TrackStack(QWidget):
             self._names.set_axis(axis)
             self._stages.set_axis(axis)
             self._set_limits()
-        margins = Margins(
-            left=GUTTER,
-            top=26,
-            right=52 if any(lane.dots is not None for lane in lanes) else 14,
-            bottom=round(self._names.height()) if axis.mode != "depth" else 44,
-        )
+        self._make_room()
+        self._item.show(axis, lanes)
+        self._lay_out()
+
+    def _make_room(self, *_: object) -> None:
+        """Give the axes the room they need: names appear when zooming makes them readable."""
+        dots = any(lane.dots is not None for lane in self.lanes)
+        margins = Margins(left=GUTTER, top=26, right=52 if dots else 14, bottom=round(self._names.height()))
         if margins != self.plot.margins:
             self.plot.margins = margins
             self.plot.arrange()
-        self._item.show(axis, lanes)
-        self._lay_out()
 
     def _set_limits(self) -> None:
         low, high = self.axis.limits

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from hypothesis import given
@@ -43,7 +44,13 @@ def test_stages_are_where_the_map_size_changes() -> None:
 
 
 def test_squeeze_and_excitation_is_no_stage() -> None:
-    layers = (conv("a", 8, 8, 8), conv("squeeze", 2, 1, 1), conv("excite", 8, 1, 1), conv("b", 8, 8, 8), conv("c", 8, 4, 4))
+    layers = (
+        conv("a", 8, 8, 8),
+        conv("squeeze", 2, 1, 1),
+        conv("excite", 8, 1, 1),
+        conv("b", 8, 8, 8),
+        conv("c", 8, 4, 4),
+    )
     assert [(s.first, s.last, s.size) for s in depth_axis(layers).stages] == [(0, 3, (8, 8)), (4, 4, (4, 4))]
 
 
@@ -54,7 +61,7 @@ def test_blocks_hold_their_rows_and_leave_the_input_out() -> None:
         "conv1", *(f"layer{stage}.{block}" for stage in (1, 2, 3) for block in range(3)), ":avg_pool2d", "linear",
     ]  # fmt: skip
     rows = axis.slots[1].rows
-    assert [layers[row].name for row in rows][0] == "layer1.0.conv1"
+    assert layers[rows[0]].name == "layer1.0.conv1"
     assert layers[rows[-1]].name == "layer1.0"
 
 
@@ -83,7 +90,7 @@ def test_places_and_rows_agree(blocks: int, mode: str, a: int, b: int) -> None:
 def test_spans_of_neighbouring_places_leave_no_row_out() -> None:
     axis = depth_axis(network())
     ends = [axis.rows_of_slots(i, i) for i in range(len(axis.slots))]
-    assert all(after[0] == before[1] + 1 for before, after in zip(ends, ends[1:], strict=False))
+    assert all(after[0] == before[1] + 1 for before, after in pairwise(ends))
     assert ends[-1][1] == len(axis.layers) - 1
 
 

@@ -29,11 +29,11 @@ def images(
 ) -> Images:
     pictures = PictureSet("x", content)
     shape = (channels, 8, 8)
-    return Images(pictures, np.arange(len(content)), way, shape, CPU, torch.float32, batch, **more)  # type: ignore[arg-type]  # by name
+    return Images(pictures, np.arange(len(content)), way, shape, CPU, torch.float32, batch, **more)
 
 
 def opened(location: Path | str, way: Preprocessing = PLAIN, limit: int = 0, **said: object) -> Images:
-    source = ImageSource(str(location), **said)  # type: ignore[arg-type]  # by name
+    source = ImageSource(str(location), **said)
     return open_images(source, way, (3, 8, 8), (), limit, 0, CPU, torch.float32, 4)
 
 
@@ -268,7 +268,7 @@ def test_a_folder_and_an_archive_of_the_same_pictures_agree(tmp_path: Path) -> N
 
 def test_samples_change_with_choice_and_labels_only() -> None:
     def hashed(limit: int, seed: int = 0, **said: object) -> str:
-        source = ImageSource("demo:test", **said)  # type: ignore[arg-type]  # by name
+        source = ImageSource("demo:test", **said)
         return open_images(source, PLAIN, (1, 28, 28), (), limit, seed, CPU, torch.float32, 4).samples.sha256
 
     assert hashed(20) == hashed(20, mean=(0.5,))
@@ -345,19 +345,10 @@ def test_what_is_no_picture_is_refused(content: object, labels: object, says: st
 
 
 @pytest.mark.data
-@pytest.mark.parametrize(
-    ("depth", "file", "way", "right"),
-    [
-        (20, "resnet20-12fca82f.th", COLOUR, 915),
-        (56, "resnet56-4bfd9763.th", COLOUR, 926),
-        (20, "resnet20-12fca82f.th", PLAIN, 401),
-    ],
-)
-def test_the_way_of_preparing_decides_the_accuracy(
-    data: Path, depth: int, file: str, way: Preprocessing, right: int
-) -> None:
-    state = torch.load(data / "weights" / file, weights_only=True, map_location="cpu")["state_dict"]
-    net = CifarResNet(depth).eval()
+@pytest.mark.parametrize(("way", "right"), [(COLOUR, 915), (PLAIN, 401)])
+def test_the_way_of_preparing_decides_the_accuracy(data: Path, way: Preprocessing, right: int) -> None:
+    state = torch.load(data / "weights" / "resnet20-12fca82f.th", weights_only=True, map_location="cpu")["state_dict"]
+    net = CifarResNet(20).eval()
     net.load_state_dict({key.removeprefix("module."): value for key, value in state.items()})
     source = ImageSource(str(data / "cifar10" / "cifar_test1000.npz"))
     found = open_images(source, way, (3, 32, 32), (), 0, 0, CPU, torch.float32, 100, outputs=10)

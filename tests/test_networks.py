@@ -52,7 +52,7 @@ def test_without_its_branch_a_block_is_its_shortcut(option: str) -> None:
 @pytest.mark.parametrize("arguments", [{"depth": 21}, {"depth": 2}, {"depth": 20, "option": "C"}])
 def test_impossible_networks_are_refused(arguments: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="choose"):
-        CifarResNet(**arguments)  # type: ignore[arg-type]  # wrong on purpose
+        CifarResNet(**arguments)
 
 
 def test_padding_cannot_drop_channels() -> None:

@@ -503,7 +503,7 @@ def test_smaller_choices_are_part_of_larger_ones(labels: list[int], one: int, tw
     small, large = (choose(given_labels, len(labels), limit, 5) for limit in sorted((one, two)))
     assert set(small.tolist()) <= set(large.tolist())
     assert len(small) == min(one, two, len(labels))
-    counts = defaultdict(int)
+    counts: dict[int, int] = defaultdict(int)
     for index in small:
         counts[labels[index]] += 1
     if known:

@@ -25,7 +25,9 @@ __all__ = ["theme"]
 def line_plot(theme: Theme) -> CurvePlot:
     plot = CurvePlot(theme, "Line", "x", "y")
     plot.set_home((0.0, 10.0), (0.0, 1.0))
-    plot.show_curves((Curve(np.linspace(0, 10, 50), np.linspace(0, 1, 50), "a"),), (Guide("x", 5.0, "here", movable=True),))
+    plot.show_curves(
+        (Curve(np.linspace(0, 10, 50), np.linspace(0, 1, 50), "a"),), (Guide("x", 5.0, "here", movable=True),)
+    )
     return plot
 
 
@@ -187,9 +189,7 @@ def test_a_panned_matrix_looks_like_a_fresh_one(theme: Theme, qtbot: QtBot) -> N
         plot.box.setRange(xRange=(10, 30), yRange=(-40, -20), padding=0)
         settle()
     one, other = panned.grab().toImage(), fresh.grab().toImage()
-    differing = sum(
-        one.pixel(x, y) != other.pixel(x, y) for x in range(100, 480, 7) for y in range(40, 430, 7)
-    )
+    differing = sum(one.pixel(x, y) != other.pixel(x, y) for x in range(100, 480, 7) for y in range(40, 430, 7))
     assert differing <= 60  # the rounding of the picture's place may move it by one pixel
 
 

@@ -40,6 +40,7 @@ def stack(theme: Theme, qtbot: QtBot) -> TrackStack:
 
 
 def image(stack: TrackStack) -> QImage:
+    stack.plot.clearFocus()  # its frame has the colour of the rank
     return stack.plot.viewport().grab().toImage()
 
 
@@ -247,7 +248,11 @@ def test_tracks_appear_in_their_order_and_what_was_hidden_stays_away(qapp: objec
     scenes.play(workspace, scenes.latency_events(workspace.layers))
     scenes.play(workspace, scenes.rank_events(workspace.layers))
     assert tracks.adopt(available(workspace))
-    assert [track.key for track in tracks.tracks] == ["structure.width", "feature_rank.effective_rank", "latency.latency"]
+    assert [track.key for track in tracks.tracks] == [
+        "structure.width",
+        "feature_rank.effective_rank",
+        "latency.latency",
+    ]
     assert not tracks.adopt(available(workspace))
 
 

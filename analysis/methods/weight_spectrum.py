@@ -22,7 +22,7 @@ from analysis.config import LayerSpec
 from analysis.events import Chunk, Declared, Output, Progress
 from analysis.job import Job, Step
 from analysis.measures import spectra
-from analysis.moments import outer_products
+from analysis.moments import lower_products
 from analysis.problems import AnalysisError
 
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -103,7 +103,7 @@ def squared_singular_values(blocks: Tensor) -> Tensor:
     """Squared singular values of block matrices, axes (group, row, column), all together in descending order."""
     small = blocks if blocks.shape[1] <= blocks.shape[2] else blocks.transpose(1, 2)
     if len(small) == 1:
-        products = outer_products(small[0])
+        products = lower_products(small[0])
     else:
         exact = small.to(torch.float64)
         products = exact @ exact.transpose(1, 2)

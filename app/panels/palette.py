@@ -45,7 +45,7 @@ def score(query: str, text: str) -> float:
 
     Examples
     --------
-    >>> score("l2 conv1", "layer2.0.conv1") > score("l2 conv1", "layer2.0.conv12") > 0
+    >>> score("l2 conv1", "layer2.0.conv1") > score("l2 conv1", "layer1.2.conv1") > 0
     True
     >>> score("xyz", "layer2.0.conv1")
     0.0
@@ -66,12 +66,13 @@ def _rate(word: str, text: str) -> float:
         end = place + len(word)
         ends = end == len(text) or not text[end].isalnum()
         return 3.0 + begins + ends
-    at = -1
-    for letter in word:
+    first = at = text.find(word[0])
+    for letter in word[1:]:
         at = text.find(letter, at + 1)
         if at < 0:
             return 0.0
-    return 1.0
+    # Letters close together are more likely to be meant: "l2" is layer2.0 before layer1.2.
+    return 1.0 + len(word) / (at - first + 1) if first >= 0 else 0.0
 
 
 class Palette(QFrame):

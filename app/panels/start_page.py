@@ -47,7 +47,6 @@ class StartPage(QWidget):
         self._theme, self._preferences, self._actions = theme, preferences, actions
         self._left: list[LeftBehind] = []
         self._sheet = QWidget()
-        self._sheet.setMaximumWidth(WIDTH)
         self._sheet.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
         self._column = QVBoxLayout(self._sheet)
         self._column.setContentsMargins(0, 0, 0, 0)
@@ -97,6 +96,7 @@ class StartPage(QWidget):
     def refresh(self) -> None:
         """Make the page anew."""
         self._stale = False
+        self._sheet.setMaximumWidth(round(WIDTH * max(self._theme.scale, 1.0)))
         while (item := self._column.takeAt(0)) is not None:
             _discard(item)
         settings = self._preferences.settings
@@ -114,6 +114,17 @@ class StartPage(QWidget):
                 self._add(entry, GRID // 2 if place == 0 else 0)
         hint = "Or drop a file anywhere: weights, a network, pictures, a run, a workspace."
         self._add(label(hint, "soft", wrap=True), 4 * GRID)
+        named = button("Choose a network by name…", self._actions["choose_model"].trigger, "link")
+        held = QWidget()
+        held.setLayout(row(named, None))
+        self._add(held, GRID // 2)
+
+    def focus_first(self) -> None:
+        """Give the focus to the one primary button."""
+        primary = (item for item in self._sheet.findChildren(QPushButton) if item.property("role") == "primary")
+        first = next(primary, None)
+        if first is not None:
+            first.setFocus()
 
     def _add(self, item: QWidget, gap: int = 0) -> None:
         if gap:
@@ -135,12 +146,12 @@ class StartPage(QWidget):
 
     def _buttons(self) -> QWidget:
         eager = not self._preferences.settings.tried
-        demo = self._button("open_demo", "Open the demo", "primary" if eager else "")
-        file = self._button("open_file", "Open…", "" if eager else "primary")
+        usual = "" if any(left.crashed for left in self._left) else "primary"
+        demo = self._button("open_demo", "Open the demo", usual if eager else "")
+        file = self._button("open_file", "Open…", "" if eager else usual)
         folder = self._button("open_folder", "Open folder…", "")
-        model = self._button("choose_model", "Choose a network by name…", "flat")
         box = QWidget()
-        box.setLayout(row(*((demo, file) if eager else (file, demo)), folder, model, None))
+        box.setLayout(row(*((demo, file) if eager else (file, demo)), folder, None))
         return box
 
     def _button(self, action: str, text: str, role: str) -> QPushButton:
@@ -152,7 +163,7 @@ class StartPage(QWidget):
         box = QWidget()
         mark = QLabel()
         mark.setPixmap(self._theme.icon("warning", "warning").pixmap(16, 16))
-        text = Elided(f"The last session did not end well: {left.title}, saved {_ago(left.when)}.")
+        text = Elided(f"Ended without saving: {left.title}, {_ago(left.when)}")
         box.setLayout(
             row(
                 mark,
@@ -194,7 +205,6 @@ class StartPage(QWidget):
         box.setContentsMargins(GRID, 0, GRID, 0)
         box.setStretchFactor(place, 1)
         made.setLayout(box)
-        made.setMinimumHeight(round(32 * max(self._theme.scale, 1.0)))
         made.setToolTip(where)
         return made
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -144,6 +144,9 @@ class View(QWidget):
             self._stack.setCurrentWidget(self.empty)
 
 
+SENTENCE_WIDTH = 460
+
+
 class EmptyState(QWidget):
     """What stands in an empty view: one sentence, one button, and how long it will take."""
 
@@ -154,7 +157,7 @@ class EmptyState(QWidget):
         self._sentence, self._note = QLabel(), QLabel()
         self._sentence.setWordWrap(True)
         self._sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._sentence.setFixedWidth(460)
+        self._sentence.setFixedWidth(SENTENCE_WIDTH)
         self._note.setProperty("role", "small")
         self._note.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._button = QPushButton()
@@ -171,10 +174,18 @@ class EmptyState(QWidget):
     def say(self, sentence: str, button: str, note: str) -> None:
         """Change the words; without words for the button there is none."""
         self._sentence.setText(sentence)
+        # A layout does not ask a centred label how high it is at its width.
+        self._sentence.setMinimumHeight(self._sentence.heightForWidth(SENTENCE_WIDTH))
         self._button.setText(button)
         self._button.setVisible(bool(button))
         self._note.setText(note)
         self._note.setVisible(bool(note))
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Make room for a larger font."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._sentence.setMinimumHeight(self._sentence.heightForWidth(SENTENCE_WIDTH))
 
     @property
     def text(self) -> str:

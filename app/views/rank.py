@@ -21,7 +21,7 @@ from app.measurements import STATE_TEXTS, VALUE, Values
 from app.norm_plot import NormPlot
 from app.rank_reading import BESIDE, HIGHEST, LOWEST, MEASURES, WITH_TOLERANCE, Reading
 from app.readout import Entry, Key, Legend, Line, Readout
-from app.spectrum_plots import SpectrumPlot, TolerancePlot, spectra_of
+from app.spectrum_plots import NO_LAYERS, SpectrumPlot, TolerancePlot, spectra_of
 from app.theme import Theme
 from app.tracks import TrackStack
 from app.views.base import Segments, View, duration_words, menu_button
@@ -256,9 +256,11 @@ class RankView(View):
         if not names and result.layers:
             names = (result.layers[norms.final_row(result)].name,)
         found = spectra_of(result, names, self.reading)
-        self.spectrum.show_spectra(found)
+        missing = "have" if len(names) > 1 else "has"
+        note = f"{', '.join(names)} {missing} not been measured." if names else NO_LAYERS
+        self.spectrum.show_spectra(found, note)
         if self.which.value == "tolerance":
-            self.curve.show_spectra(found)
+            self.curve.show_spectra(found, note)
 
     def _show_selection(self) -> None:
         slots = tuple(slot for slot in map(self.axis.slot_of, self.workspace.selection.layers) if slot >= 0)
