@@ -227,6 +227,7 @@ class FigureForm(QWidget):
         old, self.options = self.options, ParamsForm(_info(info))
         self.options.changed.connect(self._changed)
         self._options_place.replaceWidget(old, self.options)
+        old.hide()
         old.deleteLater()
 
     def _runs(self) -> list[Run]:
