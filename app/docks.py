@@ -78,7 +78,7 @@ class Docks(QObject):
         dock.hide()
         self._window.addDockWidget(info.area, dock)
         dock.visibilityChanged.connect(lambda visible, name=info.name: self._on_visibility(name, visible))
-        dock.dockLocationChanged.connect(lambda _area: self.changed.emit())
+        dock.dockLocationChanged.connect(self.changed)
         self._docks[info.name] = dock
 
     def _arrange(self) -> None:

@@ -7,6 +7,7 @@ is why the window's file and the command line's are the same bytes.
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -75,6 +76,8 @@ class FigureForm(QWidget):
         self.runs = QListWidget()
         self.runs.setAccessibleName("Runs the figure shows")
         self.runs.setMaximumHeight(72)
+        self.runs.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.runs.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.runs.itemChanged.connect(self._changed)
         self.options = ParamsForm(_info(FIGURES[0]))
         self._style_fields()
@@ -174,6 +177,7 @@ class FigureForm(QWidget):
     def show_spec(self, spec: FigureSpec) -> None:
         """Edit another figure."""
         self._filling = True
+        spec = replace(spec, runs=tuple(Path(name).name for name in spec.runs))
         self._offer_figures(spec)
         self._tick_runs(spec.runs)
         self.options.set_values(dict(spec.options))
@@ -231,8 +235,7 @@ class FigureForm(QWidget):
         old.deleteLater()
 
     def _runs(self) -> list[Run]:
-        runs = [run for run in self._workspace.runs.values() if run.folder is not None and run.result.declared]
-        return [run for run in runs if run.purpose == "measure"]
+        return [run for run in self._workspace.runs.values() if run.folder is not None and run.result.declared]
 
     def _list_runs(self) -> None:
         self._tick_runs(self._ticked())

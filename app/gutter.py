@@ -91,8 +91,8 @@ class Gutter(Axis):
         for line in lines[: max(1, int((size - 2) / bold.height()))]:
             painter.drawText(QRectF(8, y, area.width(), bold.height()), 0, line)
             y += bold.height()
-        unit = lane.caption
-        if unit and base - y > small.height() and small.horizontalAdvance(unit) <= room:
+        unit = next((text for text in (lane.caption, lane.unit) if small.horizontalAdvance(text) <= room), "")
+        if unit and lane.caption and base - y > small.height():
             painter.setFont(self.theme.font("small"))
             painter.setPen(self.theme.color("text_soft"))
             painter.drawText(QRectF(8, y, area.width(), small.height()), 0, unit)

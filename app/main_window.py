@@ -110,8 +110,8 @@ class MainWindow(QMainWindow):
         self.theme.changed.connect(self.notice_stack.redraw)
         for signal in (workspace.model_changed, workspace.runs_changed, workspace.selection_changed):
             signal.connect(self.refresh)
-        workspace.run_finished.connect(lambda _number: self.refresh())
-        workspace.undo.indexChanged.connect(lambda _index: self.refresh())
+        workspace.run_finished.connect(self.refresh)
+        workspace.undo.indexChanged.connect(self.refresh)
         workspace.figure_wanted.connect(self.show_figure)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -141,7 +141,7 @@ class MainWindow(QMainWindow):
         put_icons(self.actions_by_id, self.theme.set_icon)
         self.tabs: ViewTabs = ViewTabs(self.workspace, self.theme, VIEWS)
         self.tabs.made.connect(self._connect_view)
-        self.tabs.currentChanged.connect(lambda _place: self.desk.keeper.touch())
+        self.tabs.currentChanged.connect(self.desk.keeper.touch)
         self._pages.addWidget(self.tabs)
         self.docks: Docks = Docks(self, self.theme, dock_infos(self))
         settings = self.desk.preferences.settings

@@ -83,7 +83,7 @@ class ParamsForm(QWidget):
         combo = QComboBox()
         combo.addItems(list(param.choices))
         combo.setCurrentText(str(param.default))
-        combo.currentTextChanged.connect(lambda _text: self.changed.emit())
+        combo.currentTextChanged.connect(self.changed)
         return Field(param, combo, combo.currentText, lambda value: combo.setCurrentText(str(value)))
 
     def _spin(self, param: Param) -> Field:
@@ -92,13 +92,13 @@ class ParamsForm(QWidget):
         spin.setRange(int(low), int(param.high) if param.high is not None else LARGEST)
         spin.setValue(int(param.default))
         spin.setGroupSeparatorShown(True)
-        spin.valueChanged.connect(lambda _value: self.changed.emit())
+        spin.valueChanged.connect(self.changed)
         return Field(param, spin, spin.value, lambda value: spin.setValue(int(value)))
 
     def _line(self, param: Param) -> Field:
         # Numbers too: a spin box with decimals would cut 1e-7 down to 0.
         edit = QLineEdit(shown(param.default))
-        edit.textChanged.connect(lambda _text: self._check())
+        edit.textChanged.connect(self._check)
         return Field(param, edit, edit.text, lambda value: edit.setText(shown(value)))
 
     def _check(self) -> None:

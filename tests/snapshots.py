@@ -28,7 +28,7 @@ def check(widget: QWidget, name: str, request: pytest.FixtureRequest) -> None:
     file = FOLDER / f"{name}.png"
     if request.config.getoption("--update-snapshots"):
         FOLDER.mkdir(exist_ok=True)
-        assert picture.save(str(file), b"PNG", 0)  # 0: as small as can be
+        assert picture.save(str(file), quality=0)  # as small as can be
         return
     approved = QImage(str(file)).convertToFormat(QImage.Format.Format_RGB32)
     assert not approved.isNull(), f"{file.name} is missing; make it with --update-snapshots and look at it"

@@ -45,10 +45,10 @@ class DeviceForm(QWidget):
         form.add("Batch", self.batch)
         form.addRow(self.channels_last)
         for choice in (self.name, self.dtype):
-            choice.activated.connect(lambda _index: self._choose_compute())
+            choice.activated.connect(self._choose_compute)
         for count in (self.threads, self.batch):
             count.editingFinished.connect(self._choose_compute)
-        self.channels_last.clicked.connect(lambda _on: self._choose_compute())
+        self.channels_last.clicked.connect(self._choose_compute)
 
     def set_devices(self, devices: tuple[DeviceInfo, ...]) -> None:
         """Take in what the engine can compute on."""

@@ -28,7 +28,7 @@ class HelpPanel(QWidget):
         self._text.setAccessibleName("Help")
         self._text.setOpenExternalLinks(False)
         self._text.setOpenLinks(False)
-        self._choice.currentIndexChanged.connect(lambda _index: self._fill())
+        self._choice.currentIndexChanged.connect(self._fill)
         box = QVBoxLayout(self)
         box.setContentsMargins(12, 0, 12, GRID)
         box.setSpacing(GRID)

@@ -116,9 +116,9 @@ class Palette(QFrame):
         box.setSpacing(GRID // 2)
         box.addWidget(self.line)
         box.addWidget(self.list)
-        self.line.textChanged.connect(lambda _text: self._fill())
+        self.line.textChanged.connect(self._fill)
         self.line.installEventFilter(self)
-        self.list.itemClicked.connect(lambda *_: self._choose())
+        self.list.itemClicked.connect(self._choose)
         self.hide()
 
     def open(self) -> None:

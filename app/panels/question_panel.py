@@ -79,7 +79,7 @@ class QuestionPanel(QFrame):
         height = self._list.sizeHintForRow(0) * min(len(self._question.ways), LIST_ROWS) + 6
         self._list.setFixedHeight(height)
         self._list.setFont(self._theme.font("code"))
-        self._list.itemActivated.connect(lambda _item: self._open_chosen())
+        self._list.itemActivated.connect(self._open_chosen)
         return self._list
 
     def _open_chosen(self) -> None:

@@ -79,9 +79,9 @@ class RunPanel(QWidget):
         box.addLayout(self._tools)
         box.addWidget(self._confirm)
         box.addWidget(self.table, 1)
-        self.table.selectionModel().selectionChanged.connect(lambda *_: self._show_tools())
+        self.table.selectionModel().selectionChanged.connect(self._show_tools)
         self.model.modelReset.connect(self._show_tools)
-        self.model.dataChanged.connect(lambda *_: self._show_tools())
+        self.model.dataChanged.connect(self._show_tools)
         history.changed.connect(self._show_use)
         theme.changed.connect(self._fit_rows)
         self._fit_rows()
@@ -109,7 +109,7 @@ class RunPanel(QWidget):
         table.setItemDelegateForColumn(1, ProgressDelegate(self._theme, table))
         table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         table.customContextMenuRequested.connect(self._show_menu)
-        table.doubleClicked.connect(lambda _index: self._show())
+        table.doubleClicked.connect(self._show)
         return table
 
     def _make_tools(self) -> QHBoxLayout:

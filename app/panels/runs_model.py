@@ -54,9 +54,12 @@ class RunsModel(QAbstractTableModel):
         self._later.setInterval(0)
         self._later.timeout.connect(self.rebuild)
         for signal in (workspace.runs_changed, workspace.run_finished, history.changed):
-            signal.connect(self._later.start)
+            signal.connect(self._rebuild_later)
         workspace.run_changed.connect(self._touch)
         self.rebuild()
+
+    def _rebuild_later(self) -> None:
+        self._later.start()
 
     def rebuild(self) -> None:
         """Collect the rows anew."""

@@ -96,6 +96,8 @@ class StartPage(QWidget):
     def refresh(self) -> None:
         """Make the page anew."""
         self._stale = False
+        focused = self.focusWidget()
+        had_focus = focused is not None and focused.hasFocus()
         self._sheet.setMaximumWidth(round(WIDTH * max(self._theme.scale, 1.0)))
         while (item := self._column.takeAt(0)) is not None:
             _discard(item)
@@ -118,6 +120,8 @@ class StartPage(QWidget):
         held = QWidget()
         held.setLayout(row(named, None))
         self._add(held, GRID // 2)
+        if had_focus:
+            self.focus_first()
 
     def focus_first(self) -> None:
         """Give the focus to the one primary button."""

@@ -44,10 +44,10 @@ class StatusStrip(QWidget):
         box.addStretch(1)
         for part in (self._undo, self._engine):
             box.addWidget(part)
-        workspace.run_changed.connect(lambda _number: self.refresh())
+        workspace.run_changed.connect(self.refresh)
         workspace.runs_changed.connect(self.refresh)
         workspace.model_changed.connect(self.refresh)
-        workspace.undo.indexChanged.connect(lambda _index: self.refresh())
+        workspace.undo.indexChanged.connect(self.refresh)
         client.state_changed.connect(self.refresh)
         self.refresh()
 

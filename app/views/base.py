@@ -174,8 +174,7 @@ class EmptyState(QWidget):
     def say(self, sentence: str, button: str, note: str) -> None:
         """Change the words; without words for the button there is none."""
         self._sentence.setText(sentence)
-        # A layout does not ask a centred label how high it is at its width.
-        self._sentence.setMinimumHeight(self._sentence.heightForWidth(SENTENCE_WIDTH))
+        self._make_room()
         self._button.setText(button)
         self._button.setVisible(bool(button))
         self._note.setText(note)
@@ -185,7 +184,11 @@ class EmptyState(QWidget):
         """Make room for a larger font."""
         super().changeEvent(event)
         if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
-            self._sentence.setMinimumHeight(self._sentence.heightForWidth(SENTENCE_WIDTH))
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Make the sentence as high as it is: a layout does not ask a centred label."""
+        self._sentence.setMinimumHeight(max(0, self._sentence.heightForWidth(SENTENCE_WIDTH)))
 
     @property
     def text(self) -> str:
