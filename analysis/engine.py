@@ -232,7 +232,7 @@ def _prepared(job: Job, info: MethodInfo, threads: int) -> Prepared:
         samples=samples,
         threads=threads,
         device=str(model.device) if model else job.request.compute.device,
-        versions=(("layerscope", VERSION), ("torch", torch.__version__), ("numpy", version("numpy"))),
+        versions=(("layerscope", VERSION), ("torch", torch_version()), ("numpy", version("numpy"))),
         indices=images.indices if images else None,
     )
 

@@ -1,10 +1,11 @@
-"""The one undoable command: replace the edits by others."""
+"""What can be undone: replacing the edits of the network, and replacing the pictures or their preprocessing."""
 
 from __future__ import annotations
 
 from PySide6.QtGui import QUndoCommand
 
 from analysis.edits import Edits
+from analysis.request import ImageSource
 from app.workspace import Workspace
 
 
@@ -49,3 +50,35 @@ class SetEdits(QUndoCommand):
             return False
         self._new = other._new
         return True
+
+
+class SetImages(QUndoCommand):
+    """Replace the pictures, their preprocessing or their class names.
+
+    Parameters
+    ----------
+    workspace, old, new
+        Where; by what the pictures were and are described.
+    """
+
+    def __init__(self, workspace: Workspace, old: ImageSource | None, new: ImageSource | None) -> None:
+        super().__init__(_words(old, new))
+        self._workspace = workspace
+        self.old = old
+        self.new = new
+
+    def redo(self) -> None:
+        """Do it, for the first time or again."""
+        self._workspace.set_images(self.new)
+
+    def undo(self) -> None:
+        """Take it back."""
+        self._workspace.set_images(self.old)
+
+
+def _words(old: ImageSource | None, new: ImageSource | None) -> str:
+    if new is None:
+        return "close pictures"
+    if old and old.location == new.location:
+        return "preprocessing" if old.classes == new.classes else "class names"
+    return f"pictures {new.location.replace(chr(92), '/').rstrip('/').rpartition('/')[2]}"

@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtGui import QUndoCommand
 
+from analysis.edits import Edits
 from analysis.problems import AnalysisError, Problem
 from analysis.processes import is_alive, start_time
-from app.commands import SetEdits
+from app.commands import SetEdits, SetImages
 from app.workspace import Run, Workspace
 from app.workspace_file import NO_LAYOUT, SUFFIX, Document, Layout, RunName, Step, read, write
 
@@ -218,7 +220,7 @@ def describe(workspace: Workspace, layout: Layout) -> Document:
         compute=workspace.compute,
         limit=workspace.limit,
         seed=workspace.seed,
-        steps=tuple(Step(c.text(), c.edits) for c in commands if isinstance(c, SetEdits)),
+        steps=_steps(commands),
         step=stack.index(),
         selection=workspace.selection,
         span=workspace.span,
@@ -226,6 +228,17 @@ def describe(workspace: Workspace, layout: Layout) -> Document:
         compared=str(compared.folder) if compared and compared.folder else "",
         layout=layout,
     )
+
+
+def _steps(commands: list[QUndoCommand]) -> tuple[Step, ...]:
+    steps, edits = [], Edits()
+    for command in commands:
+        if isinstance(command, SetEdits):
+            edits = command.edits
+            steps.append(Step(command.text(), edits))
+        elif isinstance(command, SetImages):
+            steps.append(Step(command.text(), edits, (command.old, command.new)))
+    return tuple(steps)
 
 
 def _kept(workspace: Workspace) -> list[Run]:
@@ -237,5 +250,6 @@ def redo_steps(workspace: Workspace, document: Document) -> None:
     """Bring back the edit history of a file, and stand where it stood."""
     workspace.undo.clear()
     for step in document.steps:
-        workspace.undo.push(SetEdits(workspace, step.edits, step.text))
+        command = SetImages(workspace, *step.images) if step.images else SetEdits(workspace, step.edits, step.text)
+        workspace.undo.push(command)
     workspace.undo.setIndex(min(max(document.step, 0), workspace.undo.count()))

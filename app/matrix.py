@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,7 @@ NAN, ZERO, NEUTRAL, FIRST = 0, 1, 2, 3
 SHADES = 256 - FIRST
 MARGIN = 0.5
 """Share of the visible size that is painted ahead on every side."""
-LARGEST_PICTURE = 24_000_000
+LARGEST_PICTURE = 12_000_000
 """Pixels of the largest cached picture."""
 MOST_NUMBERS = 900
 
@@ -58,45 +59,23 @@ class Cells:
         return shades
 
 
-def edges_to_pixels(first: float, per_cell: float, cells: int, pixels: int) -> Ints:
-    """Cell that every pixel shows, -1 beyond the matrix.
-
-    Parameters
-    ----------
-    first
-        Cell coordinate at the left edge of the first pixel; cell k reaches from k to k + 1.
-    per_cell
-        Pixels per cell.
-    """
-    places = np.floor(first + (np.arange(pixels) + 0.5) / per_cell).astype(np.int64)
-    return np.where((places >= 0) & (places < cells), places, -1)
-
-
-def sampled(shades: NDArray[np.uint8], rows: Ints, columns: Ints) -> NDArray[np.uint8]:
-    """Picture of a matrix: one shade per pixel; where cells share a pixel, the strongest is shown.
+def strongest(shades: NDArray[np.uint8], pixels: int, axis: int) -> NDArray[np.uint8]:
+    """Bring an axis down to a number of pixels; where cells share a pixel, the strongest is shown.
 
     Parameters
     ----------
     shades
         (rows, columns) uint8.
-    rows, columns
-        Cell of every pixel row and column, ascending.
+    pixels
+        Pixels for the whole axis; with at least one per cell nothing changes.
+    axis
+        0 for rows, 1 for columns.
     """
-    reduced = _strongest(_strongest(shades, rows, 0), columns, 1)
-    return reduced[np.ix_(_within(rows), _within(columns))]
-
-
-def _within(places: Ints) -> Ints:
-    """Give every pixel the number of the distinct cell that it shows."""
-    return np.asarray(np.unique(places, return_inverse=True)[1], dtype=np.int64)
-
-
-def _strongest(shades: NDArray[np.uint8], places: Ints, axis: int) -> NDArray[np.uint8]:
-    """Largest shade between each shown cell and the next one, along one axis."""
-    starts = np.unique(places)
-    end = int(starts[-1]) + max(1, int(np.median(np.diff(starts))) if starts.size > 1 else 1)
-    part = shades.take(np.arange(starts[0], min(end, shades.shape[axis])), axis=axis)
-    return np.asarray(np.maximum.reduceat(part, starts - starts[0], axis=axis), dtype=np.uint8)
+    cells = shades.shape[axis]
+    if pixels >= cells:
+        return shades
+    starts = np.arange(pixels) * cells // pixels
+    return np.asarray(np.maximum.reduceat(shades, starts, axis=axis), dtype=np.uint8)
 
 
 class MatrixItem(PixelItem):
@@ -156,27 +135,25 @@ class MatrixItem(PixelItem):
             )
 
     def _paint_picture(self, seen: QRectF, whole: QRectF, scale: Scale) -> None:
-        ahead = seen.adjusted(
-            -MARGIN * seen.width(), -MARGIN * seen.height(), MARGIN * seen.width(), MARGIN * seen.height()
-        )
-        if whole.width() * scale.per_x * whole.height() * scale.per_y <= LARGEST_PICTURE / 4:
-            ahead = whole  # the whole matrix is no larger than a few screens
-        part = ahead.intersected(whole)
+        """Paint what is seen and a part around it, from whole cell to whole cell."""
+        pixels = seen.width() * scale.per_x * seen.height() * scale.per_y
+        ahead = min(MARGIN, max(0.05, ((LARGEST_PICTURE / max(pixels, 1.0)) ** 0.5 - 1) / 2))
+        wide, tall = ahead * seen.width(), ahead * seen.height()
+        part = seen.adjusted(-wide, -tall, wide, tall).intersected(whole)
+        left, top = math.floor(part.left()), math.floor(part.top())
+        right, bottom = math.ceil(part.right()), math.ceil(part.bottom())
         ratio = self.scene().views()[0].devicePixelRatioF() if self.scene() and self.scene().views() else 1.0
-        width = max(1, round(part.width() * scale.per_x * ratio))
-        height = max(1, round(part.height() * scale.per_y * ratio))
-        rows = edges_to_pixels(part.top(), scale.per_y * ratio, self._shades.shape[0], height)
-        columns = edges_to_pixels(part.left(), scale.per_x * ratio, self._shades.shape[1], width)
-        rows, columns = np.maximum(rows, 0), np.maximum(columns, 0)
-        pixels = self._colors()[sampled(self._shades, rows, columns)]
-        self._rule(pixels, rows, columns, scale)
-        pixels = np.ascontiguousarray(pixels)
-        image = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32)
-        self._picture = QPixmap.fromImage(image)
+        width = max(1, round((right - left) * scale.per_x * ratio))
+        height = max(1, round((bottom - top) * scale.per_y * ratio))
+        shades = strongest(strongest(self._shades[top:bottom, left:right], height, 0), width, 1)
+        colors = np.ascontiguousarray(self._colors()[shades])
+        image = QImage(colors.data, colors.shape[1], colors.shape[0], 4 * colors.shape[1], QImage.Format.Format_RGB32)
+        self._picture = QPixmap.fromImage(image.scaled(width, height))
         self._picture.setDevicePixelRatio(ratio)
-        self._covers, self._scale = part, (scale.per_x, scale.per_y)
+        self._covers = QRectF(left, top, right - left, bottom - top)
+        self._scale = (scale.per_x, scale.per_y)
         self.painted += 1
-        self._write_numbers(part, scale)
+        self._write(scale)
 
     def _colors(self) -> NDArray[np.uint32]:
         theme = self.theme
@@ -184,31 +161,35 @@ class MatrixItem(PixelItem):
         shades = [theme.heat(i / (SHADES - 1)) for i in range(SHADES)]
         return np.array([color.rgb() for color in [*marks, *shades]], dtype=np.uint32)
 
-    def _rule(self, pixels: NDArray[np.uint32], rows: Ints, columns: Ints, scale: Scale) -> None:
-        """Leave one pixel between cells that are large enough."""
-        if min(scale.per_x, scale.per_y) >= 8:
-            background = np.uint32(self.theme.color("surface").rgb())
-            pixels[np.flatnonzero(np.diff(rows)) + 1, :] = background
-            pixels[:, np.flatnonzero(np.diff(columns)) + 1] = background
-
-    def _write_numbers(self, part: QRectF, scale: Scale) -> None:
-        cells = self.cells
-        if cells is None or cells.texts is None or part.width() * part.height() > MOST_NUMBERS:
+    def _write(self, scale: Scale) -> None:
+        """Leave a line between cells that are large enough, and write numbers into them where they fit."""
+        part, cells = self._covers, self.cells
+        if min(scale.per_x, scale.per_y) < 8 or cells is None:
             return
         painter = QPainter(self._picture)
+        background, width, height = self.theme.color("surface"), part.width() * scale.per_x, part.height() * scale.per_y
+        for column in range(1, int(part.width())):
+            painter.fillRect(QRectF(round(column * scale.per_x), 0, 1, height), background)
+        for row in range(1, int(part.height())):
+            painter.fillRect(QRectF(0, round(row * scale.per_y), width, 1), background)
+        if cells.texts is not None and part.width() * part.height() <= MOST_NUMBERS:
+            self._write_numbers(painter, cells.texts, scale)
+        painter.end()
+
+    def _write_numbers(self, painter: QPainter, texts: Ints, scale: Scale) -> None:
+        part, colors = self._covers, self._colors()
         painter.setFont(self.theme.font("small"))
         metrics = QFontMetricsF(painter.font())
-        colors = self._colors()
-        rows, columns = cells.texts.shape
-        for row in range(max(0, int(part.top())), min(rows, int(np.ceil(part.bottom())))):
-            for column in range(max(0, int(part.left())), min(columns, int(np.ceil(part.right())))):
-                text = numbers.short(float(cells.texts[row, column])) if cells.texts[row, column] else ""
-                if not text or metrics.horizontalAdvance(text) + 4 > scale.per_x or metrics.height() > scale.per_y:
+        if metrics.height() > scale.per_y:
+            return
+        for row in range(int(part.top()), int(part.bottom())):
+            for column in range(int(part.left()), int(part.right())):
+                text = numbers.short(float(texts[row, column])) if texts[row, column] else ""
+                if not text or metrics.horizontalAdvance(text) + 4 > scale.per_x:
                     continue
                 left, top = (column - part.left()) * scale.per_x, (row - part.top()) * scale.per_y
                 painter.setPen(self.theme.text_on(QColor.fromRgb(int(colors[self._shades[row, column]]))))
                 painter.drawText(QRectF(left, top, scale.per_x, scale.per_y), Qt.AlignmentFlag.AlignCenter, text)
-        painter.end()
 
 
 class MatrixPlot(Plot):

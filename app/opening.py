@@ -17,6 +17,8 @@ from analysis.problems import AnalysisError
 WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".th", ".bin", ".ckpt", ".tar")
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 NAMED = ("demo:", "timm:", "torchvision:")
+OWN = "cifar_resnet"
+"""Beginning of the names of networks that LayerScope builds itself."""
 SUPPORTED = "LayerScope opens weights, networks (.py, .pt2), pictures, runs and workspaces."
 TORCH_MAGIC = 0x1950A86A20F9469CFC6C
 """First number of a file that torch.save wrote before version 1.6."""
@@ -62,6 +64,8 @@ def recognise(text: str) -> Found:
     try:
         if found.is_dir():
             return _folder(found.absolute())
+        if not found.exists() and text.startswith(OWN):
+            return Found("named", text)
         if not found.exists():
             raise AnalysisError(f"There is no file {found.name}.", "It may have been moved or deleted.")
         if not found.is_file():

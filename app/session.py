@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from PySide6.QtCore import QObject, Signal
 
 from analysis.problems import AnalysisError, Problem
 from analysis.request import ImageSource, ModelSource, Request
+from analysis.store import list_runs
+from app.commands import SetImages
 from app.engine_client import EngineClient
 from app.keeping import Keeper, redo_steps
 from app.measuring import Measuring
@@ -19,6 +22,7 @@ from app.settings import Preferences, RecentModel
 from app.workspace import Workspace
 from app.workspace_file import Document, read
 
+KEPT_STRUCTURES = 20
 DEMO = (ModelSource("demo:fashion_resnet"), ImageSource("demo:test"))
 
 
@@ -89,11 +93,19 @@ class Session(QObject):
         for number, run in list(workspace.runs.items()):
             if run.purpose == "open" and not run.open:
                 workspace.remove_run(number)
-        self.client.submit(Request("structure", source, compute=workspace.compute), None, "open")
+        forget_structures(self.preferences.structures_folder)
+        request = Request("structure", source, compute=workspace.compute)
+        self.client.submit(request, self.preferences.structures_folder, "open")
 
     def open_images(self, source: ImageSource | None) -> None:
-        """Open pictures."""
-        self.workspace.set_images(source)
+        """Open pictures, or the same ones prepared in another way; can be undone while a network is open."""
+        workspace = self.workspace
+        if source == workspace.images:
+            return
+        if workspace.structure is None:
+            workspace.set_images(source)
+        else:
+            workspace.undo.push(SetImages(workspace, workspace.images, source))
         if source:
             self.preferences.replace(self.preferences.settings.with_images(source.location))
 
@@ -210,6 +222,12 @@ class Session(QObject):
         if self._look_after:
             self._look_after = False
             self.measuring.first_look()
+
+
+def forget_structures(folder: Path) -> None:
+    """Delete all but the newest of the structures that were kept when networks were opened."""
+    for stored in list_runs(folder)[KEPT_STRUCTURES:]:
+        shutil.rmtree(stored.folder, ignore_errors=True)
 
 
 class _Told:

@@ -188,3 +188,8 @@ class Preferences(QObject):
     def runs_folder(self) -> Path:
         """Where runs are written."""
         return Path(self.settings.runs_folder) if self.settings.runs_folder else home() / "runs"
+
+    @property
+    def structures_folder(self) -> Path:
+        """Where the structures of opened networks are kept, so that figures of them can be drawn without the window."""
+        return home() / "structures"

@@ -23,10 +23,19 @@ NO_SELECTION = Selection()
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the edit history: the words of the Edit menu, and the edits after it."""
+    """One step of the edit history: the words of the Edit menu, and what it changed.
+
+    Attributes
+    ----------
+    edits
+        The edits after the step.
+    images
+        The pictures before and after a step that changed them, else empty.
+    """
 
     text: str
     edits: Edits
+    images: tuple[ImageSource | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +190,15 @@ def _with_paths(document: Document, change: Callable[[str], str]) -> Document:
     model, images = document.model, document.images
     if model:
         model = replace(model, name=_model_name(model.name, change), weights=tuple(map(change, model.weights)))
-    if images:
-        images = replace(images, location=change(images.location), classes=change(images.classes))
+    steps = tuple(replace(step, images=tuple(_images(i, change) for i in step.images)) for step in document.steps)
+    images = _images(images, change)
     runs = tuple(replace(run, folder=change(run.folder)) for run in document.runs)
     file, compared = change(document.file), change(document.compared)
-    return replace(document, file=file, model=model, images=images, runs=runs, compared=compared)
+    return replace(document, file=file, model=model, images=images, steps=steps, runs=runs, compared=compared)
+
+
+def _images(images: ImageSource | None, change: Callable[[str], str]) -> ImageSource | None:
+    return images and replace(images, location=change(images.location), classes=change(images.classes))
 
 
 def _model_name(name: str, change: Callable[[str], str]) -> str:

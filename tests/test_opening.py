@@ -88,7 +88,7 @@ def test_every_name_of_a_weight_file_is_offered_to_the_engine(tmp_path: Path) ->
     assert recognise(str(path)).kind == "weights"  # and the engine says what is wrong with it
 
 
-@pytest.mark.parametrize("name", ["demo:fashion_resnet", "timm:resnet18", "torchvision:resnet18"])
+@pytest.mark.parametrize("name", ["demo:fashion_resnet", "timm:resnet18", "torchvision:resnet18", "cifar_resnet20"])
 def test_names_of_networks(name: str) -> None:
     assert recognise(name).kind == "named"
 

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.curves import MAX_POINTS, Curve, CurvePlot, Guide, steps, thinned
-from app.matrix import Cells, MatrixPlot, edges_to_pixels, sampled
+from app.matrix import Cells, MatrixPlot, strongest
 from app.plots import Plot
 from app.theme import Theme
 from tests.gestures import click, drag, move, settle, show, theme
@@ -134,23 +134,26 @@ def test_stairs_stay_level_until_the_next_point() -> None:
 # -- matrices --------------------------------------------------------------------------------------------------------
 
 
-@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 60), st.integers(1, 60), st.integers(0, 99))
-def test_the_strongest_cell_under_a_pixel_is_shown(rows: int, columns: int, tall: int, wide: int, seed: int) -> None:
-    shades = np.random.default_rng(seed).integers(0, 256, (rows, columns)).astype(np.uint8)
-    a = edges_to_pixels(0.0, tall / rows, rows, tall)
-    b = edges_to_pixels(0.0, wide / columns, columns, wide)
-    picture = sampled(shades, a, b)
-    assert picture.shape == (tall, wide)
-    if tall >= rows and wide >= columns:
-        assert np.array_equal(picture, shades[np.ix_(a, b)])
-    assert np.all(picture >= shades[np.ix_(a, b)])
+@given(st.integers(1, 60), st.integers(1, 90), st.integers(0, 99))
+def test_the_strongest_cell_under_a_pixel_is_shown(cells: int, pixels: int, seed: int) -> None:
+    shades = np.random.default_rng(seed).integers(0, 256, (cells, 3)).astype(np.uint8)
+    reduced = strongest(shades, pixels, 0)
+    assert len(reduced) == min(cells, pixels)
+    for pixel in range(len(reduced)):
+        first, last = pixel * cells // len(reduced), (pixel + 1) * cells // len(reduced)
+        assert np.array_equal(reduced[pixel], shades[first:last].max(axis=0))
+    assert np.array_equal(strongest(shades.T, pixels, 1).T, reduced)
 
 
-def test_a_single_large_cell_does_not_vanish_when_it_is_smaller_than_a_pixel() -> None:
-    shades = np.zeros((1000, 1000), dtype=np.uint8)
-    shades[517, 301] = 255
-    places = edges_to_pixels(0.0, 0.1, 1000, 100)
-    assert sampled(shades, places, places).max() == 255
+def test_cells_of_a_picture_lie_where_the_axes_say(theme: Theme, qtbot: QtBot) -> None:
+    plot = matrix_plot(theme, np.array([[0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]))
+    qtbot.addWidget(plot)
+    show(plot)
+    picture, strong = plot.viewport().grab().toImage(), theme.heat(1.0)
+    for row in range(3):
+        for column in range(2):
+            color = picture.pixelColor(at(plot, column, -row))
+            assert (color == strong) == ((row + column) % 2 == 1)
 
 
 def matrix_plot(theme: Theme, values: NDArray[np.float64]) -> MatrixPlot:

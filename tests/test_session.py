@@ -14,13 +14,16 @@ from analysis.edits import Edits
 from analysis.problems import Problem, RunWarning
 from analysis.processes import start_time
 from analysis.request import Compute, ImageSource, ModelSource, Request
+from analysis.store import list_runs, record
 from app import measuring as measuring_module
 from app.commands import SetEdits
 from app.desk import Desk
 from app.questions import TRUST, question_of
+from app.session import forget_structures
 from app.workspace import Selection
 from app.workspace_file import SUFFIX, Layout, read
 from tests.fake_engine import DEVICES, FakeEngine, failing, prepared, rank, structure
+from tests.results import rank_events
 
 
 def settle(desk: Desk, qtbot: Any) -> None:
@@ -58,7 +61,7 @@ def test_open_shows_structure_and_measures_the_weights(desk: Desk, engine: FakeE
     opened(desk, qtbot)
     assert desk.workspace.structure is not None
     assert [request.method for request, _ in engine.requests] == ["structure", "weight_spectrum"]
-    assert engine.requests[0][1] is None  # opening leaves nothing on disk
+    assert engine.requests[0][1] == desk.preferences.structures_folder  # kept apart from what the user measures
     assert desk.preferences.settings.recent_models[0].title == "a"
 
 
@@ -460,7 +463,7 @@ def test_crashed_session_is_found_and_restored(desk: Desk, qtbot: Any) -> None:
     mark.write_text(json.dumps({"pid": 999_999_999, "process_start": "1"}))
     (left,) = desk.keeper.left_behind()
     assert left.crashed
-    assert left.title == "a · 1 edit · 2 runs"
+    assert left.title == "a · 2 edits · 2 runs"
     desk.session.close_model()
     desk.session.restore(left.path)
     settle(desk, qtbot)
@@ -534,3 +537,24 @@ def test_closing_forgets_runs_and_stops_what_is_computed(desk: Desk, engine: Fak
     desk.client.tick()
     assert desk.workspace.images is None
     assert texts(desk) == ""
+
+
+def test_other_pictures_can_be_undone(desk: Desk, qtbot: Any) -> None:
+    opened(desk, qtbot)
+    first, second = ImageSource("demo:test"), ImageSource("demo:test", mean=(0.5,))
+    desk.session.open_images(first)
+    desk.session.open_images(second)
+    assert desk.workspace.undo.undoText() == "preprocessing"
+    desk.workspace.undo.undo()
+    assert desk.workspace.images == first
+    desk.workspace.undo.redo()
+    assert desk.workspace.images == second
+
+
+def test_old_structures_are_forgotten(tmp_path: Path) -> None:
+    for _ in range(23):
+        list(record(rank_events(), tmp_path))
+    newest = list_runs(tmp_path)[0].name
+    forget_structures(tmp_path)
+    assert len(list_runs(tmp_path)) == 20
+    assert list_runs(tmp_path)[0].name == newest

@@ -183,3 +183,12 @@ def test_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mo
         write(path, Document(seed=2))
     assert read(path).seed == 1
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_steps_that_change_pictures_keep_relative_paths(tmp_path: Path) -> None:
+    before, after = ImageSource(str(tmp_path / "a")), ImageSource(str(tmp_path / "a"), mean=(0.5,))
+    document = Document(images=after, steps=(Step("preprocessing", Edits(), (before, after)),), step=1)
+    path = tmp_path / "x.layerscope.json"
+    write(path, document)
+    assert str(tmp_path) not in path.read_text()
+    assert read(path).steps == document.steps

@@ -103,7 +103,8 @@ def test_a_matrix_of_2000_rows(theme: Theme, qtbot: QtBot, size: tuple[int, int]
 
     def ours() -> None:
         for frame in range(FRAMES):
-            left = -0.5 + (328 - columns) * frame / FRAMES
+            # Twice as fast as the bare plot: two hundredths of what is seen per frame, in both directions.
+            left = min(-0.5 + 0.02 * columns * frame, 327.5 - columns)
             top = -20.0 * frame
             plot.box.setRange(xRange=(left, left + columns), yRange=(top - 1000, top), padding=0)
             QApplication.processEvents()
