@@ -12,7 +12,8 @@ from PySide6.QtGui import QFontMetricsF, QPainter, QPen
 
 from app.axes import NumberAxis
 from app.depth import Floats
-from app.plots import Margins, PixelItem, Plot, PlotBox, Scale
+from app.pixels import PixelItem, PlotBox, Scale
+from app.plots import Margins, Plot
 from app.theme import Theme
 
 SERIES = ("rank", "bundles", "widths", "sharing", "configurations", "cost", "text", "accent")

@@ -12,7 +12,7 @@ from PySide6.QtGui import QBrush, QColor, QPainter, QPen
 from app.depth import EMPTY_AXIS, DepthAxis, Floats
 from app.lanes import HEAD, Lane
 from app.measurements import NON_FINITE, NOT_APPLICABLE, NOT_MEASURED, VALUE, ZERO
-from app.plots import PixelItem, PlotBox, Scale
+from app.pixels import PixelItem, PlotBox, Scale
 from app.theme import Theme, mix
 
 WIDEST_BAR = 44

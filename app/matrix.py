@@ -13,7 +13,8 @@ from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen, QPixmap
 from app import numbers
 from app.depth import Floats, Ints
 from app.list_axes import ListAxis
-from app.plots import Margins, PixelItem, Plot, PlotBox, Scale
+from app.pixels import PixelItem, PlotBox, Scale
+from app.plots import Margins, Plot
 from app.theme import Theme
 
 NAN, ZERO, NEUTRAL, FIRST = 0, 1, 2, 3

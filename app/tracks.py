@@ -16,7 +16,8 @@ from app.depth_axes import NamesAxis, StageAxis
 from app.gutter import DotsAxis, Gutter
 from app.lane_painting import LanesItem
 from app.lanes import Lane, heights
-from app.plots import Crosshair, Margins, Plot
+from app.pixels import Crosshair
+from app.plots import Margins, Plot
 from app.theme import Theme
 
 GUTTER = 148

@@ -25,7 +25,7 @@ CTRL = Qt.KeyboardModifier.ControlModifier
 LONG = 120_000
 
 
-@pytest.fixture()
+@pytest.fixture
 def window(qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
     window = make_window(RemoteEngine(), Path(os.environ["LAYERSCOPE_HOME"]), LogBuffer())
     window.resize(1280, 800)
@@ -73,8 +73,8 @@ def test_first_minutes(window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeyp
 
     # Click a bar: the layer is selected everywhere.
     view = window.tabs.view("overview")
-    plot = view.plot  # type: ignore[union-attr]
-    click(plot.viewport(), plot.place_of(5, 0))
+    stack = view.stack  # type: ignore[union-attr]
+    click(stack.plot.viewport(), stack.place_of(5, 0))
     chosen = workspace.selection.layer
     assert chosen
     assert window.docks.is_open("inspector")

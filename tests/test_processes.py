@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from analysis.processes import is_alive, start_time
-from analysis.remote import RemoteEngine
+from analysis.remote import Hello, Message, RemoteEngine
 from analysis.request import Compute, ImageSource, ModelSource, Request
 from app.desk import Desk, make_desk
 from app.log import LogBuffer
@@ -30,13 +30,62 @@ PATIENCE = 120_000
 """Milliseconds; only a hang takes that long."""
 
 
-@pytest.fixture
-def real(qapp: Any, tmp_path: Path, qtbot: Any) -> Iterator[Desk]:
-    """A desk with the real engine in its own process, ready."""
-    desk = make_desk(RemoteEngine(threads=1), tmp_path / "home", LogBuffer())
+class KeptEngine(RemoteEngine):
+    """A real engine that several tests use one after the other: starting one takes seconds."""
+
+    def __init__(self) -> None:
+        super().__init__(threads=1)
+        self._hello: list[Message] = []
+        self._again = False
+
+    def start(self) -> None:
+        self._again = self.alive
+        super().start()
+
+    def poll(self) -> list[Message]:
+        messages = super().poll()
+        self._hello = [m for m in messages if isinstance(m, Hello)] or self._hello
+        if self._again and self._hello:
+            self._again = False
+            return [*self._hello, *messages]
+        return messages
+
+    def stop(self) -> None:
+        """Stay; the tests end what they have begun."""
+
+    def end(self) -> None:
+        super().stop()
+
+
+@pytest.fixture(scope="module")
+def kept() -> Iterator[KeptEngine]:
+    engine = KeptEngine()
+    engine.start()
+    yield engine
+    engine.end()
+
+
+def desk_of(engine: RemoteEngine, home: Path, qtbot: Any) -> Desk:
+    """Put a desk around an engine, and wait until it is ready."""
+    desk = make_desk(engine, home, LogBuffer())
     desk.client.start()
     qtbot.waitUntil(lambda: desk.client.state == "ready", timeout=PATIENCE)
     desk.workspace.set_compute(Compute(threads=1))
+    return desk
+
+
+@pytest.fixture
+def shared(kept: KeptEngine, qapp: Any, tmp_path: Path, qtbot: Any) -> Iterator[Desk]:
+    """A desk with a real engine that other tests use too."""
+    desk = desk_of(kept, tmp_path / "home", qtbot)
+    yield desk
+    desk.close()
+
+
+@pytest.fixture
+def real(qapp: Any, tmp_path: Path, qtbot: Any) -> Iterator[Desk]:
+    """A desk with a real engine of its own, to be killed."""
+    desk = desk_of(RemoteEngine(threads=1), tmp_path / "home", qtbot)
     yield desk
     desk.close()
 
@@ -74,15 +123,15 @@ def notices(desk: Desk) -> str:
     return "\n".join(f"{n.text} {n.hint}" for n in desk.notices.all().values())
 
 
-def test_network_is_opened_and_measured(real: Desk, qtbot: Any) -> None:
-    real.session.open_model(NET)
-    qtbot.waitUntil(lambda: real.workspace.structure is not None, timeout=PATIENCE)
-    run = wait_for(real, submit(real, rank("noise:8")), qtbot)
+def test_network_is_opened_and_measured(shared: Desk, qtbot: Any) -> None:
+    shared.session.open_model(NET)
+    qtbot.waitUntil(lambda: shared.workspace.structure is not None, timeout=PATIENCE)
+    run = wait_for(shared, submit(shared, rank("noise:8")), qtbot)
     assert run.state == "completed"
     assert run.folder is not None
-    assert run.folder.parent == real.preferences.runs_folder
+    assert run.folder.parent == shared.preferences.runs_folder
     assert (run.result["effective_rank"] > 0).all()
-    found = real.history.same_question(rank("noise:8"))
+    found = shared.history.same_question(rank("noise:8"))
     assert found is not None
     assert found.folder == run.folder
 
@@ -119,11 +168,11 @@ def test_restart_in_the_middle_of_a_run(real: Desk, qtbot: Any) -> None:
     assert wait_for(real, submit(real, rank("noise:8")), qtbot).state == "completed"
 
 
-def test_cancel_takes_effect_and_keeps_what_had_arrived(real: Desk, qtbot: Any) -> None:
-    run = submit(real, rank("noise:20000"))
+def test_cancel_takes_effect_and_keeps_what_had_arrived(shared: Desk, qtbot: Any) -> None:
+    run = submit(shared, rank("noise:20000"))
     wait_until_under_way(run, qtbot)
-    real.client.cancel(run.number)
-    wait_for(real, run, qtbot)
+    shared.client.cancel(run.number)
+    wait_for(shared, run, qtbot)
     assert run.state == "cancelled"
     assert run.folder is not None
     assert json.loads((run.folder / "run.json").read_text())["state"] == "cancelled"
@@ -145,38 +194,38 @@ def factory(tmp_path: Path, body: str) -> ModelSource:
     return ModelSource(f"{path}:Net", input=(3, 16, 16), trust=True)
 
 
-@pytest.mark.parametrize(
-    ("body", "words"),
-    [
+def test_engine_that_ends_is_told_and_starts_again_when_needed(real: Desk, qtbot: Any, tmp_path: Path) -> None:
+    for body, words in (
         ("os._exit(3)", "stopped unexpectedly (with status 3)"),
-        ("os.closerange(3, 4096)", "stopped unexpectedly"),
+        ("os.closerange(3, 4096)", "stopped unexpectedly"),  # the pipe among them
         ("os.abort()", "stopped unexpectedly (with signal 6)"),
-    ],
-)
-def test_engine_that_ends_is_told_and_can_be_restarted(
-    real: Desk, qtbot: Any, tmp_path: Path, body: str, words: str
-) -> None:
-    run = wait_for(real, submit(real, rank("noise:8", model=factory(tmp_path, body), layers="")), qtbot)
-    assert run.state == "failed"
-    qtbot.waitUntil(lambda: words in notices(real), timeout=PATIENCE)
-    qtbot.waitUntil(lambda: real.client.state == "off", timeout=PATIENCE)
+    ):
+        request = rank("noise:8", model=factory(tmp_path, body), layers="")
+        run = wait_for(real, submit(real, request), qtbot)
+        assert run.state == "failed"
+        qtbot.waitUntil(lambda words=words: words in notices(real), timeout=PATIENCE)
+        qtbot.waitUntil(lambda: real.client.state == "off", timeout=PATIENCE)
+        real.notices.clear()
     assert wait_for(real, submit(real, rank("noise:8")), qtbot).state == "completed"
 
 
-def test_out_of_memory_is_a_sentence_and_the_engine_stays(real: Desk, qtbot: Any, tmp_path: Path) -> None:
+def test_out_of_memory_is_a_sentence_and_the_engine_stays(shared: Desk, qtbot: Any, tmp_path: Path) -> None:
     body = (
         "import resource; size = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize(); "
         "resource.setrlimit(resource.RLIMIT_AS, (size + 2**28, resource.RLIM_INFINITY)); torch.zeros(2**31)"
     )
-    before = engine_pid(real)
-    run = wait_for(real, submit(real, rank("noise:8", model=factory(tmp_path, body), layers="")), qtbot)
+    before = engine_pid(shared)
+    run = wait_for(shared, submit(shared, rank("noise:8", model=factory(tmp_path, body), layers="")), qtbot)
     assert run.state == "failed"
-    assert "The computer is out of memory. Use a smaller batch" in notices(real)
-    assert engine_pid(real) == before
+    assert "The computer is out of memory. Use a smaller batch" in notices(shared)
+    assert engine_pid(shared) == before
 
 
 def test_weights_deleted_in_the_middle_of_a_run(real: Desk, qtbot: Any, tmp_path: Path) -> None:
-    script = "import torch, sys; from analysis.networks import CifarResNet; torch.save(CifarResNet(20).state_dict(), sys.argv[1])"
+    script = (
+        "import sys, torch; from analysis.networks import CifarResNet; "
+        "torch.save(CifarResNet(20).state_dict(), sys.argv[1])"
+    )
     weights = tmp_path / "net.pth"
     subprocess.run([sys.executable, "-c", script, str(weights)], check=True, cwd=ROOT)
     source = ModelSource("auto", (str(weights),))

@@ -16,7 +16,7 @@ from app import norms, rank_lanes, rank_reading
 from app.comparing import Compared
 from app.depth import depth_axis
 from app.fields import SlidingNumber
-from app.measurements import VALUE, structure_metric
+from app.measurements import structure_metric
 from app.rank_reading import Reading
 from app.theme import Theme
 from app.views.evaluate import EvaluateView, shares, worst
@@ -61,6 +61,7 @@ def test_a_click_selects_everywhere_and_a_selection_from_elsewhere_shows(overvie
     assert workspace.selection.layers == (overview.axis.slots[5].name,)
     click(stack.plot.viewport(), stack.place_of(8, 0), CONTROL)
     assert workspace.selection.layers == (overview.axis.slots[5].name, overview.axis.slots[8].name)
+    move(stack.plot.viewport(), QPoint(3, 3))
     workspace.select_layer("layer3.1:relu#1")
     settle()
     slot = overview.axis.slot_of("layer3.1.conv1")
@@ -252,7 +253,14 @@ def test_recorded_numbers_come_with_their_intervals_and_others_without(workspace
 def test_reading_what_was_recorded_agrees_with_reading_the_spectra(workspace: Workspace) -> None:
     """The stored numbers and the stored spectra of one run say the same."""
     result = rank_run(workspace).result
-    for measure in ("rank", "rank_ratio", "effective_rank", "participation_ratio", "stable_rank", "nuclear_norm_scaled"):
+    for measure in (
+        "rank",
+        "rank_ratio",
+        "effective_rank",
+        "participation_ratio",
+        "stable_rank",
+        "nuclear_norm_scaled",
+    ):
         stored = rank_reading.read(result, Reading(measure)).values
         assert np.allclose(stored, rank_reading._from_spectra(result, Reading(measure))), measure
 
@@ -447,7 +455,9 @@ def test_a_dead_layer_has_no_distribution_and_says_so(theme: Theme, qtbot: QtBot
 # -- accuracy against norm -------------------------------------------------------------------------------------------
 
 
-def with_networks(workspace: Workspace, count: int, widths: tuple[int, ...] = (16, 32, 64), pictures: int = 1000) -> None:
+def with_networks(
+    workspace: Workspace, count: int, widths: tuple[int, ...] = (16, 32, 64), pictures: int = 1000
+) -> None:
     for number in range(count):
         model = ModelSource("auto", (f"net{widths[-1]}-{pictures}-{number}.th",))
         layers = scenes.network(1, widths)
@@ -581,4 +591,3 @@ def test_a_sliding_number_says_what_was_recorded_until_it_is_moved(qtbot: QtBot)
     assert number.field.text() == "0.0001"
     number.set_recorded(1e-5, "per layer")
     assert number.field.text() == "per layer"
-    assert VALUE == 0

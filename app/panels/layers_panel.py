@@ -4,116 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import (
-    QItemSelection,
-    QItemSelectionModel,
-    QModelIndex,
-    QPersistentModelIndex,
-    QPoint,
-    QSize,
-    Qt,
-    QTimer,
-    Signal,
-)
-from PySide6.QtGui import (
-    QAction,
-    QColor,
-    QFontMetrics,
-    QGuiApplication,
-    QKeySequence,
-    QPainter,
-    QResizeEvent,
-    QShowEvent,
-)
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QHBoxLayout,
-    QHeaderView,
-    QLineEdit,
-    QMenu,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-    QToolButton,
-    QTreeView,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from app import numbers
 from app.measurements import RATIO, Metric, available, read, source
-from app.panels.layers_model import FACT_TITLES, FACTS, Column, LayersModel, Node
+from app.panels.layers_model import FACT_TITLES, FACTS, Column, LayersModel
+from app.panels.layers_tree import LayersTree
 from app.readout import Line
 from app.theme import Theme
 from app.workspace import Selection, Workspace
 
 FIRST_COLUMNS = ("structure.width", f"feature_rank.{RATIO}")
-NARROWEST_NAME, WIDEST_NAME = 80, 240
-
-
-class CellDelegate(QStyledItemDelegate):
-    """Paints cells straight from the model; measured ones in the colour of their value.
-
-    Qt's own delegate asks the model for a dozen roles per cell, which is too slow for scrolling in Python.
-    """
-
-    def __init__(self, theme: Theme, model: LayersModel, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.theme = theme
-        self.model = model
-        self._inks: dict[int, tuple[QColor, QColor]] = {}
-        theme.changed.connect(self.take_colors)
-        self.take_colors()
-
-    def take_colors(self) -> None:
-        """Read colours and fonts again."""
-        theme = self.theme
-        self._inks.clear()
-        self._text, self._soft, self._selected = (theme.color(role) for role in ("text", "text_soft", "selected"))
-        self._plain, self._code = theme.font(), theme.font("code")
-
-    def _heat(self, share: float) -> tuple[QColor, QColor]:
-        step = round(48 * min(1.0, max(0.0, share)))
-        if step not in self._inks:
-            color = self.theme.heat(0.06 + 0.78 * step / 48)
-            self._inks[step] = (color, self.theme.text_on(color))
-        return self._inks[step]
-
-    def paint(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
-        """Paint one cell."""
-        node, column = self.model.node(index), self.model.columns[index.column()]
-        rect = option.rect
-        if option.state & QStyle.StateFlag.State_Selected:
-            painter.fillRect(rect, self._selected)
-        text, share, ink = self.model.text(node, column), self.model.heat(node, column), self._text
-        if share is not None:
-            color, ink = self._heat(share)
-            painter.fillRect(rect.adjusted(3, 1, -1, -1), color)
-        if not text:
-            return
-        painter.setPen(ink if column.metric is None or node.row >= 0 else self._soft)
-        painter.setFont(self._code if column.key == "name" else self._plain)
-        side = Qt.AlignmentFlag.AlignLeft if column.metric is None else Qt.AlignmentFlag.AlignRight
-        painter.drawText(rect.adjusted(3, 0, -7, 0), side | Qt.AlignmentFlag.AlignVCenter, text)
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
-        """Return a height that leaves air between two rows."""
-        metrics = QFontMetrics(self._plain)
-        code = QFontMetrics(self._code)
-        return QSize(60, max(metrics.height(), code.height()) + 5)
-
-
-class LayersTree(QTreeView):
-    """A tree that tells when it has become wider or narrower, also by its own scroll bar."""
-
-    resized = Signal()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Tell that columns have to be fitted."""
-        super().resizeEvent(event)
-        self.resized.emit()
 
 
 class LayersPanel(QWidget):
@@ -132,7 +35,7 @@ class LayersPanel(QWidget):
         self._syncing = False
         self._folded: set[str] = set()
         self.model = LayersModel(self)
-        self.filter, self.tree, self.summary = QLineEdit(), LayersTree(), Line(theme)
+        self.filter, self.tree, self.summary = QLineEdit(), LayersTree(self.model, theme), Line(theme)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(0)
@@ -151,30 +54,10 @@ class LayersPanel(QWidget):
         self.flat.setCheckable(True)
         self.flat.setProperty("role", "flat")
         self.flat.setToolTip("A plain list in order of execution instead of a tree of modules")
-        tree = self.tree
-        tree.setModel(self.model)
-        tree.setItemDelegate(CellDelegate(self.theme, self.model, tree))
-        tree.setUniformRowHeights(True)
-        tree.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        tree.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        tree.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        tree.setSortingEnabled(False)
-        tree.setAnimated(False)
-        tree.setIndentation(10)
-        tree.setAccessibleName("Layers of the network")
-        tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        header = tree.header()
-        header.setSectionsClickable(True)
-        header.setSortIndicatorShown(False)
-        header.setSectionsMovable(False)
-        header.setStretchLastSection(False)
-        header.setMinimumSectionSize(36)
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.copying = QAction("Copy as table", self)
         self.copying.setShortcut(QKeySequence(QKeySequence.StandardKey.Copy))
         self.copying.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        tree.addAction(self.copying)
+        self.tree.addAction(self.copying)
         above = QHBoxLayout()
         above.setContentsMargins(8, 6, 8, 4)
         above.addWidget(self.filter, 1)
@@ -183,7 +66,7 @@ class LayersPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 4)
         layout.setSpacing(0)
         layout.addLayout(above)
-        layout.addWidget(tree, 1)
+        layout.addWidget(self.tree, 1)
         below = QHBoxLayout()
         below.setContentsMargins(8, 2, 8, 0)
         below.addWidget(self.summary)
@@ -203,7 +86,6 @@ class LayersPanel(QWidget):
         self.tree.collapsed.connect(lambda index: self._fold(index, True))
         self.tree.expanded.connect(lambda index: self._fold(index, False))
         self.tree.customContextMenuRequested.connect(self._show_row_menu)
-        self.tree.resized.connect(self._fit_columns)
         header = self.tree.header()
         header.sectionClicked.connect(self._sort_by)
         header.customContextMenuRequested.connect(self._show_header_menu)
@@ -263,8 +145,8 @@ class LayersPanel(QWidget):
             for name in self._folded:
                 self.tree.setExpanded(self.model.index_of(name), False)
         self._syncing = before
-        self._fit_columns()
-        self._show_order()
+        self.tree.fit_columns()
+        self.tree.show_order()
 
     def _say_how_much(self) -> None:
         layers, shown = self.workspace.layers, self.model.count()
@@ -278,37 +160,6 @@ class LayersPanel(QWidget):
         parameters, macs = (sum(getattr(layer, name) for layer in layers) for name in ("parameters", "macs"))
         words = f"{len(layers)} rows · {numbers.short(macs)} MACs · {numbers.short(parameters)} parameters"
         self.summary.say(words, f"{parameters:,} parameters, {macs:,} multiply-adds for one picture")
-
-    def _fit_columns(self) -> None:
-        """Give measures the room of their titles and the name what is left."""
-        header, count = self.tree.header(), self.model.columnCount()
-        metrics = header.fontMetrics()
-        taken = 0
-        for section in range(1, count):
-            title = str(self.model.headerData(section, Qt.Orientation.Horizontal))
-            width = max(44, metrics.horizontalAdvance(title) + 17)
-            header.resizeSection(section, width)
-            taken += width
-        if count:
-            header.resizeSection(0, max(self._name_width(), self.tree.viewport().width() - taken))
-
-    def _name_width(self) -> int:
-        """Room that the longest name needs with its indentation, within limits."""
-        metrics, step = QFontMetrics(self.theme.font("code")), self.tree.indentation()
-        flat = self.model.flat
-        needed = (
-            metrics.horizontalAdvance(node.label) + (0 if flat else step * node.depth) + 6 for node in self._widest()
-        )
-        return min(WIDEST_NAME, max(NARROWEST_NAME, max(needed, default=0)))
-
-    def _widest(self) -> list[Node]:
-        """Return the nodes with the longest labels of every depth; measuring all 5,000 would be slow."""
-        longest: dict[int, Node] = {}
-        for node in self.model.walk():
-            kept = longest.get(node.depth)
-            if kept is None or len(node.label) > len(kept.label):
-                longest[node.depth] = node
-        return list(longest.values())
 
     # -- selection ---------------------------------------------------------------------------------------------------
 
@@ -380,14 +231,6 @@ class LayersPanel(QWidget):
             self.model.sorted_by = ("", False)
         self._rebuild()
         self._take_selection()
-
-    def _show_order(self) -> None:
-        key, falling = self.model.sorted_by
-        section = next((i for i, column in enumerate(self.model.columns) if column.key == key), -1)
-        header = self.tree.header()
-        header.setSortIndicatorShown(section >= 0)
-        order = Qt.SortOrder.DescendingOrder if falling else Qt.SortOrder.AscendingOrder
-        header.setSortIndicator(section, order)
 
     def toggle_column(self, key: str) -> None:
         """Show a column or take it away: a fact or the key of a metric."""
