@@ -186,8 +186,8 @@ class Preferences(QObject):
 
     @property
     def runs_folder(self) -> Path:
-        """Where runs are written."""
-        return Path(self.settings.runs_folder) if self.settings.runs_folder else home() / "runs"
+        """Where runs are written: beside the settings, unless another folder is preferred."""
+        return Path(self.settings.runs_folder) if self.settings.runs_folder else self.path.parent / "runs"
 
     @property
     def structures_folder(self) -> Path:

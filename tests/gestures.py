@@ -29,8 +29,13 @@ def show(widget: QWidget, width: int = 777, height: int = 620) -> None:
 
 
 def _send(
-    widget: QWidget, kind: QEvent.Type, place: QPoint, button: Qt.MouseButton, held: Qt.MouseButton, keys: Qt.KeyboardModifier
-) -> None:  # fmt: skip
+    widget: QWidget,
+    kind: QEvent.Type,
+    place: QPoint,
+    button: Qt.MouseButton,
+    held: Qt.MouseButton,
+    keys: Qt.KeyboardModifier,
+) -> None:
     at = QPointF(place)
     event = QMouseEvent(kind, at, QPointF(widget.mapToGlobal(place)), button, held, keys)
     QApplication.sendEvent(widget, event)

@@ -269,11 +269,13 @@ def autosave(home: Path, qtbot: Any) -> Path:
     return next(folder.glob("*-*.layerscope.json"))
 
 
-def test_killed_window_takes_the_engine_along_and_can_be_restored(tmp_path: Path, qtbot: Any) -> None:
-    window = start_window(tmp_path, "cifar_resnet20")
+def test_killed_window_takes_a_busy_engine_along_and_can_be_restored(tmp_path: Path, qtbot: Any) -> None:
+    (tmp_path / "long.json").write_text(rank("noise:20000").to_json())
+    window = start_window(tmp_path, str(tmp_path / "long.json"))
     try:
         engine, began = engine_of(window, qtbot)
         saved = autosave(tmp_path, qtbot)
+        qtbot.waitUntil(lambda: bool(list((tmp_path / "runs").glob("*feature_rank*/run.json"))), timeout=PATIENCE)
     finally:
         window.kill()
         window.wait()
@@ -285,6 +287,9 @@ def test_killed_window_takes_the_engine_along_and_can_be_restored(tmp_path: Path
     assert left.crashed
     assert left.path == saved
     assert "cifar_resnet20" in left.title
+    with qtbot.waitSignal(desk.history.changed):
+        desk.history.refresh()
+    assert [run.state for run in desk.history.runs() if run.request.method == "feature_rank"] == ["interrupted"]
     desk.close()
 
 

@@ -356,7 +356,7 @@ def test_centring_takes_the_other_spectrum(rank: RankView) -> None:
     rank.workspace.select_layer("layer2.1.conv2")
     settle()
     before = rank.spectrum.item.curves[0].x.copy()
-    rank.centred.click()
+    rank.controls.centred.click()
     settle()
     assert rank.reading.centred
     assert not np.array_equal(rank.spectrum.item.curves[0].x, before)
@@ -394,7 +394,7 @@ def test_energy_has_a_slider_of_its_own(rank: RankView) -> None:
 
 
 def test_features_stand_beside_weights(rank: RankView) -> None:
-    rank.toggle_lane(rank_lanes.WEIGHTS)
+    rank.controls.toggle_lane(rank_lanes.WEIGHTS)
     settle()
     lane = next(lane for lane in rank.stack.lanes if lane.key == rank_lanes.WEIGHTS)
     assert lane.second is not None

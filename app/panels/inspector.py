@@ -8,7 +8,7 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from analysis.config import LayerSpec
-from app import conditions, numbers
+from app import conditions, menus, numbers
 from app.depth import split_name
 from app.glossary import TERMS
 from app.measurements import STATE_TEXTS, VALUE, Metric, Values, available, read, source
@@ -193,8 +193,7 @@ class Inspector(QWidget):
 
     def _group(self, metric: Metric) -> Fact:
         run = source(self.workspace, metric)
-        info = self.workspace.method(metric.method)
-        title = info.title if info else metric.method.replace("_", " ").capitalize()
+        title = menus.method_title(self.workspace, metric.method)
         if run is None:
             return Fact(title, heading=True)
         words = [word for word in conditions.words(run.result) if word.startswith(("N =", "batch"))]

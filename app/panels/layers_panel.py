@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QToolButton, QVBoxLayout, QWidget
 
-from app import numbers
+from app import menus, numbers
 from app.measurements import RATIO, Metric, available, read, source
 from app.panels.layers_model import FACT_TITLES, FACTS, Column, LayersModel
 from app.panels.layers_tree import LayersTree
@@ -250,23 +251,11 @@ class LayersPanel(QWidget):
 
     def fill_columns_menu(self, menu: QMenu) -> None:
         """Offer every fact and every measure as a column."""
-        menu.setToolTipsVisible(True)
         for key in FACTS[1:]:
-            self._add_choice(menu, key, FACT_TITLES[key], "")
-        before = ""
-        for metric in self.metrics.values():
-            if metric.method != before:
-                info = self.workspace.method(metric.method)
-                menu.addSection(info.title if info else metric.method.replace("_", " ").capitalize())
-                before = metric.method
-            self._add_choice(menu, metric.key, metric.title, metric.definition)
-
-    def _add_choice(self, menu: QMenu, key: str, title: str, tip: str) -> None:
-        action = menu.addAction(title)
-        action.setCheckable(True)
-        action.setChecked(key in self.columns)
-        action.setToolTip(tip)
-        action.triggered.connect(lambda _on=False: self.toggle_column(key))
+            menus.add_choice(menu, FACT_TITLES[key], key in self.columns, partial(self.toggle_column, key))
+        menus.fill_metrics(
+            menu, self.workspace, self.metrics, self.columns.__contains__, self.toggle_column, clear=False
+        )
 
     def _show_header_menu(self, place: QPoint) -> None:
         menu = QMenu(self)

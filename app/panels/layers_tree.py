@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
-from PySide6.QtWidgets import QTreeView, QWidget
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTreeView,
+    QWidget,
+)
 
 from app.panels.layers_model import LayersModel, Node
 from app.theme import Theme
@@ -119,7 +126,8 @@ class LayersTree(QTreeView):
         needed = (
             metrics.horizontalAdvance(node.label) + (0 if flat else step * node.depth) + 6 for node in self._widest()
         )
-        return min(WIDEST_NAME, max(
+        return min(WIDEST_NAME, max(NARROWEST_NAME, max(needed, default=0)))
+
     def _widest(self) -> list[Node]:
         """Return the nodes with the longest labels of every depth; measuring all 5,000 would be slow."""
         longest: dict[int, Node] = {}

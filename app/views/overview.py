@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,8 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QVBoxLayout
 
 from analysis.figures import FigureSpec
-from app import conditions, numbers
-from app.comparing import Compared, candidates
+from app import conditions, menus, numbers
+from app.comparing import Compared
 from app.depth import EMPTY_AXIS, LAYER_KINDS, MODES, DepthAxis, Floats, depth_axis
 from app.lanes import Lane
 from app.measurements import NOT_APPLICABLE, STATE_TEXTS, VALUE, ZERO, Metric, Values, available, fold, read, source
@@ -60,7 +61,7 @@ class Overview(View):
         self.span_chip.clicked.connect(self._clear_span)
         self.tracks_menu, self.compare_menu = QMenu(self), QMenu(self)
         self.tracks_menu.aboutToShow.connect(self._fill_tracks_menu)
-        self.compare_menu.aboutToShow.connect(self._fill_compare_menu)
+        self.compare_menu.aboutToShow.connect(partial(menus.fill_compare, self.compare_menu, self.workspace))
         self.stack = TrackStack(self.theme, "Tracks over depth")
         self.readout, self.legend = Readout(self.theme), Legend(self.theme)
         self.readout.set_hint(HINT)
@@ -321,44 +322,10 @@ class Overview(View):
     # -- menus -------------------------------------------------------------------------------------------------------
 
     def _fill_tracks_menu(self) -> None:
-        menu = self.tracks_menu
-        menu.clear()
-        menu.setToolTipsVisible(True)
-        before = ""
-        for metric in self.metrics.values():
-            if metric.method != before:
-                info = self.workspace.method(metric.method)
-                menu.addSection(info.title if info else metric.method.replace("_", " ").capitalize())
-                before = metric.method
-            action = menu.addAction(metric.title)
-            action.setCheckable(True)
-            action.setChecked(metric.key in self.tracks)
-            action.setToolTip(metric.definition)
-            action.triggered.connect(lambda _on=False, key=metric.key: self.toggle_track(key))
-        menu.addSection("Places on the axis")
+        menus.fill_metrics(self.tracks_menu, self.workspace, self.metrics, self.tracks.__contains__, self.toggle_track)
+        self.tracks_menu.addSection("Places on the axis")
         for rows, words in KIND_WORDS.items():
-            action = menu.addAction(words)
-            action.setCheckable(True)
-            action.setChecked(rows == self.rows)
-            action.triggered.connect(lambda _on=False, rows=rows: self.choose_rows(rows))
-
-    def _fill_compare_menu(self) -> None:
-        menu = self.compare_menu
-        menu.clear()
-        chosen = self.workspace.compared
-        none = menu.addAction("Nothing")
-        none.setCheckable(True)
-        none.setChecked(chosen is None)
-        none.triggered.connect(lambda: self.workspace.compare_with(None))
-        runs = candidates(self.workspace)
-        menu.addSeparator()
-        if not runs:
-            menu.addAction("Runs of other networks or checkpoints appear here").setEnabled(False)
-        for run in runs:
-            action = menu.addAction(run.name)
-            action.setCheckable(True)
-            action.setChecked(run.number == chosen)
-            action.triggered.connect(lambda _on=False, number=run.number: self.workspace.compare_with(number))
+            menus.add_choice(self.tracks_menu, words, rows == self.rows, partial(self.choose_rows, rows))
 
     def _show_menu(self, place: QPoint, lane: int) -> None:
         menu = QMenu(self)
@@ -374,14 +341,11 @@ class Overview(View):
     def _add_lane_actions(self, menu: QMenu, key: str) -> None:
         track = next(track for track in self.tracks.tracks if track.key == key)
         menu.addSection(self.metrics[key].title)
-        log = menu.addAction("Powers of ten")
-        log.setCheckable(True)
-        log.setChecked(track.log)
-        log.triggered.connect(lambda on: self._set_log(track, bool(on)))
-        menu.addAction("Move up", lambda: self._move(key, -1))
-        menu.addAction("Move down", lambda: self._move(key, 1))
-        menu.addAction("Hide", lambda: self.toggle_track(key))
-        menu.addAction("What is this?", lambda: self.help_wanted.emit(self.metrics[key].page))
+        menus.add_choice(menu, "Powers of ten", track.log, partial(self._set_log, track, not track.log))
+        menu.addAction("Move up", partial(self._move, key, -1))
+        menu.addAction("Move down", partial(self._move, key, 1))
+        menu.addAction("Hide", partial(self.toggle_track, key))
+        menu.addAction("What is this?", partial(self.help_wanted.emit, self.metrics[key].page))
 
     def _set_log(self, track: Track, log: bool) -> None:
         track.log = log

@@ -8,37 +8,26 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from analysis.figures import FigureSpec
 from analysis.result import Result
 from app import conditions, norms, numbers, rank_lanes, rank_reading
 from app.depth import EMPTY_AXIS, DepthAxis, depth_axis
 from app.fields import SlidingNumber
-from app.glossary import TERMS
 from app.lanes import TONES, Lane
 from app.measurements import STATE_TEXTS, VALUE, Values
 from app.norm_plot import NormPlot
-from app.rank_reading import BESIDE, HIGHEST, LOWEST, MEASURES, WITH_TOLERANCE, Reading
+from app.rank_controls import POINTS, RankControls
+from app.rank_reading import HIGHEST, LOWEST, MEASURES, WITH_TOLERANCE, Reading
 from app.readout import Entry, Key, Legend, Line, Readout
 from app.spectrum_plots import NO_LAYERS, SpectrumPlot, TolerancePlot, spectra_of
 from app.theme import Theme
 from app.tracks import TrackStack
-from app.views.base import Segments, View, duration_words, menu_button
+from app.views.base import Segments, View, duration_words
 from app.workspace import Run, Workspace
 
 METHOD = "feature_rank"
-POINTS = {
-    "all": ("conv", "linear", "activation", "block", "pooled"),
-    "conv": ("conv", "linear"),
-    "activation": ("activation",),
-    "block": ("block", "pooled"),
-}
-POINT_WORDS = (("all", "all points"), ("conv", "convolutions"), ("activation", "activations"), ("block", "blocks"))
-EXTRA = (
-    (rank_lanes.CHANGE, "Before and after activation"),
-    (rank_lanes.WEIGHTS, "Features and weights"),
-)
 LOWER = (("tolerance", "tolerance"), ("norm", "accuracy"))
 
 
@@ -48,9 +37,6 @@ class RankView(View):
     def __init__(self, workspace: Workspace, theme: Theme) -> None:
         super().__init__(workspace, theme, "Feature rank")
         self.reading = Reading()
-        self.points = "all"
-        self.beside = ""
-        self.extra: set[str] = {rank_lanes.CHANGE}
         self.axis: DepthAxis = EMPTY_AXIS
         self._axis_key: tuple[int, str] = (0, "")
         self._weights: dict[str, float] = {}
@@ -63,23 +49,7 @@ class RankView(View):
     # -- parts -------------------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self.measure, self.dots = QComboBox(), QComboBox()
-        for name in MEASURES:
-            self.measure.addItem(TERMS[name].title, name)
-            self.measure.setItemData(self.measure.count() - 1, TERMS[name].definition, Qt.ItemDataRole.ToolTipRole)
-        for name in BESIDE:
-            self.dots.addItem(f"+ {TERMS[name].title.lower()}" if name else "no second measure", name)
-        self.measure.setAccessibleName("Measure")
-        self.dots.setAccessibleName("Second measure, as dots")
-        self.centred = QCheckBox("centred")
-        self.centred.setToolTip(
-            "Take the mean feature off: after a ReLU, the largest singular value is mostly the mean."
-        )
-        self.points_choice = QComboBox()
-        for name, words in POINT_WORDS:
-            self.points_choice.addItem(words, name)
-        self.points_choice.setAccessibleName("Points")
-        self.lanes_menu = QMenu(self)
+        self.controls = RankControls()
         self.stack = TrackStack(self.theme, "Rank over depth")
         self.readout, self.legend, self.facts = Readout(self.theme), Legend(self.theme, wrap=True), Line(self.theme)
         self.badges = Line(self.theme, "small", "warning")
@@ -94,14 +64,11 @@ class RankView(View):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        header = _row(
-            self.measure, self.dots, self.centred, None, self.points_choice, menu_button("Lanes", self.lanes_menu)
-        )
         above = QWidget()
         column = QVBoxLayout(above)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addLayout(header)
+        column.addWidget(self.controls)
         column.addWidget(self.stack, 1)
         column.addWidget(self.legend)
         column.addWidget(self.readout)
@@ -129,11 +96,10 @@ class RankView(View):
         layout.addWidget(self.halves)
 
     def _connect(self) -> None:
-        self.measure.activated.connect(lambda _place: self.read_as(measure=self.measure.currentData()))
-        self.dots.activated.connect(lambda _place: self._set_beside(self.dots.currentData()))
-        self.centred.toggled.connect(lambda on: self.read_as(centred=bool(on)))
-        self.points_choice.activated.connect(lambda _place: self._set_points(self.points_choice.currentData()))
-        self.lanes_menu.aboutToShow.connect(self._fill_lanes_menu)
+        self.controls.measure_chosen.connect(lambda measure: self.read_as(measure=measure))
+        self.controls.centred_chosen.connect(lambda centred: self.read_as(centred=centred))
+        self.controls.changed.connect(self._changed)
+        self.controls.weights_wanted.connect(self._measure_weights)
         self.tolerance.changed.connect(lambda value: self.read_as(rtol=value))
         self.energy.changed.connect(lambda value: self.read_as(energy=value))
         self.which.chosen.connect(self._set_lower)
@@ -199,22 +165,22 @@ class RankView(View):
 
     def _take_axis(self, result: Result) -> None:
         layers = self.workspace.layers or result.layers
-        key = (id(layers), self.points)
+        key = (id(layers), self.controls.points)
         if key != self._axis_key:
             self._axis_key, self._top = key, 0.0
-            self.axis = depth_axis(layers, "layers", POINTS[self.points])
+            self.axis = depth_axis(layers, "layers", POINTS[self.controls.points])
 
     def _show_lanes(self, run: Run) -> None:
         result, axis = run.result, self.axis
-        profile, self._values = rank_lanes.profile_lane(axis, result, self.reading, self.beside)
+        profile, self._values = rank_lanes.profile_lane(axis, result, self.reading, self.controls.beside)
         if run.open:
             profile.top = max(profile.top, self._top)
         self._top = profile.top
         lanes = [profile]
-        if rank_lanes.CHANGE in self.extra and np.any(rank_reading.activation_after(axis.layers) >= 0):
+        if rank_lanes.CHANGE in self.controls.extra and np.any(rank_reading.activation_after(axis.layers) >= 0):
             lanes.append(rank_lanes.change_lane(axis, result, self.reading))
         weights = self.workspace.latest("weight_spectrum")
-        if rank_lanes.WEIGHTS in self.extra and weights is not None and "effective_rank" in weights.result:
+        if rank_lanes.WEIGHTS in self.controls.extra and weights is not None and "effective_rank" in weights.result:
             lanes.append(rank_lanes.weights_lane(axis, result, weights.result, self.reading.centred))
         for lane in lanes:
             lane.weight = self._weights.get(lane.key, lane.weight)
@@ -240,6 +206,7 @@ class RankView(View):
         self.legend.show_keys(tuple(keys), tuple(sorted(states)))
 
     def _show_controls(self, result: Result) -> None:
+        self.controls.measure_weights.setEnabled(self.workspace.latest("weight_spectrum") is None)
         recorded = rank_reading.counts(result, "tolerance")
         recorded = recorded[np.isfinite(recorded)]
         if recorded.size:
@@ -323,43 +290,20 @@ class RankView(View):
         if reading.measure != self.reading.measure:
             self._top = 0.0
         self.reading = reading
-        self.measure.setCurrentIndex(MEASURES.index(reading.measure))
-        self.centred.setChecked(reading.centred)
+        self.controls.show_reading(reading.measure, reading.centred)
         self.state_changed.emit()
         self.invalidate()
 
-    def _set_beside(self, beside: str) -> None:
-        self.beside = beside
-        self._changed()
-
-    def _set_points(self, points: str) -> None:
-        self.points = points
-        self._changed()
-
     def _set_lower(self, lower: str) -> None:
         self.right.setCurrentIndex([name for name, _ in LOWER].index(lower))
-        self._changed()
-
-    def toggle_lane(self, lane: str) -> None:
-        """Show an extra lane or take it away."""
-        self.extra ^= {lane}
         self._changed()
 
     def _changed(self) -> None:
         self.state_changed.emit()
         self.invalidate()
 
-    def _fill_lanes_menu(self) -> None:
-        self.lanes_menu.clear()
-        for lane, words in EXTRA:
-            action = self.lanes_menu.addAction(words)
-            action.setCheckable(True)
-            action.setChecked(lane in self.extra)
-            action.triggered.connect(lambda _on=False, lane=lane: self.toggle_lane(lane))
-        self.lanes_menu.addSeparator()
-        measure = self.lanes_menu.addAction("Measure weight spectrum")
-        measure.setEnabled(self.workspace.latest("weight_spectrum") is None and self.workspace.model is not None)
-        measure.triggered.connect(lambda: self.workspace.request_run(self.workspace.new_request("weight_spectrum")))
+    def _measure_weights(self) -> None:
+        self.workspace.request_run(self.workspace.new_request("weight_spectrum"))
 
     # -- gestures ----------------------------------------------------------------------------------------------------
 
@@ -398,7 +342,7 @@ class RankView(View):
             return None
         if self._figure == "profile":
             measure = self.reading.measure if self.reading.measure in run.result else "effective_rank"
-            options = (("kinds", ",".join(POINTS[self.points])), ("measure", measure))
+            options = (("kinds", ",".join(POINTS[self.controls.points])), ("measure", measure))
             return FigureSpec("profile", (str(run.folder),), options)
         layers = ",".join(item.label for item in spectra_of(run.result, self.workspace.selection.layers, self.reading))
         layers = layers or run.result.layers[norms.final_row(run.result)].name
@@ -412,22 +356,19 @@ class RankView(View):
             "centred": reading.centred,
             "rtol": reading.rtol,
             "energy": reading.energy,
-            "points": self.points,
-            "beside": self.beside,
-            "lanes": sorted(self.extra),
+            "points": self.controls.points,
+            "beside": self.controls.beside,
+            "lanes": sorted(self.controls.extra),
             "lower": self.which.value,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`state` returned; unknown words are ignored."""
-        measure, points, beside = (str(state.get(name, "")) for name in ("measure", "points", "beside"))
-        self.points = points if points in POINTS else self.points
-        self.beside = beside if beside in BESIDE else self.beside
+        measure = str(state.get("measure", ""))
+        self.controls.restore(str(state.get("points", "")), str(state.get("beside", "")))
         lanes = state.get("lanes")
         if isinstance(lanes, list):
-            self.extra = {str(lane) for lane in lanes} & {lane for lane, _ in EXTRA}
-        self.points_choice.setCurrentIndex([name for name, _ in POINT_WORDS].index(self.points))
-        self.dots.setCurrentIndex(BESIDE.index(self.beside))
+            self.controls.show_lanes({str(lane) for lane in lanes})
         self.which.set_value(str(state.get("lower", "")))
         self._set_lower(self.which.value)
         self.read_as(

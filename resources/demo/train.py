@@ -143,7 +143,10 @@ class Demo:
 
     def __init__(self, data: Path, out: Path) -> None:
         self.out = out
-        train, test = (read_idx(data / f"{part}-images-idx3-ubyte.gz") for part in ("train", "t10k"))
+        files = [sorted(data.glob(f"{part}-images-idx3-ubyte*")) for part in ("train", "t10k")]
+        if not all(files):
+            raise SystemExit(f"{data} lacks the files of pictures.")
+        train, test = (read_idx(found[0]) for found in files)
         if train.labels is None or test.labels is None:
             raise SystemExit(f"{data} lacks the files of labels.")
         used = choose(train.labels, len(train.labels), TRAINED_ON, CHOICE_SEED)
