@@ -26,7 +26,7 @@ tests: .venv/.developer
 
 benchmark: .venv/.developer
 	$(PIP) install -e '.[bench]'
-	$(NO_GUI) $(BIN)/python -m pytest -q -s -m "benchmark or slow" -o timeout=3600
+	$(NO_GUI) $(BIN)/python -m pytest -q -s -m "benchmark or slow" -o timeout=3600 tests $(wildcard tests/benchmarks/bench_*.py)
 
 screenshots: .venv/.developer
 	$(NO_GUI) $(BIN)/python -m tests.screenshots docs/screenshots

@@ -92,6 +92,7 @@ def carry_out(request: Request, loader: Loader, cancelled: Callable[[], bool]) -
         try:
             yield from _steps(method, job, cancelled, threads)
         finally:
+            _warn_of_skipped(job)
             warnings = tuple(job.warnings)
     except Cancelled:
         outcome = Outcome.CANCELLED
@@ -122,6 +123,17 @@ def _steps(method: Method, job: Job, cancelled: Callable[[], bool], threads: int
             if isinstance(step, Declared) and job.loaded and any(badge for badge in job.loaded.badges):
                 _warn_of_badges(job)
             yield step
+
+
+def _warn_of_skipped(job: Job) -> None:
+    skipped = tuple(dict.fromkeys(job.pictures.skipped)) if job.pictures else ()
+    if skipped:
+        count = f"{len(skipped)} picture" + ("s" if len(skipped) > 1 else "")
+        job.warn(
+            "unreadable_pictures",
+            f"{count} could not be read and {'was' if len(skipped) == 1 else 'were'} left out.",
+            skipped,
+        )
 
 
 def _warn_of_badges(job: Job) -> None:

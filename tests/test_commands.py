@@ -240,3 +240,30 @@ def test_measuring_a_live_network(tmp_path: Path) -> None:
     again = measure("feature_rank", net, loader)
     np.testing.assert_allclose(again["singular_values"], result["singular_values"], rtol=1e-6, equal_nan=True)
     assert measure("evaluate", net, loader).value("top1") <= 1
+
+
+def test_unreadable_pictures_are_skipped_counted_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from PIL import Image
+
+    folder = tmp_path / "pictures" / "0"
+    folder.mkdir(parents=True)
+    for i in range(5):
+        Image.fromarray(np.full((28, 28), 40 * i, dtype=np.uint8)).save(folder / f"{i}.png")
+    (folder / "3.png").write_bytes(b"not a picture")
+    command = [
+        "run",
+        "evaluate",
+        "--model",
+        RESNET,
+        "--images",
+        str(tmp_path / "pictures"),
+        "--out",
+        str(tmp_path / "r"),
+    ]
+    assert main(command) == 0
+    assert "warning: 1 picture could not be read and was left out. (0/3.png)" in capsys.readouterr().err
+    run = list_runs(tmp_path / "r")[0]
+    assert [warning["code"] for warning in run.plain["warnings"]] == ["unreadable_pictures"]
+    result = load(run.folder)
+    assert result["prediction"][3] == -1
+    assert np.count_nonzero(result["prediction"] >= 0) == 4
