@@ -12,6 +12,8 @@ from app.axes import Axis, aligned, nice_ticks
 from app.depth import EMPTY_AXIS, DepthAxis, Slot
 from app.theme import Theme
 
+ROOM_FOR_A_GROUP = 22.0
+"""Mean pixels of the groups of a level from which on it is shown."""
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
 
 
@@ -61,11 +63,13 @@ class NamesAxis(Axis):
         super().__init__(theme, "bottom")
         self.axis = EMPTY_AXIS
         self._turned = TurnedTexts(theme)
+        self._levels: list[list[tuple[int, int, str]]] = []
 
     def set_axis(self, axis: DepthAxis) -> None:
         """Show the names of an axis."""
         if axis is not self.axis:
             self.axis = axis
+            self._levels = group_levels([slot.group for slot in axis.slots])
             self._turned.forget()
             self.update()
 
@@ -111,22 +115,28 @@ class NamesAxis(Axis):
         self._turned.draw(painter, slot.leaf, at, self._area.top() + 3)
 
     def _paint_groups(self, painter: QPainter, first: int, last: int, spacing: float, metrics: QFontMetricsF) -> None:
-        slots = self.axis.slots
+        """Name what the places lie in: blocks where there is room, else what the blocks lie in."""
         painter.setFont(self.theme.font("small_code"))
         top = self._area.bottom() - metrics.height() - 2
-        begin = first
-        for number in range(first, last + 2):
-            if number <= last and slots[number].group == slots[begin].group:
+        for begin, end, name in self._level(spacing):
+            if end < first or begin > last:
                 continue
             left = max(self.pixel(begin - 0.5), self._area.left()) + 2
-            right = min(self.pixel(number - 0.5), self._area.right()) - 2
-            text = fitting(slots[begin].group, right - left, metrics)
+            right = min(self.pixel(end + 0.5), self._area.right()) - 2
+            text = fitting(name, right - left, metrics)
             if text:
                 painter.setPen(QPen(self.theme.color("line"), 1))
                 painter.drawLine(QPointF(left + 1, round(top) - 1.5), QPointF(right - 1, round(top) - 1.5))
                 painter.setPen(self.theme.color("text_soft"))
                 painter.drawText(QRectF(left, top, right - left, metrics.height()), Qt.AlignmentFlag.AlignHCenter, text)
-            begin = number
+
+    def _level(self, spacing: float) -> list[tuple[int, int, str]]:
+        """Return the finest groups that are wide enough to be named."""
+        for groups in self._levels:
+            named = [end - begin + 1 for begin, end, name in groups if name]
+            if named and spacing * sum(named) / len(named) >= ROOM_FOR_A_GROUP:
+                return groups
+        return self._levels[-1] if self._levels else []
 
     def _paint_shares(self, painter: QPainter) -> None:
         painter.setFont(self.theme.font("small"))
@@ -142,6 +152,30 @@ class NamesAxis(Axis):
             painter.drawText(QRectF(left, self._area.top() + 5, width + 1, metrics.height()), 0, text)
         rect = QRectF(self._area.left(), self._area.top() + 8 + metrics.height(), self._area.width(), metrics.height())
         painter.drawText(rect, Qt.AlignmentFlag.AlignRight, "share of depth")
+
+
+def group_levels(names: list[str]) -> list[list[tuple[int, int, str]]]:
+    """Gather neighbours with one name, then those with one parent, and so on up to the outermost names.
+
+    Returns
+    -------
+    list
+        Levels from the finest to the coarsest, each a list of (first, last, name).
+
+    Examples
+    --------
+    >>> group_levels(["a.0", "a.0", "a.1", "b"])
+    [[(0, 1, 'a.0'), (2, 2, 'a.1'), (3, 3, 'b')], [(0, 2, 'a'), (3, 3, 'b')]]
+    """
+    levels = []
+    while names:
+        starts = [i for i, name in enumerate(names) if i == 0 or name != names[i - 1]]
+        ends = [*(start - 1 for start in starts[1:]), len(names) - 1]
+        levels.append([(start, end, names[start]) for start, end in zip(starts, ends, strict=True)])
+        if not any("." in name for name in names):
+            break
+        names = [name.rpartition(".")[0] or name for name in names]
+    return levels
 
 
 def fitting(name: str, width: float, metrics: QFontMetricsF) -> str:

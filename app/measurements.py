@@ -162,6 +162,15 @@ def _same_network(workspace: Workspace, run: Run) -> bool:
     )
 
 
+def totals(workspace: Workspace) -> tuple[float, float]:
+    """Parameters and multiply-adds of the whole network, normalisation layers included where the engine counted them."""
+    structure = workspace.structure
+    if structure is not None and "total_parameters" in structure and "total_macs" in structure:
+        return structure.value("total_parameters"), structure.value("total_macs")
+    layers = workspace.layers
+    return float(sum(layer.parameters for layer in layers)), float(sum(layer.macs for layer in layers))
+
+
 def source(workspace: Workspace, metric: Metric) -> Run | None:
     """Return the run behind a metric, None for the structure or a run that has gone."""
     if metric.method == "structure":

@@ -25,6 +25,8 @@ FIRST_LOOK = ("feature_rank", "evaluate")
 """Methods of a first look."""
 LOOK_LIMIT = 200
 """Pictures of a first look."""
+OFFER = 30.0
+"""Seconds for which more pictures are offered after a first look."""
 REST = 500
 """Milliseconds that edits rest before they are measured by themselves."""
 ON_THE_CHIP = ("random_weights", "preprocessing_assumed", "input_size_assumed")
@@ -96,6 +98,7 @@ class Measuring(QObject):
         if running:
             self.notices.say("This is being measured already.", key="running")
             return running
+        self.notices.remove_key("look")
         stored = None if anew else self.history.same_question(request)
         if stored:
             self._offer(request, stored)
@@ -305,7 +308,7 @@ class Measuring(QObject):
             return
         text = f"First look: {samples.count:,} of {samples.total:,} pictures."
         action = NoticeAction(f"Measure all {samples.total:,}", self._measure_all)
-        self.notices.say(text, "", action, key="look")
+        self.notices.add(Notice(text, actions=(action,), key="look", seconds=OFFER))
 
     def _measure_all(self) -> None:
         for name in FIRST_LOOK:

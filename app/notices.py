@@ -55,6 +55,8 @@ class Notice:
         A later notice with the same key takes the place of the earlier one.
     count
         How often the same thing was said.
+    seconds
+        How long it stays; 0 for :data:`SECONDS` if it is plain, else until it is closed.
     """
 
     text: str
@@ -64,11 +66,12 @@ class Notice:
     actions: tuple[NoticeAction, ...] = ()
     key: str = ""
     count: int = 1
+    seconds: float = 0.0
 
     @property
     def passing(self) -> bool:
         """True if it goes away by itself."""
-        return self.level == "info" and not self.actions and not self.details
+        return self.seconds > 0 or (self.level == "info" and not self.actions and not self.details)
 
 
 @dataclass(slots=True)
@@ -140,8 +143,9 @@ class Notices(QObject):
 
     def _let_go(self) -> None:
         now = time.monotonic()
-        for number in [n for n, e in self._entries.items() if e.notice.passing and now - e.since > SECONDS]:
-            self.remove(number)
+        for number, entry in list(self._entries.items()):
+            if entry.notice.passing and now - entry.since > (entry.notice.seconds or SECONDS):
+                self.remove(number)
 
 
 class NoticeStack(QWidget):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QPainter, QPaintEvent, QPen, QResizeEvent
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QHelpEvent, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.lane_painting import draw_mark
 from app.measurements import STATE_WORDS
@@ -18,11 +18,12 @@ GAP = 18.0
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One value: its name, its text and the colour role of its track."""
+    """One value: its name, its text, the colour role of its track, and what is said on hovering."""
 
     label: str
     text: str
     hue: str
+    tip: str = ""
 
 
 class Readout(QWidget):
@@ -68,6 +69,27 @@ class Readout(QWidget):
     def text(self) -> str:
         """Everything that is shown, for tests and for the clipboard."""
         return "  ".join([self._heading, *(f"{entry.label} {entry.text}" for entry in self._entries)])
+
+    def entry_at(self, x: float, y: float) -> Entry | None:
+        """Return the value at a place of the widget."""
+        row = int((y - PAD / 2) // self.line_height())
+        before = [
+            entry
+            for entry, (left, line) in zip(self._entries, self._places()[1:], strict=True)
+            if line == row and left <= x
+        ]
+        return before[-1] if before else None
+
+    def event(self, event: QEvent) -> bool:
+        """Say what the value under the mouse means."""
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            entry = self.entry_at(event.pos().x(), event.pos().y())
+            if entry is not None and entry.tip:
+                QToolTip.showText(event.globalPos(), entry.tip, self)
+            else:
+                QToolTip.hideText()
+            return True
+        return super().event(event)
 
     def _places(self) -> list[tuple[float, int]]:
         """Left edge and line of the heading and of every entry."""

@@ -192,4 +192,4 @@ class Preferences(QObject):
     @property
     def structures_folder(self) -> Path:
         """Where the structures of opened networks are kept, so that figures of them can be drawn without the window."""
-        return home() / "structures"
+        return self.path.parent / "structures"

@@ -341,13 +341,17 @@ class Workspace(QObject):
         self.model_changed.emit()
 
     def latest(self, method: str) -> Run | None:
-        """Return the newest run of a method that has declared its result and was made for the open network."""
+        """Return the newest run of a method for the open network that has something to show.
+
+        A run that has only declared its result comes after one with numbers: while a measurement is being refined, the
+        coarser one stays on screen until the first better numbers arrive.
+        """
         fits = [
             run
             for run in self.runs.values()
             if run.request.method == method and run.result.declared and self._is_of_open_model(run)
         ]
-        return max(fits, key=lambda run: (run.began, run.number), default=None)
+        return max(fits, key=lambda run: (any(run.result.arrived.values()), run.began, run.number), default=None)
 
     def _is_of_open_model(self, run: Run) -> bool:
         if run.request.model is None or self.model is None:

@@ -71,6 +71,11 @@ def test_plain_messages_pass_and_others_stay(notices: Notices, qtbot: Any, monke
     notices.clear()
 
 
+def test_offer_can_be_limited_in_time(notices: Notices, qtbot: Any) -> None:
+    notices.add(Notice("More?", actions=(NoticeAction("Yes", lambda: None),), seconds=0.01))
+    qtbot.waitUntil(lambda: not notices.all())
+
+
 def test_stack_shows_the_newest_in_the_lower_right_corner(stack: NoticeStack, notices: Notices) -> None:
     for number in range(SHOWN + 3):
         notices.say(f"number {number}", level="warning")

@@ -235,6 +235,19 @@ def test_latest_is_the_newest_of_the_open_network_that_has_something_to_show(wor
     assert workspace.latest("evaluate") is None
 
 
+def test_coarser_run_stays_until_the_finer_one_has_numbers(workspace: Workspace) -> None:
+    workspace.set_model(ModelSource("demo:a"))
+    for number in (1, 2):
+        workspace.add_run(run := Run(number, Request("feature_rank", ModelSource("demo:a"), limit=number)))
+        declared(run, workspace)
+        run.began = float(number)
+    assert workspace.latest("feature_rank") is workspace.runs[2]
+    workspace.apply(1, Chunk("rank", (0,), np.array([1.0])))
+    assert workspace.latest("feature_rank") is workspace.runs[1]
+    workspace.apply(2, Chunk("rank", (0,), np.array([2.0])))
+    assert workspace.latest("feature_rank") is workspace.runs[2]
+
+
 def test_removing_the_compared_run_stops_comparing(workspace: Workspace) -> None:
     stored = workspace.add_stored(Path("/r"), Request("feature_rank"), Result(), "completed", "mine")
     assert stored.name == "mine"

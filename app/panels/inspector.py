@@ -178,8 +178,8 @@ class Inspector(QWidget):
         before = ""
         rows = tuple(layers)
         for metric in available(self.workspace):
-            if metric.method == "structure":
-                continue
+            if metric.method == "structure" or metric.run is not None:
+                continue  # the structure stands above; older runs can be shown as tracks
             run = source(self.workspace, metric)
             values = read(metric, rows, run.result if run else None)
             if run is None or not np.any(values.states <= 1):

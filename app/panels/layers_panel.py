@@ -10,7 +10,7 @@ from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from app import menus, numbers
-from app.measurements import RATIO, Metric, available, read, source
+from app.measurements import RATIO, Metric, available, read, source, totals
 from app.panels.layers_model import FACT_TITLES, FACTS, Column, LayersModel
 from app.panels.layers_tree import LayersTree
 from app.readout import Line
@@ -158,9 +158,9 @@ class LayersPanel(QWidget):
             span = ", range of the overview" if self.model.rows_between else ""
             self.summary.say(f"{shown} of {len(layers)} rows{span}")
             return
-        parameters, macs = (sum(getattr(layer, name) for layer in layers) for name in ("parameters", "macs"))
+        parameters, macs = totals(self.workspace)
         words = f"{len(layers)} rows · {numbers.short(macs)} MACs · {numbers.short(parameters)} parameters"
-        self.summary.say(words, f"{parameters:,} parameters, {macs:,} multiply-adds for one picture")
+        self.summary.say(words, f"{parameters:,.0f} parameters, {macs:,.0f} multiply-adds for one picture")
 
     # -- selection ---------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,19 @@ from app import conditions, menus, numbers
 from app.comparing import Compared
 from app.depth import EMPTY_AXIS, LAYER_KINDS, MODES, DepthAxis, Floats, depth_axis
 from app.lanes import Lane
-from app.measurements import NOT_APPLICABLE, STATE_TEXTS, VALUE, ZERO, Metric, Values, available, fold, read, source
+from app.measurements import (
+    NOT_APPLICABLE,
+    STATE_TEXTS,
+    VALUE,
+    ZERO,
+    Metric,
+    Values,
+    available,
+    fold,
+    read,
+    source,
+    totals,
+)
 from app.readout import Entry, Key, Legend, Line, Readout
 from app.theme import Theme
 from app.track_list import Track, TrackList
@@ -221,12 +233,8 @@ class Overview(View):
     def _summary(self) -> str:
         layers = self.workspace.layers
         count = sum(layer.kind in ("conv", "linear") for layer in layers)
-        parts = [
-            f"{count} layers",
-            f"{numbers.short(sum(layer.parameters for layer in layers))} parameters",
-            f"{numbers.short(sum(layer.macs for layer in layers))} MACs",
-        ]
-        return " · ".join(parts)
+        parameters, macs = totals(self.workspace)
+        return f"{count} layers · {numbers.short(parameters)} parameters · {numbers.short(macs)} MACs"
 
     def _facts(self, run: Run) -> str:
         title = next((info.title for info in self.workspace.methods if info.name == run.request.method), "")
@@ -278,7 +286,8 @@ class Overview(View):
         if lane.outline is not None and self.axis.mode != "depth":
             other = float(lane.outline[2][slot])
             text += f" (outline {numbers.with_unit(other, unit)})" if other == other else ""
-        return Entry(lane.title, text, lane.hue)
+        exact = numbers.exact(value, metric.unit) if state == VALUE else STATE_TEXTS[state]
+        return Entry(lane.title, text, lane.hue, f"{exact}\n{metric.definition}")
 
     # -- gestures ----------------------------------------------------------------------------------------------------
 
