@@ -49,7 +49,8 @@ def badges(run: Run, edits: Edits) -> list[str]:
     for warning in run.result.warnings:
         text = short.get(warning.code)
         if text:
-            found.append(f"{text} ({len(warning.items)} layers)")
+            count = len(warning.items)
+            found.append(f"{text} ({count} layer{'' if count == 1 else 's'})")
     return found
 
 

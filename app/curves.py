@@ -131,7 +131,10 @@ class CurvesItem(PixelItem):
         self.guides: tuple[Guide, ...] = ()
         self.spots: tuple[Spots, ...] = ()
         self.axes: tuple[NumberAxis, ...] = ()
+        self.captions: tuple[str, ...] = ()
         self.legend_at = "top"
+        self.labels_at = 1.0
+        """Height of the labels of vertical guides, 0 for the top and 1 for the bottom."""
 
     def draw(self, painter: QPainter, scale: Scale, exposed: QRectF) -> None:
         """Paint grid, guides, lines, points and their labels."""
@@ -146,6 +149,8 @@ class CurvesItem(PixelItem):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         for guide in self.guides:
             self._draw_guide_label(painter, guide, scale)
+        self._name_spots(painter, scale)
+        self._draw_captions(painter, scale)
         self._draw_legend(painter, scale)
 
     def _draw_grid(self, painter: QPainter, scale: Scale) -> None:
@@ -182,7 +187,7 @@ class CurvesItem(PixelItem):
             top = min(max(0.0, scale.y_of(guide.at) - height / 2), scale.height - height)
         else:
             left = 4.0 if outside else (x + 5 if x + 5 + width < scale.width else max(2.0, x - 5 - width))
-            top = scale.height - height - 3
+            top = 3 + self.labels_at * (scale.height - height - 6)
         rect = QRectF(left, top, width + 1, height)
         behind = self.theme.color("surface")
         behind.setAlphaF(0.85)
@@ -205,22 +210,43 @@ class CurvesItem(PixelItem):
         painter.drawPath(path)
 
     def _draw_spots(self, painter: QPainter, spots: Spots, scale: Scale) -> None:
-        color = self.theme.color(spots.hue)
-        painter.setFont(self.theme.font("small"))
-        metrics = QFontMetricsF(painter.font())
-        taken: list[QRectF] = []
-        for number, (a, b) in enumerate(zip(scale.x(spots.x).tolist(), scale.y(spots.y).tolist(), strict=True)):
-            painter.setPen(QPen(color if spots.hollow else self.theme.color("surface"), 1))
-            painter.setBrush(self.theme.color("surface") if spots.hollow else color)
+        color, surface = self.theme.color(spots.hue), self.theme.color("surface")
+        painter.setPen(QPen(color if spots.hollow else surface, 1))
+        painter.setBrush(surface if spots.hollow else color)
+        for a, b in zip(scale.x(spots.x).tolist(), scale.y(spots.y).tolist(), strict=True):
             painter.drawEllipse(QPointF(a, b), 4.5, 4.5)
-            name = spots.names[number] if number < len(spots.names) else ""
-            width, height = metrics.horizontalAdvance(name), metrics.height()
-            left = a + 8 if a + 8 + width < scale.width else a - 8 - width
-            rect = QRectF(left, min(max(0.0, b - height / 2), scale.height - height), width + 1, height)
-            if name and not any(rect.intersects(other) for other in taken):
-                taken.append(rect)
-                painter.setPen(self.theme.color("text_soft"))
-                painter.drawText(rect, 0, name)
+
+    def _name_spots(self, painter: QPainter, scale: Scale) -> None:
+        """Write names beside the points, at the right or at the left; where neither is free, there is none."""
+        painter.setFont(self.theme.font("small"))
+        painter.setPen(self.theme.color("text_soft"))
+        metrics = QFontMetricsF(painter.font())
+        height = metrics.height()
+        named = [
+            (a, b, name)
+            for spots in self.spots
+            for a, b, name in zip(scale.x(spots.x).tolist(), scale.y(spots.y).tolist(), spots.names, strict=False)
+        ]
+        taken = [QRectF(a - 5, b - 5, 10, 10) for a, b, _ in named]
+        for a, b, name in named:
+            width = metrics.horizontalAdvance(name)
+            top = min(max(0.0, b - height / 2), scale.height - height)
+            for left in (a + 8, a - 8 - width):
+                rect = QRectF(left, top, width + 1, height)
+                if left >= 0 and rect.right() <= scale.width and not any(rect.intersects(other) for other in taken):
+                    taken.append(rect)
+                    painter.drawText(rect, 0, name)
+                    break
+
+    def _draw_captions(self, painter: QPainter, scale: Scale) -> None:
+        """Write sentences at the top left, broken where they are wider than the plot."""
+        painter.setFont(self.theme.font("small"))
+        painter.setPen(self.theme.color("text_soft"))
+        metrics, top = QFontMetricsF(painter.font()), 4.0
+        for text in self.captions:
+            room = QRectF(8, top, max(1.0, scale.width - 16), scale.height)
+            painter.drawText(room, Qt.TextFlag.TextWordWrap, text)
+            top += metrics.boundingRect(room, Qt.TextFlag.TextWordWrap, text).height()
 
     def _draw_legend(self, painter: QPainter, scale: Scale) -> None:
         """Write the name of every line in its colour, in the corner at the left where the lines are not."""

@@ -77,7 +77,7 @@ class NamesAxis(Axis):
     def fits(self) -> bool:
         """True if the last parts of names can be read at the present zoom."""
         low, high = self.range
-        room = QFontMetricsF(self.theme.font("small_code")).height() * 1.15
+        room = QFontMetricsF(self.theme.font("small_code")).height() * 1.3
         return high > low and self._area.width() / (high - low) >= room
 
     def height(self) -> float:

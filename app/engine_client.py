@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from analysis.events import Finished
-from analysis.remote import Engine, EngineLost, Hello, Message, RemoteEngine, RunEvent
+from analysis.remote import Engine, EngineLost, Hello, InlineEngine, Message, RemoteEngine, RunEvent
 from analysis.request import DeviceInfo, Request
 from app.workspace import Run, Workspace
 
@@ -48,8 +48,10 @@ class EngineClient(QObject):
         self.hello: Hello | None = None
         self._workspace = workspace
         self._cancelled: dict[int, float] = {}
+        # An engine in this process takes one step per look; waiting between them would only cost time.
+        self._frame = 0 if isinstance(engine, InlineEngine) else FRAME
         self._timer = QTimer(self)
-        self._timer.setInterval(FRAME)
+        self._timer.setInterval(self._frame)
         self._timer.timeout.connect(self.tick)
 
     @property
@@ -67,14 +69,14 @@ class EngineClient(QObject):
     def start(self) -> None:
         """Start the engine; `ready` follows."""
         self.engine.start()
-        self._timer.start(FRAME)
+        self._timer.start(self._frame)
         self.state_changed.emit()
 
     def submit(self, request: Request, root: Path | None = None, purpose: str = "measure") -> Run:
         """Queue a request, recorded below `root` if given."""
         was_off = not self.engine.alive
         run = Run(self.engine.submit(request, root), request, purpose=purpose)
-        self._timer.start(FRAME)
+        self._timer.start(self._frame)
         self._workspace.add_run(run)
         if was_off:
             self.state_changed.emit()
@@ -93,7 +95,7 @@ class EngineClient(QObject):
         else:
             self.engine.stop()
             self.engine.start()
-        self._timer.start(FRAME)
+        self._timer.start(self._frame)
         self.state_changed.emit()
 
     def tick(self) -> None:
@@ -102,7 +104,7 @@ class EngineClient(QObject):
         self._look_for_stuck()
         if self._timer.isActive():
             busy = self.state == "starting" or any(run.open for run in self._workspace.runs.values())
-            self._timer.setInterval(FRAME if busy else IDLE)
+            self._timer.setInterval(self._frame if busy else IDLE)
 
     def take(self, messages: list[Message]) -> None:
         """Apply messages, then announce each changed run once."""

@@ -155,6 +155,12 @@ class LanesItem(PixelItem):
         after = ground.base - ground.height * lane.share(lane.values[part.slots])
         before = ground.base - ground.height * lane.share(lane.second[part.slots])
         color, soft = self.theme.color(lane.hue), self.theme.color("text_soft")
+        if part.step < 4:  # too narrow for circles
+            painter.setPen(QPen(color, 1))
+            known = np.isfinite(after) & np.isfinite(before)
+            ends = zip(part.centres[known].tolist(), before[known].tolist(), after[known].tolist(), strict=True)
+            painter.drawLines([QLineF(x, a, x, b) for x, a, b in ends])
+            return
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         radius = min(4.0, max(1.5, part.step / 5))
         for x, a, b in zip(part.centres.tolist(), before.tolist(), after.tolist(), strict=True):

@@ -163,7 +163,7 @@ def _same_network(workspace: Workspace, run: Run) -> bool:
 
 
 def totals(workspace: Workspace) -> tuple[float, float]:
-    """Parameters and multiply-adds of the whole network, normalisation layers included where the engine counted them."""
+    """Return parameters and multiply-adds of the whole network, as the engine counted them."""
     structure = workspace.structure
     if structure is not None and "total_parameters" in structure and "total_macs" in structure:
         return structure.value("total_parameters"), structure.value("total_macs")

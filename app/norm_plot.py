@@ -19,7 +19,6 @@ class NormPlot(CurvePlot):
         super().__init__(
             theme, "Accuracy against nuclear norm", "nuclear norm / √n of the final feature", "Top-1 accuracy (%)"
         )
-        self.summary = ""
 
     def show_comparison(self, comparison: Comparison) -> None:
         """Draw the networks, with the correlation in the title."""
@@ -33,8 +32,7 @@ class NormPlot(CurvePlot):
                 spots.append(Spots(x, y, names, "cost" if hollow else "rank", hollow))
         self.show_spots(tuple(spots))
         self._fit(spots)
-        self.summary = _words(comparison)
-        self.set_title(f"Top-1 accuracy (%)   {self.summary}".rstrip())
+        self.item.captions = _words(comparison)
         enough = len(same) + len(others) >= 2
         self.set_note(
             ""
@@ -49,16 +47,17 @@ class NormPlot(CurvePlot):
         for values in (np.concatenate([s.x for s in spots]), np.concatenate([s.y for s in spots])):
             low, high = float(values.min()), float(values.max())
             step = nice_step(max(high - low, abs(high) * 0.02, 1e-6), 4)
-            ends.append((step * (math.floor(low / step) - 0.5), step * (math.ceil(high / step) + 0.5)))
+            ends.append((step * (math.floor(low / step) - 0.5), step * (math.ceil(high / step) + 1.0)))
         if self.home != (ends[0], ends[1]):
             self.set_home(ends[0], ends[1])
 
 
-def _words(comparison: Comparison) -> str:
+def _words(comparison: Comparison) -> tuple[str, ...]:
     parts = []
     found = comparison.found
     if math.isfinite(found.pearson):
-        parts.append(f"Pearson {found.pearson:.2f} · Spearman {found.spearman:.2f} · {found.count} networks")
+        text = f"Pearson {found.pearson:.2f} · Spearman {found.spearman:.2f} · {found.count} networks"
+        parts.append(text.replace("-", "−"))
     elif comparison.networks:
         parts.append(f"{found.count} network{'s' if found.count != 1 else ''}, too few for a correlation")
-    return " · ".join([*parts, *([comparison.reason] if comparison.reason else [])])
+    return (*parts, comparison.reason) if comparison.reason else tuple(parts)

@@ -27,6 +27,8 @@ SECONDS = 8.0
 SHOWN = 4
 """Notices on screen at once; the newest ones."""
 WIDTH = 400
+CLOSE = 24
+"""Side of the button that closes a notice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,11 +261,17 @@ class _Card(QFrame):
         mark = QLabel()
         role = {"info": "accent"}.get(notice.level, notice.level)
         mark.setPixmap(icon(notice.level, role).pixmap(16, 16))
+        mark.setContentsMargins(0, (CLOSE - 16) // 2, 0, 0)
         row.addWidget(mark, 0, Qt.AlignmentFlag.AlignTop)
-        row.addWidget(_words(notice.text + (f"  (×{notice.count})" if notice.count > 1 else ""), "heading"), 1)
+        words = _words(notice.text + (f"  (×{notice.count})" if notice.count > 1 else ""), "heading")
+        # The first line stands beside the middle of mark and button, however many lines follow.
+        words.setAlignment(Qt.AlignmentFlag.AlignTop)
+        words.setContentsMargins(0, max((CLOSE - words.fontMetrics().height()) // 2, 0), 0, 0)
+        row.addWidget(words, 1)
         close = QToolButton()
         close.setIcon(icon("close", "text_soft"))
-        close.setProperty("role", "flat")
+        close.setProperty("role", "bare")
+        close.setFixedSize(CLOSE, CLOSE)
         close.setAccessibleName("Close this notice")
         close.setToolTip("Close")
         close.clicked.connect(self.closed)

@@ -135,6 +135,10 @@ def _not_cached(asked: Question, _lines: tuple[str, ...]) -> Question:
     return replace(asked, ways=ways)
 
 
+def _unknown(asked: Question, _lines: tuple[str, ...]) -> Question:
+    return replace(asked, names_network=True)
+
+
 _KINDS: dict[str, Callable[[Question, tuple[str, ...]], Question]] = {
     "needs_trust": _trust,
     "ambiguous": _ambiguous,
@@ -143,4 +147,5 @@ _KINDS: dict[str, Callable[[Question, tuple[str, ...]], Question]] = {
     "several": _several,
     "needs_weights": _needs_weights,
     "not_cached": _not_cached,
+    "unknown_network": _unknown,
 }

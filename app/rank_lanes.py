@@ -137,7 +137,7 @@ def weights_lane(axis: DepthAxis, result: Result, weights: Result, centred: bool
     lane = Lane(
         key=WEIGHTS,
         title="Features and weights",
-        unit="effective rank / largest",
+        unit="left features, right weights",
         hue="rank",
         values=np.where(np.isfinite(second), features.values, np.nan),
         states=states,

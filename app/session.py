@@ -87,6 +87,7 @@ class Session(QObject):
         if workspace.structure is not None:
             self._before = workspace.model
         self.ask(None)
+        self.notices.remove_key("look")
         if workspace.loading is not None:
             self.client.cancel(workspace.loading)
         workspace.set_model(source)

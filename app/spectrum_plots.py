@@ -135,7 +135,7 @@ class TolerancePlot(CurvePlot):
 
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme, "Rank against tolerance", "tolerance (σ / σ_max)", "Rank / width", log_x=True)
-        self.item.legend_at = "bottom"
+        self.item.legend_at, self.item.labels_at = "bottom", 0.5
         ends = (math.log10(LOWEST), math.log10(HIGHEST))
         self.set_home(ends, (0.0, 1.04))
         self.box.setLimits(xMin=ends[0], xMax=ends[1], minXRange=0.5, yMin=0, yMax=1.04)

@@ -127,3 +127,19 @@ def test_names_are_cut_at_their_last_part() -> None:
     assert split_name("layer1.0.conv1") == ("layer1.0", "conv1")
     assert split_name(":avg_pool2d") == ("", "avg_pool2d")
     assert split_name("fc") == ("", "fc")
+
+
+def test_names_are_gathered_level_by_level_and_shortened_at_their_parts(qapp: object) -> None:
+    from PySide6.QtGui import QFont, QFontMetricsF
+
+    from app.depth_axes import fitting, group_levels
+
+    levels = group_levels(["layer1.0", "layer1.0", "layer1.1", "", "layer2.0"])
+    assert levels[0] == [(0, 1, "layer1.0"), (2, 2, "layer1.1"), (3, 3, ""), (4, 4, "layer2.0")]
+    assert levels[-1] == [(0, 2, "layer1"), (3, 3, ""), (4, 4, "layer2")]
+    metrics = QFontMetricsF(QFont("DejaVu Sans Mono", 10))
+    width = metrics.horizontalAdvance
+    assert fitting("layer3.1", width("layer3.1"), metrics) == "layer3.1"
+    assert fitting("layer3.1", width("3.1") + 1, metrics) == "3.1"
+    assert fitting("layer3.1", width("1") + 1, metrics) == "1"
+    assert fitting("layer3.1", 1.0, metrics) == ""

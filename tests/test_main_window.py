@@ -104,6 +104,24 @@ def test_chips_tell_what_is_open(window: MainWindow, qtbot: Any) -> None:
     assert bar.images.accessibleName() == "Pictures: demo:test, 1,000 pictures"
 
 
+def test_badges_stand_on_the_chip(window: MainWindow, engine: FakeEngine, qtbot: Any) -> None:
+    from dataclasses import replace
+
+    from tests.fake_engine import structure
+
+    def badged(request: Any) -> Any:
+        for event in structure(request):
+            has = hasattr(event, "badges")
+            yield replace(event, badges=("random weights", "preprocessing assumed")) if has else event
+
+    engine.scripts["structure"] = badged
+    opened(window, qtbot)
+    chip = window.top_bar.model
+    assert chip._badge.text() == "preprocessing assumed +1"
+    assert chip._badge.isVisible()
+    assert "random weights" in chip.toolTip()
+
+
 def test_device_chip_tells_the_memory(window: MainWindow) -> None:
     from analysis.remote import Hello
 

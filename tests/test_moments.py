@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from sklearn.decomposition import PCA
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from analysis.measures import spectra
@@ -16,6 +18,16 @@ from analysis.measures.intervals import effective_rank_interval, entropy_slopes
 from analysis.moments import ColumnMoment, Extremes, Moment, SecondMoment, copies_bytes
 
 CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Small matrices are quicker on one thread, above all where the cores are shared."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        yield
+    torch.set_num_threads(threads)
 
 
 def features(pictures: int, channels: int, positions: int, seed: int = 0, decades: float = 0.0) -> Tensor:

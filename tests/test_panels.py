@@ -286,6 +286,43 @@ def test_wrong_preprocessing_is_told_in_the_panel(setup: ModelPanel, field: str,
     assert setup.pictures._wrong.isVisible()
 
 
+def preview_of(setup: ModelPanel, qtbot: Any, word: str) -> str:
+    """Wait until the preview says something with a word in it."""
+    preview = setup.pictures.preview
+    qtbot.waitUntil(lambda: word in preview.text.text())
+    return str(preview.text.text())
+
+
+def test_preview_shows_what_the_form_says_before_it_is_applied(setup: ModelPanel, qtbot: Any) -> None:
+    assert preview_of(setup, qtbot, "values").startswith("2,000 pictures; 28×28, colour, values −2.00 to 2.00")
+    assert [holder.isVisible() for holder in setup.pictures.preview._pictures] == [True] * 4
+    setup.pictures.sides.setText("16, 20")
+    assert "16×20" in preview_of(setup, qtbot, "16×20")
+    setup.pictures.mean.setText("0")
+    setup.pictures.std.setText("1")
+    assert "values 0.00 to" in preview_of(setup, qtbot, "0.00")
+    setup.pictures.sides.setText("half-")
+    assert setup.pictures.preview.isHidden()
+
+
+def test_preview_tells_why_there_is_none(setup: ModelPanel, qtbot: Any, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    setup.pictures.location.setEditText(str(tmp_path / "empty"))
+    assert str(preview_of(setup, qtbot, "empty"))
+    assert not [holder for holder in setup.pictures.preview._pictures if holder.isVisible()]
+
+
+def test_pictures_of_a_folder_that_are_damaged_are_left_out(setup: ModelPanel, qtbot: Any, tmp_path: Path) -> None:
+    from PIL import Image
+
+    for number in range(3):
+        Image.new("RGB", (40, 30), (80 * number, 0, 0)).save(tmp_path / f"{number}.png")
+    (tmp_path / "0.png").write_bytes(b"no picture")
+    setup.pictures.location.setEditText(str(tmp_path))
+    assert preview_of(setup, qtbot, "3 pictures").startswith("3 pictures; 30×40")
+    assert sum(holder.isVisible() for holder in setup.pictures.preview._pictures) == 2
+
+
 def test_device_precision_and_threads(setup: ModelPanel) -> None:
     chosen = heard(setup.device.chosen)
     form = setup.device

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,11 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from analysis.processes import is_alive, start_time
 from analysis.remote import Hello, Message, RemoteEngine
 from analysis.request import Compute, ImageSource, ModelSource, Request
+from analysis.store import load
 from app.desk import Desk, make_desk
 from app.log import LogBuffer
 from app.workspace import Run
@@ -134,6 +137,17 @@ def test_network_is_opened_and_measured(shared: Desk, qtbot: Any) -> None:
     found = shared.history.same_question(rank("noise:8"))
     assert found is not None
     assert found.folder == run.folder
+
+
+def test_copied_line_gives_the_same_result_without_the_window(shared: Desk, qtbot: Any) -> None:
+    run = wait_for(shared, submit(shared, rank("noise:12", params=(("energy", 0.9),), seed=3)), qtbot)
+    words = shlex.split(shared.measuring.command_line(run.request))
+    assert words[0] == "python"
+    done = subprocess.run([sys.executable, *words[1:]], cwd=ROOT, capture_output=True, text=True, check=True)
+    alone = load(Path(done.stdout.splitlines()[-1]))
+    assert set(alone.arrays) == set(run.result.arrays)
+    for name, values in run.result.arrays.items():
+        np.testing.assert_allclose(alone[name], values, rtol=1e-6, atol=0, err_msg=name)
 
 
 def test_killed_engine_loses_nothing_that_had_arrived(real: Desk, qtbot: Any) -> None:
@@ -306,3 +320,18 @@ def test_terminated_window_ends_well(tmp_path: Path, qtbot: Any) -> None:
     assert not list((tmp_path / "autosave").glob("*.running"))
     assert (tmp_path / "autosave" / "last.layerscope.json").exists()
     assert json.loads((tmp_path / "settings.json").read_text())["layout"]
+
+
+def test_engine_inside_the_window_for_debugging_a_method(tmp_path: Path, qtbot: Any) -> None:
+    (tmp_path / "short.json").write_text(rank("noise:8").to_json())
+    window = start_window(tmp_path, "--inline", str(tmp_path / "short.json"))
+    try:
+        qtbot.waitUntil(
+            lambda: any('"completed"' in path.read_text() for path in (tmp_path / "runs").glob("*rank*/run.json")),
+            timeout=PATIENCE,
+        )
+        assert not Path(f"/proc/{window.pid}/task/{window.pid}/children").read_text().split()
+        window.terminate()
+        assert window.wait(timeout=PATIENCE / 1000) == 0
+    finally:
+        window.kill()

@@ -310,6 +310,24 @@ def test_lost_engine_is_one_notice_with_a_restart(desk: Desk, engine: FakeEngine
     assert "engine" not in texts(desk)
 
 
+def test_run_that_does_not_stop_offers_to_restart_the_engine(
+    desk: Desk, engine: FakeEngine, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.engine_client.PATIENCE", 0.0)
+    opened(desk, qtbot)
+    desk.session.open_images(ImageSource("demo:test"))
+    engine.per_poll = 7
+    run = desk.measuring.measure(desk.workspace.new_request("feature_rank"))
+    assert run is not None
+    desk.client.tick()
+    engine.per_poll, engine.stubborn = 0, True
+    desk.measuring.cancel_current()
+    qtbot.waitUntil(lambda: "has not stopped yet" in texts(desk))
+    engine.per_poll, engine.stubborn = 1000, False
+    press(desk, "Restart engine")
+    assert engine.starts == 2
+
+
 def test_fastest_device_is_taken_unless_another_is_preferred(desk: Desk, engine: FakeEngine) -> None:
     from analysis.remote import Hello
 

@@ -498,8 +498,8 @@ def test_the_plot_says_how_they_go_together(rank: RankView) -> None:
     with_networks(rank.workspace, 4)
     rank.restore({"lower": "norm"})
     settle()
-    assert "Pearson" in rank.norm.title
-    assert "Spearman" in rank.norm.title
+    assert "Pearson" in rank.norm.item.captions[0]
+    assert "Spearman" in rank.norm.item.captions[0]
     assert sum(len(spots.names) for spots in rank.norm.item.spots) == 5
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,15 @@ from analysis.config import LayerSpec
 from analysis.methods.weight_spectrum import Weight, squared_singular_values, weight_matrices
 from analysis.problems import AnalysisError
 from analysis.result import Result
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Small matrices are quicker on one thread, above all where the cores are shared."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def spectrum(net: nn.Module, shape: tuple[int, ...] = (4, 8, 8), **params: Any) -> Result:

@@ -25,7 +25,7 @@ from app.measuring import moment
 from app.panels.fields import combo, row_label
 from app.params_form import LARGEST, ParamsForm
 from app.theme import Theme
-from app.widgets import GRID, button, label, line, row
+from app.widgets import GRID, button, label, line, row, tool
 from app.workspace import Workspace
 
 
@@ -65,7 +65,7 @@ class MeasurePanel(QWidget):
         self._offer_text = label("", "soft", wrap=True)
         self._offer.setLayout(self._offer_row())
         self._go = button("Measure", self._submit, "primary")
-        self._copy = button("Copy command line", self._copy_line, "flat")
+        self._copy = tool(theme, "terminal", "Copy as command line", self._copy_line)
         self._lay_out()
         for signal in (
             workspace.model_changed,

@@ -54,5 +54,5 @@ class ModelPanel(QWidget):
             "images": (self.pictures, self.pictures.location),
             "device": (self.device, self.device.name),
         }[part]
-        self._scroll.ensureWidgetVisible(form, 0, GRID)
+        self._scroll.verticalScrollBar().setValue(form.y() - GRID)
         first.setFocus()

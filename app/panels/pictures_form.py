@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from analysis.preparation import with_overrides
 from analysis.problems import AnalysisError
 from analysis.request import ImageSource, Preprocessing
 from app.panels.fields import Form, combo, field, listed, numbers, whole_numbers, with_browse, write
+from app.panels.preview import PicturePreview, Wish
 from app.panels.top_bar import DEMO_IMAGES
 from app.widgets import button, label, row
 from app.workspace import Workspace
@@ -60,6 +63,12 @@ class PicturesForm(QWidget):
         self.grey.setAccessibleName("Colours")
         self._wrong = label("", "error", wrap=True)
         self._wrong.hide()
+        self.preview = PicturePreview()
+        for choice in (self.interpolation, self.grey):
+            choice.currentIndexChanged.connect(self._show_preview)
+        for line in (self.mean, self.std, self.sides):
+            line.textChanged.connect(self._show_preview)
+        self.location.editTextChanged.connect(self._show_preview)
         form = Form("Pictures", self)
         form.add("Location", with_browse(self.location, "Choose a folder of pictures", self._browse_images))
         form.add("Class names", with_browse(self.classes, "Choose class names", self._browse_classes))
@@ -69,6 +78,7 @@ class PicturesForm(QWidget):
         form.add("Size", self.sides)
         form.add("Resize by", self.interpolation)
         form.add("Colours", self.grey)
+        form.addRow(self.preview)
         form.addRow(self._wrong)
         form.addRow(
             row(
@@ -103,9 +113,28 @@ class PicturesForm(QWidget):
             *(["grey"] if used.grey else []),
         ]
         self._in_use.setText(f"In use: {'; '.join(parts)} ({SOURCES.get(used.source, used.source)}).")
-        self.mean.setPlaceholderText(listed(used.mean) or "none")
-        self.std.setPlaceholderText(listed(used.std) or "none")
-        self.sides.setPlaceholderText(listed(used.size) or "as it is")
+        usual = self._of_network() or used
+        self.mean.setPlaceholderText(listed(usual.mean) or "none")
+        self.std.setPlaceholderText(listed(usual.std) or "none")
+        self.sides.setPlaceholderText(listed(usual.size) or "as it is")
+        self._show_preview()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Prepare some pictures as soon as someone looks."""
+        super().showEvent(event)
+        self._show_preview()
+
+    def _show_preview(self) -> None:
+        """Show what the form says now, before it is applied."""
+        usual, layers = self._of_network(), self._workspace.layers
+        wish = None
+        try:
+            source = self._described()
+            if self.isVisible() and usual and layers and source.location:
+                wish = Wish(source.location, with_overrides(usual, source), layers[0].input_shape or layers[0].shape)
+        except AnalysisError:
+            pass  # half-typed; Apply says what is wrong
+        self.preview.want(wish)
 
     def _preprocessing(self) -> Preprocessing | None:
         """Return that of the newest run on these pictures, else the network's own."""
@@ -114,21 +143,35 @@ class PicturesForm(QWidget):
             prepared = run.result.prepared
             if prepared and prepared.preprocessing and run.request.images == workspace.images and run.purpose != "open":
                 return prepared.preprocessing
-        prepared = workspace.structure.prepared if workspace.structure else None
-        return prepared.preprocessing if prepared else None
+        return self._of_network()
+
+    def _of_network(self) -> Preprocessing | None:
+        """Return what goes with the network by itself."""
+        structure = self._workspace.structure
+        return structure.prepared.preprocessing if structure and structure.prepared else None
+
+    def _described(self) -> ImageSource:
+        """Return what the form says.
+
+        Raises
+        ------
+        AnalysisError
+            If a field is no list of numbers.
+        """
+        return ImageSource(
+            self.location.currentText().strip(),
+            self.classes.text().strip(),
+            numbers(self.mean.text(), "The mean"),
+            numbers(self.std.text(), "The standard deviation"),
+            whole_numbers(self.sides.text(), "The size", 2),
+            self.interpolation.currentData(),
+            self.grey.currentData(),
+        )
 
     def open_images(self) -> None:
         """Use the pictures that the form describes, prepared as it says."""
         try:
-            source = ImageSource(
-                self.location.currentText().strip(),
-                self.classes.text().strip(),
-                numbers(self.mean.text(), "The mean"),
-                numbers(self.std.text(), "The standard deviation"),
-                whole_numbers(self.sides.text(), "The size", 2),
-                self.interpolation.currentData(),
-                self.grey.currentData(),
-            )
+            source = self._described()
             if not source.location:
                 raise AnalysisError("No pictures are named.", "Choose a folder or a file.")
             if 0.0 in source.std:

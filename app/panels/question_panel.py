@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.panels.top_bar import title_of
 from app.questions import Question
 from app.theme import Theme
 from app.widgets import GRID, Elided, button, label, row
@@ -47,7 +48,8 @@ class QuestionPanel(QFrame):
         box.setContentsMargins(2 * GRID, GRID + 4, 2 * GRID, GRID + 4)
         box.setSpacing(GRID)
         box.addLayout(self._head())
-        if problem.hint and not question.ways:
+        # Hints that name options of the command line help nobody here.
+        if problem.hint and not question.ways and "--" not in problem.hint:
             box.addWidget(label(problem.hint, "soft", wrap=True))
         path = question.source.weights[0] if question.source.weights else question.source.name
         box.addWidget(Elided(path, "small", Qt.TextElideMode.ElideMiddle))
@@ -76,9 +78,9 @@ class QuestionPanel(QFrame):
         self._list.setAccessibleName("Choices")
         self._list.addItems([way.text for way in self._question.ways])
         self._list.setCurrentRow(0)
-        height = self._list.sizeHintForRow(0) * min(len(self._question.ways), LIST_ROWS) + 6
-        self._list.setFixedHeight(height)
         self._list.setFont(self._theme.font("code"))
+        height = self._list.fontMetrics().height() + GRID
+        self._list.setFixedHeight(height * min(len(self._question.ways), LIST_ROWS) + 4)
         self._list.itemActivated.connect(self._open_chosen)
         return self._list
 
@@ -112,7 +114,7 @@ class QuestionPanel(QFrame):
                 line.addWidget(button(way.text, partial(self.chosen.emit, way.source)))
         if not question.ways or question.names_network:
             line.addWidget(button("Choose another file…", self.file_wanted.emit))
-        back = f"Back to {question.before.name}" if question.before else "Cancel"
+        back = f"Back to {title_of(question.before)}" if question.before else "Cancel"
         line.addWidget(button(back if len(back) < 40 else "Back", self.dismissed.emit, "flat"))
         line.addStretch(1)
         if question.about:

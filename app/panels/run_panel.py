@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QSortFilterProxyModel, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPainter
+from PySide6.QtGui import QKeyEvent, QPainter, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -207,6 +207,12 @@ class RunPanel(QWidget):
             source.click()
         elif entry := self.chosen():
             self.form_wanted.emit(entry.request)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Look for runs that were made elsewhere, on the command line for example."""
+        super().showEvent(event)
+        if not self._history.reading:
+            self._history.refresh()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Enter shows, Delete deletes, F2 renames (Qt's own), Escape keeps."""

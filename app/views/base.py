@@ -224,7 +224,7 @@ def duration_words(workspace: Workspace, method: str) -> str:
     if not macs:
         return ""
     count = workspace.limit if workspace.limit > 0 else 1000
-    speed = 3e11 if workspace.compute.device.startswith(("cuda", "mps")) else 3e9
+    speed = 3e11 if workspace.compute.device.startswith(("cuda", "mps")) else 8e9
     seconds = 2 + 1.5 * macs * count / speed
     size = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
     return f"about {size} for {count:,} pictures on {workspace.compute.device}"

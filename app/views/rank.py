@@ -15,6 +15,7 @@ from analysis.result import Result
 from app import conditions, norms, numbers, rank_lanes, rank_reading
 from app.depth import EMPTY_AXIS, DepthAxis, depth_axis
 from app.fields import SlidingNumber
+from app.glossary import TERMS
 from app.lanes import TONES, Lane
 from app.measurements import STATE_TEXTS, VALUE, Values
 from app.norm_plot import NormPlot
@@ -28,6 +29,8 @@ from app.views.base import Segments, View, duration_words
 from app.workspace import Run, Workspace
 
 METHOD = "feature_rank"
+REACH = "d_in / d_out: the rank ratio that a linear layer with so many inputs can reach at most."
+HINT = "Click a bar to see its singular values · control-click compares layers · shift and drag restricts the range"
 LOWER = (("tolerance", "tolerance"), ("norm", "accuracy"))
 
 
@@ -53,6 +56,7 @@ class RankView(View):
         self.stack = TrackStack(self.theme, "Rank over depth")
         self.readout, self.legend, self.facts = Readout(self.theme), Legend(self.theme, wrap=True), Line(self.theme)
         self.badges = Line(self.theme, "small", "warning")
+        self.readout.set_hint(HINT)
         self.tolerance = SlidingNumber("Tolerance", LOWEST, HIGHEST, True, ".2g", "as recorded")
         self.energy = SlidingNumber("Energy", 0.5, 1.0, False, ".3f", "as recorded")
         self.energy.hide()
@@ -265,19 +269,27 @@ class RankView(View):
         if state == VALUE:
             low, high = (math.nan if part is None else float(part[slot]) for part in (values.low, values.high))
             text = numbers.interval(value, low, high)
-        found = [Entry(self.reading.term.title, text, "rank")]
+        found = [Entry(self.reading.term.title, text, "rank", self.reading.term.definition)]
         if row < 0:
             return found
         facts = (
-            ("width", float(rank_reading.counts(result, "channels")[row])),
-            ("observations", float(rank_reading.counts(result, "observations")[row])),
-            ("reach of a linear layer", float(rank_lanes.caps_with_activations(result.layers)[row])),
-            ("limit of the sample", float(rank_reading.sample_caps(result)[row])),
+            ("width", float(rank_reading.counts(result, "channels")[row]), "Rows of the feature matrix."),
+            ("observations", float(rank_reading.counts(result, "observations")[row]), TERMS["observations"].definition),
+            ("reach of a linear layer", float(rank_lanes.caps_with_activations(result.layers)[row]), REACH),
+            (
+                "limit of the sample",
+                float(rank_reading.sample_caps(result)[row]),
+                "min(C, n) / C: more pictures raise it.",
+            ),
         )
-        found += [Entry(label, numbers.short(number), "text_soft") for label, number in facts if number == number]
+        found += [
+            Entry(label, numbers.short(number), "text_soft", f"{numbers.exact(number)}\n{tip}")
+            for label, number, tip in facts
+            if number == number
+        ]
         rtol = rank_reading.tolerance(result, row, self.reading)
         if self.reading.measure in WITH_TOLERANCE and rtol == rtol:
-            found.append(Entry("tolerance", numbers.scientific(rtol), "text_soft"))
+            found.append(Entry("tolerance", numbers.scientific(rtol), "text_soft", TERMS["tolerance"].definition))
         return found
 
     # -- choices -----------------------------------------------------------------------------------------------------
