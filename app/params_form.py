@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLineEdit, QSpinBox, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLineEdit, QWidget
 
 from analysis.catalogue import MethodInfo, Param, Value
 from analysis.problems import AnalysisError
-from app.widgets import label
+from app.widgets import label, whole_number
 
 LARGEST = 2_147_483_647
 """What a spin box can hold."""
@@ -87,9 +87,8 @@ class ParamsForm(QWidget):
         return Field(param, combo, combo.currentText, lambda value: combo.setCurrentText(str(value)))
 
     def _spin(self, param: Param) -> Field:
-        spin = QSpinBox()
         low = param.low if param.low is not None else 0
-        spin.setRange(int(low), int(param.high) if param.high is not None else LARGEST)
+        spin = whole_number(int(low), int(param.high) if param.high is not None else LARGEST)
         spin.setValue(int(param.default))
         spin.setGroupSeparatorShown(True)
         spin.valueChanged.connect(self.changed)

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QLayout,
     QPushButton,
     QSizePolicy,
+    QSpinBox,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -98,6 +99,15 @@ def _fill(box: T, items: tuple[QWidget | QLayout | int | None, ...], spacing: in
             case _:
                 box.addLayout(item)
     return box
+
+
+def whole_number(low: int, high: int) -> QSpinBox:
+    """Make a field for a whole number within limits."""
+    made = QSpinBox()
+    made.setRange(low, high)
+    # The style sheet cannot move the text of a spin box; it should begin where that of other fields does.
+    made.lineEdit().setTextMargins(4, 0, 0, 0)
+    return made
 
 
 class Elided(QLabel):

@@ -135,6 +135,7 @@ class Workspace(QObject):
         self.limit = 0
         self.seed = 0
         self.undo = QUndoStack(self)
+        self.undo.setUndoLimit(1000)
         self._past: list[Selection] = []
         self._future: list[Selection] = []
         self._stored_numbers = iter(range(-1, -(1 << 62), -1))

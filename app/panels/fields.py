@@ -7,7 +7,7 @@ from collections.abc import Callable
 from PySide6.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QLineEdit, QSpinBox, QWidget
 
 from analysis.problems import AnalysisError
-from app.widgets import GRID, button, label, row
+from app.widgets import GRID, button, label, row, whole_number
 
 LABEL_WIDTH = 72
 
@@ -66,8 +66,7 @@ def write(choice: QComboBox, text: str) -> None:
 
 def spin(name: str, zero: str, tip: str, high: int) -> QSpinBox:
     """Make a field for a whole number whose 0 means a choice by someone else."""
-    made = QSpinBox()
-    made.setRange(0, high)
+    made = whole_number(0, high)
     made.setSpecialValueText(zero)
     made.setAccessibleName(name)
     made.setToolTip(tip)

@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
     QScrollArea,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -25,7 +24,7 @@ from app.measuring import moment
 from app.panels.fields import combo, row_label
 from app.params_form import LARGEST, ParamsForm
 from app.theme import Theme
-from app.widgets import GRID, button, label, line, row, tool
+from app.widgets import GRID, button, label, line, row, tool, whole_number
 from app.workspace import Workspace
 
 
@@ -112,8 +111,7 @@ class MeasurePanel(QWidget):
         self._limit.setAccessibleName("Pictures")
         self._limit.setToolTip("How many pictures; the choice is the same for every method, seed and machine")
         self._limit.editTextChanged.connect(self._refresh)
-        self._seed = QSpinBox()
-        self._seed.setRange(0, LARGEST)
+        self._seed = whole_number(0, LARGEST)
         self._seed.setAccessibleName("Seed")
         self._seed.setToolTip("Decides which pictures are taken, and every random step")
         self._seed.valueChanged.connect(self._refresh)
