@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -79,6 +80,18 @@ def test_a_profile_shows_the_numbers_of_the_run() -> None:
     np.testing.assert_array_equal(bars.y, result["effective_rank"])
     assert bars.low is not None
     np.testing.assert_array_equal(bars.low, result["effective_rank_low"])
+
+
+def test_tracks_of_the_same_name_are_told_apart_by_their_method() -> None:
+    first, second = rank_result(0), rank_result(1)
+    assert second.request is not None
+    second.request = replace(second.request, method="weight_spectrum")
+    measures = "weight_spectrum.effective_rank,feature_rank.effective_rank,rank_ratio"
+    found = make_sheet(FigureSpec("tracks", options=(("measures", measures),)), [first, second])
+    drawn = [panel.marks[0].y for panel in found.panels]  # type: ignore[union-attr]
+    np.testing.assert_array_equal(drawn[0], second["effective_rank"])
+    np.testing.assert_array_equal(drawn[1], first["effective_rank"])
+    np.testing.assert_array_equal(drawn[2], first["rank_ratio"])
 
 
 def test_layers_can_be_chosen_and_overlaid_by_name() -> None:

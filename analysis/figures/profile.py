@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 
 import numpy as np
@@ -31,6 +32,7 @@ FACTS = {
 """What a reader needs beside a measure, out of the facts of its run; all short facts for the others."""
 
 HUES = {"feature_rank": "rank", "weight_spectrum": "rank", "evaluate": "widths"}
+MEASURE_HUES = {"width": "widths", "channels": "widths"}
 
 
 def profile(results: list[Result], options: Options) -> Sheet:
@@ -57,29 +59,39 @@ def profile(results: list[Result], options: Options) -> Sheet:
 
 
 def tracks(results: list[Result], options: Options) -> Sheet:
-    """Draw a stack of measures over the same layers."""
-    wanted = [word.strip() for word in str(options["measures"]).split(",") if word.strip()]
+    """Draw a stack of measures over the same layers.
+
+    A measure is named as its output, or as method.output where several runs have one of that name.
+    """
     found: dict[str, Result] = {}
     for result in results:
         for output in result.outputs:
             if output.dims == ("layer",):
                 found.setdefault(output.name, result)
-    names = wanted or list(found)[:6]
+                found.setdefault(f"{_method(result)}.{output.name}", result)
+    wanted = [word.strip() for word in str(options["measures"]).split(",") if word.strip()]
+    names = wanted or [name for name in found if "." not in name][:6]
     for name in names:
         if name not in found:
             raise AnalysisError(f"No run has a measure '{name}' per layer.", nearest(name, list(found)))
     base = results[0]
     rows = chosen_rows(base, options)
-    layers = tuple(base.layers[i].name for i in rows)
-    panels = []
-    for name in names:
-        result = found[name]
-        bars = _bars(result, _align(result, name, layers), name, 0, 1)
-        boundaries = stages([base.layers[i] for i in rows])
-        title = axis_title(result.output(name))
-        panels.append(Panel((bars,), y_title=title, x_names=layers, stages=boundaries, height=0.55))
-    facts = tuple(dict.fromkeys(fact for name in names for fact in FACTS.get(name, ())))
-    return Sheet(tuple(panels), note=note(base, facts), fingerprints=fingerprints(results), linked=True)
+    layers = [base.layers[i] for i in rows]
+    panels = tuple(_track(found[name], name.rpartition(".")[2], layers) for name in names)
+    facts = tuple(dict.fromkeys(fact for name in names for fact in FACTS.get(name.rpartition(".")[2], ())))
+    fullest = max(results, key=lambda result: result.prepared.samples.count if result.prepared else 0)
+    return Sheet(panels, note=note(fullest, facts), fingerprints=fingerprints(results), linked=True)
+
+
+def _track(result: Result, measure: str, layers: list[LayerSpec]) -> Panel:
+    names = tuple(layer.name for layer in layers)
+    bars = _bars(result, _align(result, measure, names), measure, 0, 1)
+    title = textwrap.fill(axis_title(result.output(measure)), 18)
+    return Panel((bars,), y_title=title, x_names=names, stages=stages(layers), height=0.55)
+
+
+def _method(result: Result) -> str:
+    return result.request.method if result.request else ""
 
 
 def _measure(result: Result, name: str) -> str:
@@ -119,14 +131,14 @@ def _align(result: Result, measure: str, names: tuple[str, ...]) -> list[int]:
 
 def _bars(result: Result, rows: list[int], measure: str, number: int, count: int) -> Bars:
     x: Floats = np.arange(len(rows), dtype=np.float64) + (number - (count - 1) / 2) * 0.8 / count
-    method = result.request.method if result.request else ""
+    method = _method(result)
     return Bars(
         x,
         pick(result, measure, rows),
         label=label_of(result) if count > 1 else "",
         low=pick(result, f"{measure}_low", rows) if f"{measure}_low" in result else None,
         high=pick(result, f"{measure}_high", rows) if f"{measure}_high" in result else None,
-        hue=HUES.get(method, "cost") if count == 1 else f"series{number}",
+        hue=MEASURE_HUES.get(measure, HUES.get(method, "cost")) if count == 1 else f"series{number}",
     )
 
 

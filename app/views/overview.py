@@ -375,9 +375,9 @@ class Overview(View):
         for track in self.tracks.tracks:
             metric = self.metrics.get(track.key)
             run = (source(self.workspace, metric) or self._structure_run()) if metric else None
-            if metric and run and run.folder and metric.output not in outputs:
+            if metric and run and run.folder:
                 runs[str(run.folder)] = None
-                outputs.append(metric.output)
+                outputs.append(f"{run.request.method}.{metric.output}")
         if not outputs:
             return None
         options = (("kinds", ",".join(KINDS[self.rows])), ("measures", ",".join(outputs)))
