@@ -36,6 +36,9 @@ class Window(Protocol):
     def show_request(self, request: Request) -> None:
         """Show a form filled in as an earlier request."""
 
+    def show_help(self, page: str) -> None:
+        """Show a help page."""
+
 
 def dock_infos(window: Window) -> tuple[DockInfo, ...]:
     """Return the panels, in the order in which they are stacked."""
@@ -59,13 +62,17 @@ def dock_infos(window: Window) -> tuple[DockInfo, ...]:
 def _layers(window: Window) -> QWidget:
     from app.panels.layers_panel import LayersPanel
 
-    return LayersPanel(window.desk.workspace, window.desk.theme)
+    panel = LayersPanel(window.desk.workspace, window.desk.theme)
+    panel.help_wanted.connect(window.show_help)
+    return panel
 
 
 def _inspector(window: Window) -> QWidget:
     from app.panels.inspector import Inspector
 
-    return Inspector(window.desk.workspace, window.desk.theme)
+    panel = Inspector(window.desk.workspace, window.desk.theme)
+    panel.help_wanted.connect(window.show_help)
+    return panel
 
 
 def _figure(window: Window) -> QWidget:
