@@ -36,9 +36,14 @@ def command_line(request: Request, out: str = "runs", request_file: str = "") ->
 
 
 def needs_file(request: Request) -> bool:
-    """Tell whether a request holds what only a file can say: edits, or colours that are kept against the network."""
-    keeps_colours = request.images is not None and request.images.grey is False
-    return not request.edits.empty or keeps_colours
+    """Tell whether a request holds what only a file can say.
+
+    Such are edits, colours that are kept against the network, and a lone "--", which ends the options of a command.
+    """
+    model, images = request.model, request.images
+    texts = {request.layers, model.name if model else "", *((images.location, images.classes) if images else ())}
+    keeps_colours = images is not None and images.grey is False
+    return not request.edits.empty or keeps_colours or "--" in texts
 
 
 def _flags(request: Request) -> Iterator[str]:
