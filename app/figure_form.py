@@ -91,7 +91,7 @@ class FigureForm(QWidget):
         self._timer.timeout.connect(self._draw)
         self._lay_out()
         workspace.runs_changed.connect(self._list_runs)
-        workspace.run_finished.connect(lambda _number: self._list_runs())
+        workspace.run_finished.connect(self._list_runs)
         self._list_runs()
 
     # -- the widgets -------------------------------------------------------------------------------------------------
@@ -237,7 +237,7 @@ class FigureForm(QWidget):
     def _runs(self) -> list[Run]:
         return [run for run in self._workspace.runs.values() if run.folder is not None and run.result.declared]
 
-    def _list_runs(self) -> None:
+    def _list_runs(self, _number: int = 0) -> None:
         self._tick_runs(self._ticked())
         if not self._filling and self._ticked():
             self._changed()

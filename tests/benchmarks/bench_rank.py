@@ -219,8 +219,7 @@ def test_rank_against_delve(net: nn.Module, tmp_path: Path) -> None:
 def test_weight_spectrum_against_singular_value_decomposition(net: nn.Module) -> None:
     """All convolutions of ResNet-18, as matrices with one filter per row.
 
-    torch decomposes the same matrices seven times faster when they are transposed, so both ways are shown. 0.1 is the
-    aim for the plain call, and about what is measured; the bar leaves room for the noise of the machine.
+    torch decomposes the same matrices seven times faster when they are transposed, so both ways are shown.
     """
     layers = [LayerSpec(name, "conv", module=name, groups=1) for name in convolutions(net, 64)]
     modules = dict(net.named_modules())
@@ -250,7 +249,7 @@ def test_weight_spectrum_against_singular_value_decomposition(net: nn.Module) ->
     )
     own = least["weight spectrum (float64)"]
     ratios: dict[str, tuple[float, float | None]] = {
-        "weight spectrum / svdvals": (own / least["svdvals, float32"], 0.12),
+        "weight spectrum / svdvals": (own / least["svdvals, float32"], 0.1),
         "the same, transposed": (own / least["svdvals, float32, transposed"], 1.0),
         "the same, transposed, float64": (own / least["svdvals, float64, transposed"], 1.0),
         "largest error / sigma_max": (error, None),
