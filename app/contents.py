@@ -76,7 +76,7 @@ def _inspector(window: Window) -> QWidget:
 
 
 def _figure(window: Window) -> QWidget:
-    from app.figure_form import FigureForm
+    from app.forms.figure_form import FigureForm
 
     return FigureForm(window.desk.workspace, window.desk.theme)
 

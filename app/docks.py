@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from PySide6.QtCore import QByteArray, QObject, Qt, Signal
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
+from app.forms.widgets import PanelTitle
 from app.theme import Theme
-from app.widgets import PanelTitle
 
 VERSION = 1
 """Raised when the docks change so much that an old layout makes no sense."""

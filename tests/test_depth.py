@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.config import LayerSpec
-from app.depth import LAYER_KINDS, align, depth_axis, split_name
+from app.reading.depth import LAYER_KINDS, align, depth_axis, split_name
 from tests.scenes import network
 
 ALL = (*LAYER_KINDS, "activation", "branch", "block")
@@ -132,7 +132,7 @@ def test_names_are_cut_at_their_last_part() -> None:
 def test_names_are_gathered_level_by_level_and_shortened_at_their_parts(qapp: object) -> None:
     from PySide6.QtGui import QFont, QFontMetricsF
 
-    from app.depth_axes import fitting, group_levels
+    from app.drawing.depth_axes import fitting, group_levels
 
     levels = group_levels(["layer1.0", "layer1.0", "layer1.1", "", "layer2.0"])
     assert levels[0] == [(0, 1, "layer1.0"), (2, 2, "layer1.1"), (3, 3, ""), (4, 4, "layer2.0")]

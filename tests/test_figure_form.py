@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from analysis.__main__ import main
 from analysis.figures import FigureSpec, Style
 from analysis.store import list_runs, load, record
-from app.figure_form import FigureForm
+from app.forms.figure_form import FigureForm
 from app.theme import Theme
 from app.workspace import Workspace
 from tests.results import accuracy_events, rank_events

@@ -12,9 +12,9 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QAbstractItemModelTester, QTest
 from pytestqt.qtbot import QtBot
 
-from app.measurements import RATIO, read, structure_metric
 from app.panels.layers_model import Column, LayersModel
 from app.panels.layers_panel import LayersPanel
+from app.reading.measurements import RATIO, read, structure_metric
 from app.theme import Theme
 from app.workspace import Selection, Workspace
 from tests import scenes

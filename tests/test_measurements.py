@@ -6,8 +6,8 @@ import pytest
 from analysis.config import LayerSpec
 from analysis.events import Chunk, Declared, Finished, Outcome, Output, Started
 from analysis.request import ModelSource, Request
-from app.depth import depth_axis
-from app.measurements import (
+from app.reading.depth import depth_axis
+from app.reading.measurements import (
     NON_FINITE,
     NOT_APPLICABLE,
     NOT_MEASURED,

@@ -5,8 +5,8 @@ import math
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from app import numbers
-from app.axes import log_ticks, nice_step, nice_ticks, nice_top
+from app.drawing.axes import log_ticks, nice_step, nice_ticks, nice_top
+from app.reading import numbers
 
 
 def read(text: str) -> float:

@@ -17,6 +17,7 @@ from analysis.catalogue import MethodInfo, Param
 from analysis.problems import AnalysisError, Problem
 from analysis.request import Compute, ImageSource, ModelSource, Request
 from app.desk import Desk
+from app.forms.params_form import ParamsForm
 from app.panels.fields import listed, numbers, whole_numbers
 from app.panels.help_panel import HelpPanel
 from app.panels.log_panel import LogPanel
@@ -26,7 +27,6 @@ from app.panels.palette import score
 from app.panels.question_panel import QuestionPanel
 from app.panels.run_panel import RunPanel
 from app.panels.runs_model import COLUMNS, SHARE, RunsModel, duration
-from app.params_form import ParamsForm
 from app.questions import question_of
 from tests.fake_engine import DEVICES, METHODS, FakeEngine
 

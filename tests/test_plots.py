@@ -13,9 +13,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from app.curves import MAX_POINTS, Curve, CurvePlot, Guide, steps, thinned
-from app.matrix import Cells, MatrixPlot, strongest
-from app.plots import Plot
+from app.drawing.curves import MAX_POINTS, Curve, CurvePlot, Guide, steps, thinned
+from app.drawing.matrix import Cells, MatrixPlot, strongest
+from app.drawing.plots import Plot
 from app.theme import Theme
 from tests.gestures import click, drag, move, settle, show, theme
 

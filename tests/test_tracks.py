@@ -8,13 +8,13 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor, QImage
 from pytestqt.qtbot import QtBot
 
-from app.depth import DepthAxis, depth_axis
-from app.lane_painting import draw_mark
-from app.lanes import Lane, heights
-from app.measurements import NON_FINITE, NOT_APPLICABLE, NOT_MEASURED, VALUE, ZERO
+from app.drawing.lane_painting import draw_mark
+from app.drawing.lanes import Lane, heights
+from app.drawing.tracks import TrackStack
+from app.reading.depth import DepthAxis, depth_axis
+from app.reading.measurements import NON_FINITE, NOT_APPLICABLE, NOT_MEASURED, VALUE, ZERO
+from app.reading.track_list import FIRST, TrackList
 from app.theme import Theme
-from app.track_list import FIRST, TrackList
-from app.tracks import TrackStack
 from tests import scenes
 from tests.gestures import click, drag, move, settle, show, theme
 
@@ -238,7 +238,7 @@ def test_a_selected_place_is_brought_into_view(stack: TrackStack) -> None:
 
 
 def test_tracks_appear_in_their_order_and_what_was_hidden_stays_away(qapp: object) -> None:
-    from app.measurements import available
+    from app.reading.measurements import available
 
     workspace = scenes.opened()
     tracks = TrackList()

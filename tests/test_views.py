@@ -12,12 +12,13 @@ from pytestqt.qtbot import QtBot
 from analysis.events import Chunk, Finished, Output
 from analysis.measures import spectra
 from analysis.request import ModelSource, Request
-from app import norms, rank_lanes, rank_reading
-from app.comparing import Compared
-from app.depth import depth_axis
-from app.fields import SlidingNumber
-from app.measurements import structure_metric
-from app.rank_reading import Reading
+from app.drawing import rank_lanes
+from app.forms.fields import SlidingNumber
+from app.reading import norms, rank_reading
+from app.reading.comparing import Compared
+from app.reading.depth import depth_axis
+from app.reading.measurements import structure_metric
+from app.reading.rank_reading import Reading
 from app.theme import Theme
 from app.views.evaluate import EvaluateView, shares, worst
 from app.views.overview import KINDS, Overview

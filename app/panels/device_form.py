@@ -6,9 +6,9 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QCheckBox, QWidget
 
 from analysis.request import Compute, DeviceInfo
+from app.forms.widgets import label
 from app.panels.fields import Form, combo, spin
 from app.panels.top_bar import DTYPES
-from app.widgets import label
 from app.workspace import Workspace
 
 

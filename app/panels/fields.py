@@ -7,7 +7,7 @@ from collections.abc import Callable
 from PySide6.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QLineEdit, QSpinBox, QWidget
 
 from analysis.problems import AnalysisError
-from app.widgets import GRID, button, label, row, whole_number
+from app.forms.widgets import GRID, button, label, row, whole_number
 
 LABEL_WIDTH = 72
 

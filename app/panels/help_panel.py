@@ -7,8 +7,8 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QTextBrowser, QVBoxLayout, QWidget
 
+from app.forms.widgets import GRID
 from app.theme import RESOURCES, Theme
-from app.widgets import GRID
 
 
 class HelpPanel(QWidget):

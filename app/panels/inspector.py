@@ -8,13 +8,14 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from analysis.config import LayerSpec
-from app import conditions, menus, numbers
-from app.depth import split_name
-from app.glossary import TERMS
-from app.measurements import STATE_TEXTS, VALUE, Metric, Values, available, read, source
+from app.drawing.spectrum_plots import MOST, SpectrumPlot, hue_of, spectra_of
+from app.forms import menus
 from app.panels.fact_table import Fact, FactTable
-from app.rank_reading import Reading
-from app.spectrum_plots import MOST, SpectrumPlot, hue_of, spectra_of
+from app.reading import conditions, numbers
+from app.reading.depth import split_name
+from app.reading.glossary import TERMS
+from app.reading.measurements import STATE_TEXTS, VALUE, Metric, Values, available, read, source
+from app.reading.rank_reading import Reading
 from app.theme import Theme
 from app.workspace import Workspace
 

@@ -12,10 +12,10 @@ from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistent
 from PySide6.QtGui import QFont
 
 from analysis.config import LayerSpec
-from app import numbers
-from app.depth import LAYER_KINDS
-from app.glossary import SHORT
-from app.measurements import NON_FINITE, NOT_APPLICABLE, NOT_MEASURED, STATE_WORDS, VALUE, ZERO, Metric, Values
+from app.reading import numbers
+from app.reading.depth import LAYER_KINDS
+from app.reading.glossary import SHORT
+from app.reading.measurements import NON_FINITE, NOT_APPLICABLE, NOT_MEASURED, STATE_WORDS, VALUE, ZERO, Metric, Values
 
 Index = QModelIndex | QPersistentModelIndex
 HEAT = Qt.ItemDataRole.UserRole

@@ -9,11 +9,12 @@ from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, QPo
 from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QToolButton, QVBoxLayout, QWidget
 
-from app import menus, numbers
-from app.measurements import RATIO, Metric, available, read, source, totals
+from app.drawing.readout import Line
+from app.forms import menus
 from app.panels.layers_model import FACT_TITLES, FACTS, Column, LayersModel
 from app.panels.layers_tree import LayersTree
-from app.readout import Line
+from app.reading import numbers
+from app.reading.measurements import RATIO, Metric, available, read, source, totals
 from app.theme import Theme
 from app.workspace import Selection, Workspace
 

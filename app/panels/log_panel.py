@@ -6,9 +6,9 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QPlainTextEdit, QVBoxLayout, QWidget
 
+from app.forms.widgets import GRID, button, row
 from app.log import LINES, LogBuffer
 from app.theme import Theme
-from app.widgets import GRID, button, row
 
 
 class LogPanel(QWidget):

@@ -19,12 +19,12 @@ from analysis.config import matching
 from analysis.problems import AnalysisError
 from analysis.request import Request
 from analysis.store import StoredRun
+from app.forms.params_form import LARGEST, ParamsForm
+from app.forms.widgets import GRID, button, label, line, row, tool, whole_number
 from app.history import History
 from app.measuring import moment
 from app.panels.fields import combo, row_label
-from app.params_form import LARGEST, ParamsForm
 from app.theme import Theme
-from app.widgets import GRID, button, label, line, row, tool, whole_number
 from app.workspace import Workspace
 
 

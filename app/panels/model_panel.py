@@ -5,10 +5,10 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
+from app.forms.widgets import GRID, line
 from app.panels.device_form import DeviceForm
 from app.panels.network_form import NetworkForm
 from app.panels.pictures_form import PicturesForm
-from app.widgets import GRID, line
 from app.workspace import Workspace
 
 

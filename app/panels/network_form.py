@@ -7,9 +7,9 @@ from PySide6.QtWidgets import QCheckBox, QFileDialog, QWidget
 
 from analysis.problems import AnalysisError
 from analysis.request import ModelSource
+from app.forms.widgets import button, label
 from app.panels.fields import Form, combo, field, whole_numbers, with_browse, write
 from app.panels.top_bar import DEMO_MODELS
-from app.widgets import button, label
 from app.workspace import Workspace
 
 

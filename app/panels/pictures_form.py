@@ -9,10 +9,10 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from analysis.preparation import with_overrides
 from analysis.problems import AnalysisError
 from analysis.request import ImageSource, Preprocessing
+from app.forms.widgets import button, label, row
 from app.panels.fields import Form, combo, field, listed, numbers, whole_numbers, with_browse, write
 from app.panels.preview import PicturePreview, Wish
 from app.panels.top_bar import DEMO_IMAGES
-from app.widgets import button, label, row
 from app.workspace import Workspace
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")

@@ -17,7 +17,7 @@ from analysis.pictures import PictureSet, open_pictures
 from analysis.preparation import checked, prepare, shaped
 from analysis.problems import AnalysisError
 from analysis.request import Preprocessing
-from app.widgets import GRID, label, row
+from app.forms.widgets import GRID, label, row
 
 COUNT = 4
 """Pictures shown, evenly spread over the source."""

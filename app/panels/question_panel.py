@@ -19,10 +19,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.forms.widgets import GRID, Elided, button, label, row
 from app.panels.top_bar import title_of
 from app.questions import Question
 from app.theme import Theme
-from app.widgets import GRID, Elided, button, label, row
 
 LIST_ROWS = 6
 

@@ -21,11 +21,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.forms.widgets import GRID, Elided, button, label, row, tool
 from app.history import History
-from app.numbers import short
 from app.panels.runs_model import SHARE, Row, RunsModel
+from app.reading.numbers import short
 from app.theme import Theme
-from app.widgets import GRID, Elided, button, label, row, tool
 from app.workspace import Workspace
 
 

@@ -14,7 +14,7 @@ from analysis.request import Request
 from analysis.store import StoredRun
 from app.history import History
 from app.measuring import moment
-from app.numbers import short
+from app.reading.numbers import short
 from app.theme import Theme
 from app.workspace import Run, Workspace
 

@@ -6,8 +6,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QScrollArea, QVBoxLayout, QWidget
 
 from app.actions import ACTIONS, MENUS, native
+from app.forms.widgets import GRID, label
 from app.theme import Theme
-from app.widgets import GRID, label
 
 EVERYWHERE = (
     ("Arrow keys", "Step through layers in a plot"),

@@ -12,10 +12,10 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QSi
 
 from analysis.request import ModelSource
 from app.actions import ACTIONS
+from app.forms.widgets import GRID, Elided, button, column, label, line, row
 from app.keeping import LeftBehind
 from app.settings import Preferences
 from app.theme import Theme
-from app.widgets import GRID, Elided, button, column, label, line, row
 
 WIDTH = 640
 ICONS = {entry.id: entry.icon for entry in ACTIONS}

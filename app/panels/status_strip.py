@@ -6,9 +6,9 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from app.engine_client import EngineClient
+from app.forms.widgets import GRID, Bar, button, label, tool
 from app.panels.runs_model import progress_text
 from app.theme import Theme
-from app.widgets import GRID, Bar, button, label, tool
 from app.workspace import Run, Workspace
 
 ENGINE = {"off": "engine off", "starting": "engine starting…", "ready": "engine ready"}

@@ -11,10 +11,10 @@ from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from analysis.request import Compute, DeviceInfo, ImageSource, ModelSource
-from app.numbers import short
+from app.forms.widgets import GRID, Elided, label
+from app.reading.numbers import short
 from app.settings import Preferences
 from app.theme import Theme
-from app.widgets import GRID, Elided, label
 from app.workspace import Workspace
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")

@@ -10,12 +10,12 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QMenu, QVBoxLayout
 
 from analysis.figures import FigureSpec
 from analysis.result import Result
-from app import conditions, numbers
-from app.depth import Floats, Ints
-from app.glossary import TERMS
-from app.list_axes import RowBars
-from app.matrix import Cells, MatrixPlot
-from app.readout import Entry, Key, Legend, Line, Readout
+from app.drawing.list_axes import RowBars
+from app.drawing.matrix import Cells, MatrixPlot
+from app.drawing.readout import Entry, Key, Legend, Line, Readout
+from app.reading import conditions, numbers
+from app.reading.depth import Floats, Ints
+from app.reading.glossary import TERMS
 from app.theme import Theme
 from app.views.base import Segments, View, duration_words
 from app.workspace import Run, Workspace

@@ -10,11 +10,14 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QVBoxLayout
 
 from analysis.figures import FigureSpec
-from app import conditions, menus, numbers
-from app.comparing import Compared
-from app.depth import EMPTY_AXIS, LAYER_KINDS, MODES, DepthAxis, Floats, depth_axis
-from app.lanes import Lane
-from app.measurements import (
+from app.drawing.lanes import Lane
+from app.drawing.readout import Entry, Key, Legend, Line, Readout
+from app.drawing.tracks import TrackStack
+from app.forms import menus
+from app.reading import conditions, numbers
+from app.reading.comparing import Compared
+from app.reading.depth import EMPTY_AXIS, LAYER_KINDS, MODES, DepthAxis, Floats, depth_axis
+from app.reading.measurements import (
     NOT_APPLICABLE,
     STATE_TEXTS,
     VALUE,
@@ -27,10 +30,8 @@ from app.measurements import (
     source,
     totals,
 )
-from app.readout import Entry, Key, Legend, Line, Readout
+from app.reading.track_list import Track, TrackList
 from app.theme import Theme
-from app.track_list import Track, TrackList
-from app.tracks import TrackStack
 from app.views.base import Offer, Segments, View, duration_words, menu_button
 from app.workspace import Run, Workspace
 

@@ -12,19 +12,20 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QSplitter, QStackedWidget, QVB
 
 from analysis.figures import FigureSpec
 from analysis.result import Result
-from app import conditions, norms, numbers, rank_lanes, rank_reading
-from app.depth import EMPTY_AXIS, DepthAxis, depth_axis
-from app.fields import SlidingNumber
-from app.glossary import TERMS
-from app.lanes import TONES, Lane
-from app.measurements import STATE_TEXTS, VALUE, Values
-from app.norm_plot import NormPlot
-from app.rank_controls import POINTS, RankControls
-from app.rank_reading import HIGHEST, LOWEST, MEASURES, WITH_TOLERANCE, Reading
-from app.readout import Entry, Key, Legend, Line, Readout
-from app.spectrum_plots import NO_LAYERS, SpectrumPlot, TolerancePlot, spectra_of
+from app.drawing import rank_lanes
+from app.drawing.lanes import TONES, Lane
+from app.drawing.norm_plot import NormPlot
+from app.drawing.readout import Entry, Key, Legend, Line, Readout
+from app.drawing.spectrum_plots import NO_LAYERS, SpectrumPlot, TolerancePlot, spectra_of
+from app.drawing.tracks import TrackStack
+from app.forms.fields import SlidingNumber
+from app.forms.rank_controls import POINTS, RankControls
+from app.reading import conditions, norms, numbers, rank_reading
+from app.reading.depth import EMPTY_AXIS, DepthAxis, depth_axis
+from app.reading.glossary import TERMS
+from app.reading.measurements import STATE_TEXTS, VALUE, Values
+from app.reading.rank_reading import HIGHEST, LOWEST, MEASURES, WITH_TOLERANCE, Reading
 from app.theme import Theme
-from app.tracks import TrackStack
 from app.views.base import Segments, View, duration_words
 from app.workspace import Run, Workspace
 
@@ -295,7 +296,7 @@ class RankView(View):
     # -- choices -----------------------------------------------------------------------------------------------------
 
     def read_as(self, **changes: Any) -> None:
-        """Read the spectra in another way: fields of :class:`app.rank_reading.Reading`."""
+        """Read the spectra in another way: fields of :class:`app.reading.rank_reading.Reading`."""
         reading = replace(self.reading, **changes)
         if reading == self.reading:
             return

@@ -10,14 +10,14 @@ import pytest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from app.depth import depth_axis
-from app.lanes import Lane
-from app.matrix import Cells, MatrixPlot
-from app.measurements import available, fold, read, source
+from app.drawing.lanes import Lane
+from app.drawing.matrix import Cells, MatrixPlot
+from app.drawing.plots import Plot
+from app.drawing.tracks import TrackStack
 from app.panels.layers_panel import LayersPanel
-from app.plots import Plot
+from app.reading.depth import depth_axis
+from app.reading.measurements import available, fold, read, source
 from app.theme import Theme
-from app.tracks import TrackStack
 from app.views.overview import KINDS
 from tests import scenes
 from tests.benchmarks.pairs import alternate, report

@@ -8,8 +8,8 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
-from app.axes import Axis, aligned, nice_ticks
-from app.depth import EMPTY_AXIS, DepthAxis, Slot
+from app.drawing.axes import Axis, aligned, nice_ticks
+from app.reading.depth import EMPTY_AXIS, DepthAxis, Slot
 from app.theme import Theme
 
 ROOM_FOR_A_GROUP = 22.0

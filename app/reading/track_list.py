@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.measurements import Metric
+from app.reading.measurements import Metric
 
 FIRST = (
     "structure.width",

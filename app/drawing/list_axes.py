@@ -9,9 +9,9 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter, QPen
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
-from app.axes import Axis, aligned
-from app.depth import Floats
-from app.depth_axes import TurnedTexts
+from app.drawing.axes import Axis, aligned
+from app.drawing.depth_axes import TurnedTexts
+from app.reading.depth import Floats
 from app.theme import Theme
 
 

@@ -11,10 +11,10 @@ from PySide6.QtCore import Signal
 from analysis.config import LayerSpec
 from analysis.measures import spectra
 from analysis.result import Result
-from app import numbers, rank_reading
-from app.curves import SERIES, Curve, CurvePlot, Guide
-from app.depth import Floats
-from app.rank_reading import HIGHEST, LOWEST, Reading
+from app.drawing.curves import SERIES, Curve, CurvePlot, Guide
+from app.reading import numbers, rank_reading
+from app.reading.depth import Floats
+from app.reading.rank_reading import HIGHEST, LOWEST, Reading
 from app.theme import Theme
 
 LEFT = -4.0

@@ -33,10 +33,10 @@ from analysis.figures import FIGURES, PALETTES, SIZES, FigureInfo, FigureSpec, S
 from analysis.figures.sheet import Sheet
 from analysis.problems import AnalysisError, Problem
 from analysis.result import Result
-from app.figure_preview import FigurePreview
-from app.params_form import ParamsForm
+from app.forms.figure_preview import FigurePreview
+from app.forms.params_form import ParamsForm
+from app.forms.widgets import GRID, button, column, label, row
 from app.theme import Theme
-from app.widgets import GRID, button, column, label, row
 from app.workspace import Run, Workspace
 
 SIZE_WORDS = {"column": "Column, 89 mm", "page": "Page, 183 mm", "slide": "Slide, 254 × 143 mm"}

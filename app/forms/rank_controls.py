@@ -6,9 +6,9 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QMenu, QToolButton, QWidget
 
-from app import rank_lanes
-from app.glossary import TERMS
-from app.rank_reading import BESIDE, MEASURES
+from app.drawing import rank_lanes
+from app.reading.glossary import TERMS
+from app.reading.rank_reading import BESIDE, MEASURES
 
 POINTS = {
     "all": ("conv", "linear", "activation", "block", "pooled"),

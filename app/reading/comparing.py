@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.depth import DepthAxis, Floats, align, depth_axis
-from app.measurements import Metric, Values, fold, read
+from app.reading.depth import DepthAxis, Floats, align, depth_axis
+from app.reading.measurements import Metric, Values, fold, read
 from app.workspace import Run, Workspace
 
 

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from app.axes import nice_step
-from app.curves import CurvePlot, Spots
-from app.norms import Comparison
+from app.drawing.axes import nice_step
+from app.drawing.curves import CurvePlot, Spots
+from app.reading.norms import Comparison
 from app.theme import Theme
 
 

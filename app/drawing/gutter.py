@@ -9,10 +9,10 @@ from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QFontMetricsF, QPainter, QPen
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
-from app import numbers
-from app.axes import Axis, nice_step, nice_ticks
-from app.lane_painting import LanesItem
-from app.lanes import HEAD, Lane
+from app.drawing.axes import Axis, nice_step, nice_ticks
+from app.drawing.lane_painting import LanesItem
+from app.drawing.lanes import HEAD, Lane
+from app.reading import numbers
 from app.theme import Theme
 
 EDGE = 5

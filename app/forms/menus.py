@@ -8,8 +8,8 @@ from functools import partial
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu
 
-from app.comparing import candidates
-from app.measurements import Metric
+from app.reading.comparing import candidates
+from app.reading.measurements import Metric
 from app.workspace import Workspace
 
 

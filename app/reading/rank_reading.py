@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from analysis.config import LayerSpec
 from analysis.measures import spectra
 from analysis.result import Result
-from app.depth import Floats, Ints
-from app.glossary import TERMS, Term
-from app.measurements import NOT_MEASURED, Values, states_of
+from app.reading.depth import Floats, Ints
+from app.reading.glossary import TERMS, Term
+from app.reading.measurements import NOT_MEASURED, Values, states_of
 
 MEASURES = (
     "effective_rank_ratio",

@@ -10,10 +10,10 @@ import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QFontMetricsF, QPainter, QPen
 
-from app.axes import NumberAxis
-from app.depth import Floats
-from app.pixels import PixelItem, PlotBox, Scale
-from app.plots import Margins, Plot
+from app.drawing.axes import NumberAxis
+from app.drawing.pixels import PixelItem, PlotBox, Scale
+from app.drawing.plots import Margins, Plot
+from app.reading.depth import Floats
 from app.theme import Theme
 
 SERIES = ("rank", "bundles", "widths", "sharing", "configurations", "cost", "text", "accent")

@@ -8,8 +8,8 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QHelpEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from app.lane_painting import draw_mark
-from app.measurements import STATE_WORDS
+from app.drawing.lane_painting import draw_mark
+from app.reading.measurements import STATE_WORDS
 from app.theme import Theme
 
 PAD = 8.0

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from app import numbers
-from app.axes import nice_step, nice_ticks, nice_top
-from app.depth import Floats, Ints
-from app.measurements import States
+from app.drawing.axes import nice_step, nice_ticks, nice_top
+from app.reading import numbers
+from app.reading.depth import Floats, Ints
+from app.reading.measurements import States
 
 HEAD = 14.0
 """Pixels between the top of a lane and its highest bar."""

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLineEdit, QWid
 
 from analysis.catalogue import MethodInfo, Param, Value
 from analysis.problems import AnalysisError
-from app.widgets import label, whole_number
+from app.forms.widgets import label, whole_number
 
 LARGEST = 2_147_483_647
 """What a spin box can hold."""

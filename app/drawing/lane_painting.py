@@ -9,10 +9,10 @@ import pyqtgraph as pg
 from PySide6.QtCore import QLineF, QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QPainter, QPen
 
-from app.depth import EMPTY_AXIS, DepthAxis, Floats
-from app.lanes import HEAD, Lane
-from app.measurements import NON_FINITE, NOT_APPLICABLE, NOT_MEASURED, VALUE, ZERO
-from app.pixels import PixelItem, PlotBox, Scale
+from app.drawing.lanes import HEAD, Lane
+from app.drawing.pixels import PixelItem, PlotBox, Scale
+from app.reading.depth import EMPTY_AXIS, DepthAxis, Floats
+from app.reading.measurements import NON_FINITE, NOT_APPLICABLE, NOT_MEASURED, VALUE, ZERO
 from app.theme import Theme, mix
 
 WIDEST_BAR = 44

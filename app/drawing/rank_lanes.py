@@ -6,12 +6,12 @@ import numpy as np
 
 from analysis.config import LayerSpec
 from analysis.result import Result
-from app import rank_reading
-from app.depth import DepthAxis, Floats, Ints
-from app.glossary import TERMS
-from app.lanes import TONES, Lane
-from app.measurements import NOT_APPLICABLE, NOT_MEASURED, VALUE, Values
-from app.rank_reading import RATIOS, Reading
+from app.drawing.lanes import TONES, Lane
+from app.reading import rank_reading
+from app.reading.depth import DepthAxis, Floats, Ints
+from app.reading.glossary import TERMS
+from app.reading.measurements import NOT_APPLICABLE, NOT_MEASURED, VALUE, Values
+from app.reading.rank_reading import RATIOS, Reading
 
 PROFILE, CHANGE, WEIGHTS = "profile", "change", "weights"
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from analysis.config import LayerSpec
 from analysis.events import EMPTY, Output
 from analysis.result import Result
-from app.depth import DepthAxis, Floats
-from app.glossary import TERMS, hue, term
+from app.reading.depth import DepthAxis, Floats
+from app.reading.glossary import TERMS, hue, term
 from app.workspace import Run, Workspace
 
 VALUE, ZERO, NOT_MEASURED, NOT_APPLICABLE, NON_FINITE = range(5)
@@ -42,7 +42,7 @@ class Metric:
     run
         Number of the run, None for the newest of the method.
     title, unit, definition, page, combine, ceiling
-        See :class:`app.glossary.Term`.
+        See :class:`app.reading.glossary.Term`.
     hue
         Colour role.
     """

@@ -1,7 +1,8 @@
 """Plots on pyqtgraph: one box, painted in whole pixels, with quiet axes around it.
 
-Every plot is a :class:`Plot`. What it shows are :class:`app.pixels.PixelItem` objects: they lie over the box and paint
-in its pixels, all data of a kind in one call, so that a panned frame costs little more than filling rectangles.
+Every plot is a :class:`Plot`. What it shows are :class:`app.drawing.pixels.PixelItem` objects: they lie over the
+box and paint in its pixels, all data of a kind in one call, so that a panned frame costs little more than filling
+rectangles.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QFontMetricsF, QKeyEvent, QPainter, QPen, QResizeEvent
 
-from app.axes import Axis
-from app.pixels import PlotBox
+from app.drawing.axes import Axis
+from app.drawing.pixels import PlotBox
 from app.theme import Theme
 
 

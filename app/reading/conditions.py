@@ -6,7 +6,7 @@ import numpy as np
 
 from analysis.edits import Edits
 from analysis.result import Result
-from app import numbers
+from app.reading import numbers
 from app.workspace import Run
 
 

@@ -11,13 +11,13 @@ from PySide6.QtCore import QPoint, QPointF, Qt, Signal
 from PySide6.QtGui import QColor, QWheelEvent
 from PySide6.QtWidgets import QHBoxLayout, QScrollBar, QWidget
 
-from app.depth import EMPTY_AXIS, DepthAxis
-from app.depth_axes import NamesAxis, StageAxis
-from app.gutter import DotsAxis, Gutter
-from app.lane_painting import LanesItem
-from app.lanes import Lane, heights
-from app.pixels import Crosshair
-from app.plots import Margins, Plot
+from app.drawing.depth_axes import NamesAxis, StageAxis
+from app.drawing.gutter import DotsAxis, Gutter
+from app.drawing.lane_painting import LanesItem
+from app.drawing.lanes import Lane, heights
+from app.drawing.pixels import Crosshair
+from app.drawing.plots import Margins, Plot
+from app.reading.depth import EMPTY_AXIS, DepthAxis
 from app.theme import Theme
 
 GUTTER = 148

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen, QPixmap
 
-from app import numbers
-from app.depth import Floats, Ints
-from app.list_axes import ListAxis
-from app.pixels import PixelItem, PlotBox, Scale
-from app.plots import Margins, Plot
+from app.drawing.list_axes import ListAxis
+from app.drawing.pixels import PixelItem, PlotBox, Scale
+from app.drawing.plots import Margins, Plot
+from app.reading import numbers
+from app.reading.depth import Floats, Ints
 from app.theme import Theme
 
 NAN, ZERO, NEUTRAL, FIRST = 0, 1, 2, 3

@@ -1,0 +1,1 @@
+"""Controls that several panels and views share: forms, menus and small pieces."""
