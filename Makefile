@@ -22,7 +22,7 @@ contracts: .venv/.developer
 	$(BIN)/lint-imports
 
 tests: .venv/.developer
-	$(NO_GUI) $(BIN)/python -m pytest -q
+	$(NO_GUI) $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 benchmark: .venv/.developer
 	$(PIP) install -e '.[bench]'

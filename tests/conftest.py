@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib.util
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Iterator
@@ -68,6 +69,18 @@ def fresh_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 
 
 @pytest.fixture(autouse=True)
+def torch_as_it_was() -> Iterator[None]:
+    """After a test, torch computes gradients again: a mode left switched off would fail some later test instead."""
+    yield
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return
+    modes = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+    torch.set_grad_enabled(True)
+    assert modes == (True, False), "the test left gradients switched off"
+
+
+@pytest.fixture(autouse=True)
 def no_dialogs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Turn a modal dialog, which would wait for ever, into a failure. Tests of file dialogs put in an answer."""
     if "qapp" not in request.fixturenames:
@@ -98,6 +111,7 @@ def nothing_left_over(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
         return
     import multiprocessing
 
+    _set_packages_aside()
     app = request.getfixturevalue("qapp")
     timers = _watch_timers(monkeypatch)
     widgets = set(map(id, app.topLevelWidgets()))
@@ -113,6 +127,18 @@ def nothing_left_over(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
     assert not alive, f"left-over threads: {alive}"
     assert not set(multiprocessing.active_children()) - processes, "left-over processes"
     del kept
+
+
+_modules_aside = 0
+
+
+def _set_packages_aside() -> None:
+    """Keep the collector from walking through imported packages at every test: torch and timm bring a million objects."""
+    global _modules_aside
+    if len(sys.modules) > _modules_aside + 50:
+        _modules_aside = len(sys.modules)
+        gc.collect()
+        gc.freeze()
 
 
 def _settle(app: Any) -> None:

@@ -195,7 +195,7 @@ def test_two_readers_at_once_end_in_any_order() -> None:
     met: dict[str, list[str]] = {"a": [], "b": []}
 
     def reader(key: str, names: list[str]) -> Iterator[None]:
-        with torch.no_grad(), taps(net, recording, names, lambda name, _: met[key].append(name)):
+        with taps(net, recording, names, lambda name, _: met[key].append(name)):
             while True:
                 yield net(torch.zeros(1, 3, 8, 8))
 
