@@ -133,7 +133,7 @@ _modules_aside = 0
 
 
 def _set_packages_aside() -> None:
-    """Keep the collector from walking through imported packages at each test: torch and timm bring a million objects."""
+    """Keep the collector from walking through imported packages at each test; torch brings a million objects."""
     global _modules_aside
     if len(sys.modules) > _modules_aside + 50:
         _modules_aside = len(sys.modules)
