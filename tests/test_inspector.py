@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from analysis.config import LayerSpec
+from analysis.methods import activations
+from analysis.request import Request
 from app.panels.fact_table import Fact, FactTable
 from app.panels.inspector import Inspector, kind_words, layer_facts, short_name
+from app.reading import activation_reading
 from app.theme import Theme
 from app.workspace import Selection, Workspace
 from tests import scenes
@@ -204,3 +209,134 @@ def test_values_that_do_not_fit_go_below_their_names(theme: Theme, qtbot: QtBot)
     assert table.fact_at(2) == table.facts[0]
     assert table.fact_at(10_000) is None
     assert table.text.splitlines()[1] == "Short\t1"
+
+
+# -- channels ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def looked(inspector: Inspector) -> Inspector:
+    """The inspector with everything known of one layer, and of one picture."""
+    workspace = inspector.workspace
+    layer = next(layer for layer in workspace.layers if layer.name == "layer2.0.conv1")
+    scenes.play(workspace, scenes.activation_events(layer), purpose="glance")
+    scenes.play(workspace, scenes.activation_events(layer, sample=17, seed=4), purpose="glance")
+    workspace.select_layer(layer.name)
+    settle()
+    return inspector
+
+
+def test_maps_are_sorted_by_strength_on_one_scale(looked: Inspector) -> None:
+    grid = looked.channels.grid
+    strengths = [float(np.abs(tile.values).mean()) for tile in grid.tiles]
+    assert strengths == sorted(strengths, reverse=True)
+    assert len(grid.tiles) == 20
+    assert grid.scale.high == pytest.approx(max(float(np.abs(tile.values).max()) for tile in grid.tiles))
+    assert "picture #0" in looked.channels.title.text()
+    looked.channels.more.click()
+    settle()
+    assert len(grid.tiles) == 32
+    marks = {tile.number: tile.mark for tile in grid.tiles if tile.mark}
+    assert marks == {2: "dead", 3: "constant", 5: "duplicate"}
+
+
+def test_the_maps_are_those_of_the_selected_picture(looked: Inspector) -> None:
+    looked.workspace.select_sample(17)
+    settle()
+    assert "picture #17" in looked.channels.title.text()
+    looked.workspace.select_sample(18)
+    settle()
+    assert not looked.channels.grid.isVisible()
+    assert looked.channels.lists.isVisible()  # what holds for all pictures stays
+
+
+def test_dead_constant_and_duplicate_channels_are_listed(looked: Inspector) -> None:
+    text = looked.channels.lists.text()
+    plain = re.sub("<[^>]*>", " ", text)
+    words = " ".join(plain.split())
+    assert words == "Over 200 pictures Dead: 2 Constant: 3 Duplicates: 4 = 5"
+    looked.channels.lists.linkActivated.emit("5")
+    settle()
+    assert looked.workspace.selection.channel == 5
+
+
+def test_a_click_on_a_map_shows_what_excites_the_channel(looked: Inspector) -> None:
+    section = looked.channels
+    assert not section.strip.isVisible()
+    place = section.grid.place(1).center().toPoint()
+    QTest.mouseClick(section.grid, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
+    settle()
+    channel = section.grid.tiles[1].number
+    assert looked.workspace.selection.channel == channel == section.grid.selected
+    assert f"Channel {channel}" in section.channel_title.text()
+    assert len(section.strip.thumbs) == 9
+    assert section.weights.filters.isVisible()
+    QTest.keyClick(section.grid, Qt.Key.Key_Right)
+    settle()
+    assert looked.workspace.selection.channel == section.grid.tiles[2].number
+    spot = section.strip.place(3).center().toPoint()
+    QTest.mouseClick(section.strip, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, spot)
+    assert looked.workspace.selection.sample == section.strip.thumbs[3].place
+
+
+def test_weights_are_shown_as_histogram_and_spectrum(looked: Inspector) -> None:
+    weights = looked.channels.weights
+    assert weights.histogram.isVisible()
+    assert weights.histogram.values.sum() == 32 * 16 * 9
+    assert weights.spectrum.isVisible()
+    assert np.all(np.diff(weights.spectrum.values) <= 0)
+
+
+def asked(inspector: Inspector) -> list[Request]:
+    found: list[Request] = []
+    inspector.workspace.glance_wanted.connect(found.append)
+    return found
+
+
+def test_what_is_missing_is_asked_for_after_a_rest(theme: Theme, qtbot: QtBot) -> None:
+    workspace = scenes.opened()
+    workspace.set_methods((activations.INFO,))
+    made = Inspector(workspace, theme)
+    qtbot.addWidget(made)
+    show(made, 290, 800)
+    found = asked(made)
+    for name in ("conv1", "layer1.0.conv1", "layer2.0.conv1"):  # going through layers asks for the last one only
+        workspace.select(Selection((name,), sample=7))
+        settle()
+    qtbot.waitUntil(lambda: len(found) == 2, timeout=3000)
+    assert [request.layers for request in found] == ["layer2.0.conv1"] * 2
+    assert [dict(request.params) for request in found] == [{"samples": "7"}, {}]
+    assert found[1].limit == 200
+
+
+def test_a_heavy_network_is_measured_on_a_button_only(theme: Theme, qtbot: QtBot) -> None:
+    heavy = tuple(replace(layer, macs=layer.macs * 10_000) for layer in scenes.network())
+    workspace = scenes.opened(heavy)
+    workspace.set_methods((activations.INFO,))
+    assert activation_reading.look_size(workspace) == 0
+    made = Inspector(workspace, theme)
+    qtbot.addWidget(made)
+    show(made, 290, 800)
+    workspace.select_layer("layer2.0.conv1")
+    settle()
+    assert made.channels.measure.isVisible()
+    wanted: list[Request] = []
+    workspace.run_wanted.connect(wanted.append)
+    made.channels.measure.click()
+    assert [(request.method, request.layers) for request in wanted] == [("activations", "layer2.0.conv1")]
+
+
+def test_old_looks_are_taken_out_of_the_window(looked: Inspector) -> None:
+    workspace = looked.workspace
+    layer = next(layer for layer in workspace.layers if layer.name == "conv1")
+    for sample in range(activation_reading.KEPT + 3):
+        scenes.play(workspace, scenes.activation_events(layer, sample), purpose="glance")
+    outdated = activation_reading.outdated(workspace)
+    glances = [run.number for run in workspace.runs.values() if run.purpose == "glance"]
+    assert outdated == sorted(glances)[: len(glances) - activation_reading.KEPT]
+
+
+def test_several_layers_have_no_maps(looked: Inspector) -> None:
+    looked.workspace.select(Selection(("conv1", "layer2.0.conv1")))
+    settle()
+    assert not looked.channels.isVisible()

@@ -11,6 +11,7 @@ from analysis.config import LayerSpec
 from app.drawing.spectrum_plots import MOST, SpectrumPlot, hue_of, spectra_of
 from app.forms import menus
 from app.panels.fact_table import Fact, FactTable
+from app.panels.inspector_channels import ChannelSection
 from app.reading import conditions, numbers
 from app.reading.depth import split_name
 from app.reading.glossary import TERMS
@@ -43,6 +44,7 @@ class Inspector(QWidget):
             workspace.runs_changed,
             workspace.run_changed,
             workspace.edits_changed,
+            workspace.images_changed,
             theme.changed,
         ):
             signal.connect(self.invalidate)
@@ -64,13 +66,14 @@ class Inspector(QWidget):
             table.help_wanted.connect(self.help_wanted)
         self.plot = SpectrumPlot(self.theme)
         self.plot.setFixedHeight(PLOT_HEIGHT)
+        self.channels = ChannelSection(self.workspace, self.theme)
         self.button = QPushButton("Measure feature rank")
         self.button.clicked.connect(self._measure)
         inner = QWidget()
         column = QVBoxLayout(inner)
         column.setContentsMargins(0, 10, 0, 12)
         column.setSpacing(6)
-        for widget in (self.heading, self.kind, self.facts, self.plot, self.measures, self.note):
+        for widget in (self.heading, self.kind, self.facts, self.channels, self.plot, self.measures, self.note):
             column.addWidget(widget)
         column.addWidget(self.button, alignment=Qt.AlignmentFlag.AlignHCenter)
         column.addStretch(1)
@@ -110,6 +113,7 @@ class Inspector(QWidget):
         chosen = [known[name] for name in workspace.selection.layers if name in known]
         for widget in (self.facts, self.measures, self.plot, self.note, self.button):
             widget.setVisible(bool(chosen))
+        self.channels.show_layer(chosen[0] if len(chosen) == 1 else None)
         if not chosen:
             self._show_nothing()
         elif len(chosen) == 1:

@@ -1,0 +1,1 @@
+"""Attribution: which pixels and layers a score of a network rests on."""

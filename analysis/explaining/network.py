@@ -1,0 +1,296 @@
+"""A copy of a network in which every call of a non-linearity is a module of its own, and the wanted layer is one too.
+
+Captum hooks modules. It therefore misses functional activations, takes two calls of one module for one, replaces the
+gradient of a shortcut that reads the same tensor, and loses the rule of a pooling right after an activation, whose hook
+on the tensor between them comes first. The copy has none of these: while it runs, calls of functions such as ``relu``
+are led through modules, one per call, each of which gets a tensor of its own. The weights are the network's own;
+nothing of the network is changed.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from analysis.graph import Recording, Site
+from analysis.problems import AnalysisError
+from analysis.tracing.calls import Frame, following, refuse_compiled, tensors_in
+from analysis.tracing.operations import ACTIVATIONS, operation_name
+from analysis.tracing.recorder import counted
+
+_Maker = Callable[..., nn.Module]
+_MAKERS: dict[str, _Maker] = {
+    "relu": lambda inplace=False: nn.ReLU(),
+    "elu": lambda alpha=1.0, inplace=False: nn.ELU(alpha),
+    "leaky_relu": lambda negative_slope=0.01, inplace=False: nn.LeakyReLU(negative_slope),
+    "sigmoid": lambda: nn.Sigmoid(),
+    "tanh": lambda: nn.Tanh(),
+    "softplus": lambda beta=1.0, threshold=20.0: nn.Softplus(beta, threshold),
+    "max_pool2d": lambda kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False: (
+        nn.MaxPool2d(kernel_size, stride or kernel_size, padding, dilation, ceil_mode=ceil_mode)
+    ),
+}
+"""Functions for which DeepLift has a rule, and how to make the module it knows."""
+_TYPES = (nn.ReLU, nn.ELU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.Softplus, nn.MaxPool2d)
+
+
+def class_scores(output: object) -> Tensor:
+    """Return the class scores of a network's output, axes (picture, class).
+
+    Raises
+    ------
+    AnalysisError
+        If the output is not one score per class.
+    """
+    first = output[0] if isinstance(output, (tuple, list)) and output else output
+    if isinstance(first, Tensor) and first.ndim == 4 and first.shape[2:] == (1, 1):
+        first = first.flatten(1)
+    if not isinstance(first, Tensor) or first.ndim != 2:
+        raise AnalysisError(
+            "The network's output is not one score per class.",
+            "Attribution is for classifiers, whose output has axes (picture, class).",
+        )
+    return first
+
+
+class Scores(nn.Module):
+    """The network itself, with class scores as its output.
+
+    Parameters
+    ----------
+    net
+        The user's network; it is called, not hooked.
+    writes
+        True if its forward writes into its input: it then gets a copy.
+    """
+
+    def __init__(self, net: nn.Module, writes: bool) -> None:
+        super().__init__()
+        self._net = [net]  # in a list, so that nothing that walks over modules finds the user's
+        self._writes = writes
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Return the class scores."""
+        return class_scores(self._net[0](pixels.clone() if self._writes else pixels))
+
+
+def scores_of(net: nn.Module, pixels: Tensor) -> tuple[Tensor, bool]:
+    """Run a network on a copy of the pixels; return the class scores, and whether it wrote into its input."""
+    given = pixels.clone()
+    before = given._version
+    scores = class_scores(net(given))
+    return scores, given._version != before
+
+
+class Split(nn.Module):
+    """The copy.
+
+    Parameters
+    ----------
+    net, recording
+        The network and what was recorded of it.
+    pixels
+        One picture to try the copy on, axes (1, channel, height, width).
+    wanted
+        The network's scores of this picture, axes (1, class).
+    layer
+        Name of a row whose tensor passes through :attr:`probe`, "" for none.
+    nonlinear
+        True to lead every non-linearity through a module of its own.
+
+    Attributes
+    ----------
+    probe
+        An identity at the wanted layer.
+    without_rule
+        Names of activations that were met and for which there is no module that Captum knows.
+
+    Raises
+    ------
+    AnalysisError
+        If the network cannot be copied, or its copy gives other scores.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        recording: Recording,
+        pixels: Tensor,
+        wanted: Tensor,
+        layer: str = "",
+        nonlinear: bool = False,
+    ) -> None:
+        super().__init__()
+        refuse_compiled(net)
+        self.copied = _copied(net)
+        self.calls = nn.ModuleList()
+        self.probe = nn.Identity()
+        self.without_rule: set[str] = set()
+        self._nonlinear = nonlinear
+        self._site = recording.sites[layer] if layer else None
+        self._sealed = False
+        self._call = 0  # non-linearities met in this forward
+        self._visits = 0  # calls of the module that holds the wanted layer
+        if nonlinear:
+            for module in self.copied.modules():
+                if type(module) in _TYPES:
+                    # Its function is led through a module; hooked itself as well, a rule would apply twice.
+                    module.__class__ = type(type(module).__name__, (nn.Module,), {"forward": type(module).forward})
+        if self._site is not None and self._site.order < 0:
+            self.copied.get_submodule(self._site.module).register_forward_hook(self._visited)
+        if self._routes:
+            self._try(pixels, wanted)
+        self._sealed = True
+
+    @property
+    def _routes(self) -> bool:
+        """True if functions are followed; a module's output is found by a hook on the copy alone."""
+        return self._nonlinear or (self._site is not None and self._site.order >= 0)
+
+    def _try(self, pixels: Tensor, wanted: Tensor) -> None:
+        with torch.no_grad():
+            found = self(pixels.clone())
+        if not torch.allclose(wanted, found, rtol=1e-3, atol=1e-4 * float(wanted.abs().max())):
+            text = "The network relies on something that its copy does not do: its scores are other ones."
+            raise AnalysisError(text, "Use saliency, integrated gradients or occlusion, which need no copy.", "copy")
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Return the class scores."""
+        self._call = self._visits = 0
+        if not self._routes:
+            scores = class_scores(self.copied(pixels))
+            if self._site is not None and self._visits < self._site.call:
+                text = "The network took another path than when it was recorded: the layer was not reached."
+                raise AnalysisError(text, "Choose another layer.", "path")
+            return scores
+        with following(self.copied, _ignore, _ignore) as stack, _Route(self, stack.frames):
+            return class_scores(self.copied(pixels))
+
+    def _visited(self, module: nn.Module, args: Any, output: Any) -> Any:
+        self._visits += 1
+        return self.probe(output) if self._site is not None and self._visits == self._site.call else output
+
+    def next_call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> nn.Module:
+        """Return the module of the next non-linearity; while the copy is tried, it is made.
+
+        Raises
+        ------
+        AnalysisError
+            If there were fewer when the copy was tried.
+        """
+        if not self._sealed:
+            self.calls.append(_MAKERS[name](*args[1:], **{k: v for k, v in kwargs.items() if k != "input"}))
+        if self._call >= len(self.calls):
+            text = "The network took another path than when it was tried."
+            raise AnalysisError(text, "Use integrated gradients or occlusion, which do not need its modules.", "path")
+        self._call += 1
+        return self.calls[self._call - 1]
+
+    @property
+    def has_relu(self) -> bool:
+        """True if a ReLU was met."""
+        return any(isinstance(call, nn.ReLU) for call in self.calls)
+
+    @property
+    def is_split(self) -> bool:
+        """True if non-linearities are led through modules."""
+        return self._nonlinear
+
+    def is_wanted(self, frame: Frame, name: str) -> bool:
+        """Tell whether an operation that was just carried out makes the wanted tensor."""
+        site = self._site
+        if site is None or site.order < 0 or site.operation != name:
+            return False
+        return (frame.path, frame.number, frame.order) == (site.module, site.call, site.order)
+
+
+class _Route(TorchFunctionMode):
+    """Leads functions through modules while the copy runs."""
+
+    def __init__(self, owner: Split, frames: list[Frame]) -> None:
+        super().__init__()
+        self.owner = owner
+        self.frames = frames
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Carry out a torch function, perhaps through a module."""
+        given = kwargs or {}
+        name = operation_name(func)
+        if self.owner.is_split and self.frames and name in _MAKERS and _is_plain(args, given):
+            result = self._through(func, name, args, given)
+        else:
+            result = func(*args, **given)
+            if self.owner.is_split and self.frames and name in ACTIVATIONS and name not in _MAKERS:
+                self.owner.without_rule.add(name)
+        if self.frames and counted(name, result):
+            frame = self.frames[-1]
+            if self.owner.is_wanted(frame, name):
+                result = _replaced(func, given, args, result, self.owner.probe)
+            frame.order += 1
+        return result
+
+    def _through(self, func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        given = args[0] if args else kwargs["input"]
+        module = self.owner.next_call(name, args, kwargs)
+        if not _in_place(func, kwargs, args):
+            return module(given.view_as(given))  # a tensor of its own: a shortcut may read the same one
+        return given.copy_(module(given.clone()))
+
+
+def _is_plain(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    given = args[0] if args else kwargs.get("input")
+    return isinstance(given, Tensor) and not kwargs.get("return_indices", False) and "out" not in kwargs
+
+
+def _in_place(func: Callable[..., Any], kwargs: dict[str, Any], args: tuple[Any, ...]) -> bool:
+    name = getattr(func, "__name__", "")
+    dunder = name.startswith("__")
+    return (
+        (name.endswith("_") and not dunder)
+        or (dunder and name[2:3] == "i")
+        or bool(kwargs.get("inplace", False))
+        or (operation_name(func) in ("relu", "elu", "leaky_relu") and len(args) > 1 and args[-1] is True)
+    )
+
+
+def _replaced(
+    func: Callable[..., Any], kwargs: dict[str, Any], args: tuple[Any, ...], result: Any, probe: nn.Module
+) -> Any:
+    """Put what passed through the probe in place of a result, also where it was written into an argument."""
+    if not isinstance(result, Tensor):
+        return result
+    if _in_place(func, kwargs, args):
+        return result.copy_(probe(result.clone()))
+    return probe(result)
+
+
+def _ignore(*_: Any) -> None:
+    """Take no notice of a call."""
+
+
+def _copied(net: nn.Module) -> nn.Module:
+    """Copy the modules of a network; weights and buffers are shared.
+
+    Raises
+    ------
+    AnalysisError
+        If it holds something that cannot be copied.
+    """
+    memo: dict[int, Any] = {id(item): item for module in net.modules() for item in tensors_in(vars(module))}
+    try:
+        return copy.deepcopy(net, memo)
+    except Exception as error:  # anything that a user keeps in a module: files, locks, generators
+        text = f"The network cannot be copied, which this needs: {error}."
+        raise AnalysisError(text, "Use saliency, integrated gradients or occlusion.", "copy") from None
+
+
+def can_be_probed(site: Site) -> bool:
+    """Tell whether the tensor of a row can be led through a module: an output, not an argument."""
+    return site.argument < 0

@@ -1,0 +1,189 @@
+"""A table of bundles: size, entropy, what each adds to the layer's entropy, and its labels as a bar."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QItemSelectionModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QRectF,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+)
+
+from analysis.measures.bundles import Bundle
+from app.drawing.label_colors import label_color
+from app.reading import numbers
+from app.reading.glossary import TERMS
+from app.theme import Theme
+
+Index = QModelIndex | QPersistentModelIndex
+NOWHERE = QModelIndex()
+COLUMNS = (
+    ("bundle", "Number of the bundle, in order of its first picture"),
+    ("size", TERMS["bundle_size"].definition),
+    ("h", TERMS["bundle_label_entropy"].definition),
+    ("adds", TERMS["bundle_contribution"].definition),
+    ("labels", "How many pictures of each label are in it"),
+)
+LABELS = 4
+
+
+class BundleModel(QAbstractTableModel):
+    """Bundles in the order in which they were given."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.bundles: tuple[Bundle, ...] = ()
+        self.classes: tuple[str, ...] = ()
+
+    def show_bundles(self, bundles: tuple[Bundle, ...], classes: tuple[str, ...]) -> None:
+        """Show other bundles."""
+        self.beginResetModel()
+        self.bundles, self.classes = bundles, classes
+        self.endResetModel()
+
+    def row_of(self, bundle: int) -> int:
+        """Row of a bundle, -1 if it is not shown."""
+        return next((row for row, found in enumerate(self.bundles) if found.id == bundle), -1)
+
+    def rowCount(self, parent: Index = NOWHERE) -> int:
+        """Return the number of bundles."""
+        return 0 if parent.isValid() else len(self.bundles)
+
+    def columnCount(self, parent: Index = NOWHERE) -> int:
+        """Return the number of columns."""
+        return 0 if parent.isValid() else len(COLUMNS)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return numbers as text, right-aligned; labels in words on hovering."""
+        if not index.isValid():
+            return None
+        bundle, column = self.bundles[index.row()], index.column()
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                return self._text(bundle, column)
+            case Qt.ItemDataRole.ToolTipRole | Qt.ItemDataRole.AccessibleTextRole:
+                return self.words(bundle) if column == LABELS else self._text(bundle, column)
+            case Qt.ItemDataRole.TextAlignmentRole:
+                return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        return None
+
+    def _text(self, bundle: Bundle, column: int) -> str:
+        if column == LABELS:
+            return ""
+        texts = (str(bundle.id), f"{bundle.size:,}", zero(bundle.entropy), zero(bundle.contribution))
+        return texts[column]
+
+    def words(self, bundle: Bundle) -> str:
+        """Labels of a bundle, the most frequent first: "12 shirt, 3 coat"."""
+        order = [c for c in np.argsort(-bundle.labels, kind="stable").tolist() if bundle.labels[c] > 0]
+        names = [self.classes[c] if c < len(self.classes) else str(c) for c in order]
+        return ", ".join(f"{int(bundle.labels[c]):,} {name}" for c, name in zip(order, names, strict=True))
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return titles and their definitions."""
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return COLUMNS[section][0]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return COLUMNS[section][1]
+        if role == Qt.ItemDataRole.TextAlignmentRole and section < LABELS:
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        return None
+
+
+def zero(value: float) -> str:
+    """Three digits; exactly zero is a plain 0."""
+    return "0" if value == 0 else numbers.short(value)
+
+
+class LabelsDelegate(QStyledItemDelegate):
+    """Paints the labels of a bundle as one bar, coloured by label."""
+
+    def __init__(self, theme: Theme, model: BundleModel, parent: QObject) -> None:
+        super().__init__(parent)
+        self.theme, self.model = theme, model
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        """Paint one bar."""
+        if option.state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(option.rect, self.theme.color("selected"))
+        bundle = self.model.bundles[index.row()]
+        room = QRectF(option.rect).adjusted(8, 6, -8, -6)
+        left, size = room.left(), max(bundle.size, 1)
+        for label in np.flatnonzero(bundle.labels).tolist():
+            width = room.width() * int(bundle.labels[label]) / size
+            painter.fillRect(
+                QRectF(left, room.top(), max(1.0, width - 1), room.height()), label_color(self.theme, label)
+            )
+            left += width
+
+
+class BundleTable(QTableView):
+    """Rows of bundles; one can be selected."""
+
+    chosen = Signal(int)
+    """Number of the bundle."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.theme = theme
+        self.table = BundleModel(self)
+        self._taking = False
+        self.setModel(self.table)
+        self.setItemDelegateForColumn(LABELS, LabelsDelegate(theme, self.table, self))
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setShowGrid(False)
+        self.setAccessibleName("Bundles")
+        self.setTabKeyNavigation(False)
+        self.verticalHeader().hide()
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setStretchLastSection(True)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(LABELS, QHeaderView.ResizeMode.Stretch)
+        self.selectionModel().currentRowChanged.connect(self._give)
+        theme.changed.connect(self._fit)
+        self._fit()
+
+    def _fit(self) -> None:
+        self.verticalHeader().setDefaultSectionSize(round(self.theme.text_size * 2.2))
+        self.viewport().update()
+
+    def show_bundles(self, bundles: tuple[Bundle, ...], classes: tuple[str, ...], chosen: int) -> None:
+        """Show other bundles; one of them is selected, -1 for none."""
+        self._taking = True
+        known = self.table
+        same = len(bundles) == len(known.bundles) and all(a is b for a, b in zip(bundles, known.bundles, strict=True))
+        if not same or classes != known.classes:
+            known.show_bundles(bundles, classes)
+        row = known.row_of(chosen)
+        if row < 0:
+            self.clearSelection()
+            self.selectionModel().clearCurrentIndex()
+        elif self.currentIndex().row() != row:
+            flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
+            self.selectionModel().setCurrentIndex(known.index(row, 0), flags)
+            self.scrollTo(known.index(row, 0))
+        self._taking = False
+
+    def _give(self, current: QModelIndex, _previous: QModelIndex) -> None:
+        if not self._taking and current.isValid():
+            self.chosen.emit(self.table.bundles[current.row()].id)

@@ -1,0 +1,186 @@
+"""One picture closely: its pixels enlarged, what it is, what the network takes it for, and how it is prepared."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QFontMetricsF, QImage, QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+
+from analysis.request import Preprocessing
+from app.browsing.grid import fitted
+from app.forms.widgets import GRID, label
+from app.reading import numbers
+from app.reading.samples import Guess
+from app.theme import Theme
+
+ROOM = 224
+"""Pixels for the picture."""
+
+
+class Pixels(QWidget):
+    """A picture whose pixels stay squares: enlarged by a whole number if it is small."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.theme = theme
+        self.image = QImage()
+        self.setFixedHeight(ROOM)
+        self.setMinimumWidth(96)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName("Picture")
+
+    def show_image(self, image: QImage) -> None:
+        """Show another picture, a null image for none."""
+        self.image = image
+        self.update()
+
+    @property
+    def factor(self) -> float:
+        """Pixels of the screen per pixel of the picture, 0 without one."""
+        return fitted(self.image, self.rect()).width() / self.image.width() if not self.image.isNull() else 0.0
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the picture in the middle."""
+        if self.image.isNull():
+            return
+        painter = QPainter(self)
+        room = fitted(self.image, QRect(0, 0, self.width(), self.height()))
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, room.width() < self.image.width())
+        painter.drawImage(room, self.image)
+
+
+class GuessBars(QWidget):
+    """The most likely classes with bars: the true one in colour."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.theme = theme
+        self.guesses: tuple[Guess, ...] = ()
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName("Most likely classes")
+        theme.changed.connect(self.updateGeometry)
+
+    def show_guesses(self, found: tuple[Guess, ...]) -> None:
+        """Show other classes."""
+        self.guesses = found
+        self.setAccessibleDescription(", ".join(f"{g.name} {numbers.percent(g.share)}" for g in found))
+        self.setToolTip("\n".join(f"{g.name}: {100 * g.share:.6g} %{', the label' if g.right else ''}" for g in found))
+        self.updateGeometry()
+        self.update()
+
+    def _lines(self) -> tuple[float, float]:
+        """Height of a line of text, and of an entry: text above its bar."""
+        text = QFontMetricsF(self.theme.font()).height()
+        return text, text + 8
+
+    def sizeHint(self) -> QSize:
+        """Return the room of all entries."""
+        return QSize(160, round(len(self.guesses) * self._lines()[1]) + 2)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw name, share and bar of each class."""
+        painter = QPainter(self)
+        painter.setFont(self.theme.font())
+        metrics = QFontMetricsF(painter.font())
+        text, entry = self._lines()
+        for place, guess in enumerate(self.guesses):
+            top, share = place * entry, numbers.percent(guess.share)
+            painter.setPen(self.theme.color("text"))
+            wide = metrics.horizontalAdvance(share) + 8
+            name = metrics.elidedText(guess.name, Qt.TextElideMode.ElideRight, self.width() - wide)
+            line = QRectF(0, top, self.width(), text)
+            painter.drawText(line, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, name)
+            painter.drawText(line, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, share)
+            painter.fillRect(QRectF(0, round(top + text), self.width(), 4), self.theme.color("unused"))
+            color = self.theme.color("widths" if guess.right else "cost")
+            filled = guess.share if guess.share == guess.share else 0.0
+            painter.fillRect(QRectF(0, round(top + text), round(self.width() * filled), 4), color)
+
+
+class SampleCard(QScrollArea):
+    """Everything about the chosen picture, from top to bottom."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.theme = theme
+        self.heading, self.facts = label("", wrap=True), label("", "soft", wrap=True)
+        self.verdict, self.note = label("", wrap=True), label("", "small", wrap=True)
+        self.pixels, self.bars = Pixels(theme), GuessBars(theme)
+        self.heading.setAccessibleName("Chosen picture")
+        for words in (self.heading, self.facts, self.note):
+            words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(12, 8, 12, 12)
+        column.setSpacing(GRID)
+        for widget in (self.pixels, self.heading, self.facts, self.verdict, self.bars, self.note):
+            column.addWidget(widget)
+        column.addStretch(1)
+        self.setWidget(inner)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setAccessibleName("The chosen picture")
+
+    def show_nothing(self, words: str) -> None:
+        """Say why there is no picture."""
+        self.pixels.hide()
+        self.heading.hide()
+        self.verdict.hide()
+        self.bars.hide()
+        self.note.hide()
+        self.facts.setText(words)
+        self.facts.show()
+
+    def show_sample(self, name: str, image: QImage, guesses: tuple[Guess, ...], words: tuple[str, str, str]) -> None:
+        """Show a picture.
+
+        Parameters
+        ----------
+        name
+            Its file, or its number.
+        image
+            Null if it cannot be read.
+        words
+            What is known of it, one fact a line; what was predicted; how it is prepared.
+        """
+        self.pixels.show_image(image)
+        self.bars.show_guesses(guesses)
+        self.heading.setFont(self.theme.font("code"))
+        facts, verdict, note = words
+        if not image.isNull():
+            size = f"{image.height()}×{image.width()} pixels"
+            factor = self.pixels.factor
+            facts = f"{size}{f', shown {factor:.0f}×' if factor > 1 else ''}\n{facts}".strip()
+        for widget, text in ((self.heading, name), (self.facts, facts), (self.verdict, verdict), (self.note, note)):
+            _say(widget, text)
+        self.pixels.setVisible(not image.isNull())
+        self.bars.setVisible(bool(guesses))
+
+
+def _say(widget: QLabel, text: str) -> None:
+    widget.setText(text)
+    widget.setVisible(bool(text))
+
+
+def preparation_words(preprocessing: Preprocessing | None) -> str:
+    """Say in one sentence how pictures become numbers for the network."""
+    if preprocessing is None:
+        return ""
+    parts = []
+    if preprocessing.size:
+        crop = f", central {100 * preprocessing.crop:.3g} %" if preprocessing.crop < 1 else ""
+        parts.append(f"resized to {numbers.shape(preprocessing.size)} ({preprocessing.interpolation}{crop})")
+    if preprocessing.grey:
+        parts.append("made grey")
+    parts.append("scaled to 0..1")
+    if preprocessing.mean:
+        parts.append(f"minus mean {_list(preprocessing.mean)}")
+    if preprocessing.std:
+        parts.append(f"divided by std {_list(preprocessing.std)}")
+    source = {"network": "as the network was trained", "file": "as its file says", "user": "as you chose"}
+    return f"Shown as stored. The network sees it {', '.join(parts)}; {source.get(preprocessing.source, 'assumed')}."
+
+
+def _list(values: tuple[float, ...]) -> str:
+    return ", ".join(f"{value:.3g}" for value in values)

@@ -1,0 +1,1 @@
+"""Drawing the architecture of a network as a graph."""

@@ -1,0 +1,75 @@
+"""The legend of a coloured graph: least and greatest value with the colours between."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QFontMetricsF, QLinearGradient, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from app.reading import numbers
+from app.reading.measurements import Metric
+from app.theme import Theme
+
+BAR = 8.0
+FIRST, SPAN = 0.06, 0.78
+"""Part of the sequential scale that is used: the rest would hide text."""
+
+
+class ColorScale(QWidget):
+    """Least value, colours, greatest value, and the look of nodes without a value. Hidden without a metric."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.theme = theme
+        self.shown: Metric | None = None
+        self.ends = (0.0, 1.0)
+        self._gaps = False
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName("Colours")
+        theme.changed.connect(self.updateGeometry)
+        self.hide()
+
+    def show_scale(self, metric: Metric | None, low: float, high: float, gaps: bool) -> None:
+        """Show the scale of a metric; `gaps` if there are nodes without a value."""
+        self.shown, self.ends, self._gaps = metric, (low, high), gaps
+        self.setVisible(metric is not None)
+        if metric is not None:
+            self.setToolTip(f"{metric.title}: {metric.definition}")
+            self.setAccessibleDescription(f"{metric.title}, {self._text(low)} to {self._text(high)}")
+        self.update()
+
+    def _text(self, value: float) -> str:
+        return numbers.short(value, self.shown.unit if self.shown else "")
+
+    def sizeHint(self) -> QSize:
+        """Return the room of one line."""
+        return QSize(160, round(QFontMetricsF(self.theme.font("small")).height()) + 8)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the bar between its ends."""
+        if self.shown is None:
+            return
+        painter = QPainter(self)
+        painter.setFont(self.theme.font("small"))
+        metrics = QFontMetricsF(painter.font())
+        low, high = map(self._text, self.ends)
+        gap = "no value" if self._gaps else ""
+        painter.setPen(self.theme.color("text_soft"))
+        right = self.width() - 8.0
+        if gap:
+            right -= metrics.horizontalAdvance(gap)
+            painter.drawText(QRectF(right, 0, 200, self.height()), Qt.AlignmentFlag.AlignVCenter, gap)
+            right -= 15
+            painter.setPen(QPen(self.theme.color("line"), 1))
+            painter.setBrush(self.theme.color("raised"))
+            painter.drawRect(QRectF(right + 0.5, round(self.height() / 2 - 5) + 0.5, 10, 10))
+            right -= 12
+        painter.setPen(self.theme.color("text_soft"))
+        painter.drawText(QRectF(8, 0, 200, self.height()), Qt.AlignmentFlag.AlignVCenter, low)
+        left = 8 + metrics.horizontalAdvance(low) + 6
+        end = right - metrics.horizontalAdvance(high) - 6
+        painter.drawText(QRectF(end + 6, 0, 200, self.height()), Qt.AlignmentFlag.AlignVCenter, high)
+        colors = QLinearGradient(left, 0, max(left + 1, end), 0)
+        for step in range(9):
+            colors.setColorAt(step / 8, self.theme.heat(FIRST + SPAN * step / 8))
+        painter.fillRect(QRectF(left, self.height() / 2 - BAR / 2, max(1.0, end - left), BAR), colors)

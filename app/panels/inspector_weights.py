@@ -1,0 +1,104 @@
+"""Weights of the selected layer: distribution, singular values, and the filter of the selected channel."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from analysis.config import LayerSpec
+from app.drawing.map_grid import MapGrid, Tile
+from app.drawing.map_image import MapScale
+from app.drawing.small_bars import SmallBars
+from app.reading import numbers
+from app.reading.activation_reading import ChannelReading
+from app.theme import Theme
+from app.workspace import Workspace
+
+MOST_INPUTS = 40
+"""Inputs of a filter that are shown."""
+
+
+class WeightsSection(QWidget):
+    """Histogram and spectrum of the weights; filters of one channel."""
+
+    def __init__(self, workspace: Workspace, theme: Theme) -> None:
+        super().__init__()
+        self.workspace = workspace
+        self.filter_title, self.histogram_title, self.spectrum_title = (_heading() for _ in range(3))
+        self.filters = MapGrid(theme, "Filter of the channel", side=28, numbered=False)
+        self.histogram = SmallBars(theme, "Histogram of the weights", "cost")
+        self.spectrum = SmallBars(theme, "Singular values of the weights", "cost")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        for widget in (
+            self.filter_title, self.filters, self.histogram_title, self.histogram, self.spectrum_title, self.spectrum,
+        ):  # fmt: skip
+            column.addWidget(widget)
+
+    def show_reading(self, layer: LayerSpec, found: ChannelReading | None, channel: int) -> None:
+        """Show the weights of a layer, as far as they have been read."""
+        self._show_filter(found, channel)
+        self._show_histogram(found)
+        self._show_spectrum(layer)
+
+    def _show_filter(self, found: ChannelReading | None, channel: int) -> None:
+        kernels = found.filters(channel) if found else np.empty((0, 0, 0))
+        shown = kernels.shape[0] > 0 and kernels.shape[1] * kernels.shape[2] > 1
+        self.filter_title.setVisible(shown)
+        self.filters.setVisible(shown)
+        if not shown:
+            return
+        count = len(kernels)
+        strongest = np.argsort(-np.abs(kernels).sum(axis=(1, 2)), kind="stable")[:MOST_INPUTS]
+        places = np.sort(strongest)
+        left_out = f", the {MOST_INPUTS} strongest" if count > MOST_INPUTS else ""
+        inputs = f"{count} input{'s' if count != 1 else ''}"
+        self.filter_title.setText(f"Filter of channel {channel}: {inputs}{left_out}")
+        tiles = tuple(Tile(int(place), kernels[place], "", f"from input {place}") for place in places)
+        self.filters.show_tiles(tiles, MapScale.of(kernels))
+
+    def _show_histogram(self, found: ChannelReading | None) -> None:
+        result = found.result if found else None
+        counts = None
+        if result is not None and found is not None and "weight_histogram" in result:
+            counts = result["weight_histogram"][found.row]
+        shown = counts is not None and bool(np.all(counts >= 0))
+        self.histogram.setVisible(shown)
+        self.histogram_title.setVisible(shown)
+        if not shown or result is None or found is None or counts is None:
+            return
+        spread, zeros = float(result["weight_std"][found.row]), float(result["weight_zeros"][found.row])
+        reach = float(result["weight_edges"][found.row, -1])
+        zero_words = f", {numbers.percent(zeros)} are zero" if zeros else ""
+        self.histogram_title.setText(f"Weights: {int(counts.sum()):,}, standard deviation {_plain(spread)}{zero_words}")
+        self.histogram.show_values(
+            counts.astype(np.float64), (f"−{_plain(reach)}", "0", _plain(reach)), "Number of weights per bin."
+        )
+
+    def _show_spectrum(self, layer: LayerSpec) -> None:
+        run = self.workspace.latest("weight_spectrum")
+        names = run.result.names("layer") if run else ()
+        sigma = np.empty(0)
+        if run is not None and layer.name in names and "singular_values" in run.result:
+            row = np.asarray(run.result["singular_values"][names.index(layer.name)], dtype=np.float64)
+            sigma = np.sort(row[np.isfinite(row)])[::-1]
+        shown = sigma.size > 1
+        self.spectrum.setVisible(shown)
+        self.spectrum_title.setVisible(shown)
+        if shown:
+            self.spectrum_title.setText(f"Singular values of the weights: {len(sigma)}")
+            ends = (f"σ₁ = {_plain(float(sigma[0]))}", "", f"{_plain(float(sigma[-1]))}")
+            self.spectrum.show_values(sigma, ends, "From the largest to the smallest; see the weight spectrum.")
+
+
+def _heading() -> QLabel:
+    made = QLabel()
+    made.setProperty("role", "soft")
+    made.setWordWrap(True)
+    made.setContentsMargins(12, 6, 12, 0)
+    return made
+
+
+def _plain(value: float) -> str:
+    return f"{value:.3g}"

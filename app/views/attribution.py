@@ -1,0 +1,282 @@
+"""Attribution: which pixels the score of a class rests on, by several algorithms side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout
+
+from analysis.figures import FigureSpec
+from analysis.measures.attributions import algorithm
+from app.drawing.attribution_board import AttributionBoard, Pane
+from app.drawing.readout import Line
+from app.forms.attribution_form import AttributionForm
+from app.forms.widgets import Bar
+from app.reading import attribution_reading as reading
+from app.reading import conditions
+from app.reading.attribution_reading import Explanation, Wish
+from app.theme import Theme
+from app.views.base import View
+from app.workspace import Run, Workspace
+
+METHOD = reading.METHOD
+SENTENCE = (
+    "Attribution shows which pixels of a picture speak for a class and which against it, by several algorithms side "
+    "by side."
+)
+SCALES = {True: "one colour scale for all maps", False: "each map has its own colour scale"}
+
+
+class AttributionView(View):
+    """A picture, its attributions, and the controls above them."""
+
+    def __init__(self, workspace: Workspace, theme: Theme) -> None:
+        super().__init__(workspace, theme, "Attribution")
+        self._asked: tuple[object, ...] = ()
+        self._build()
+
+    def _build(self) -> None:
+        self.form, self.board = AttributionForm(self.theme), AttributionBoard(self.theme)
+        self.summary, self.facts = Line(self.theme, "text", "text"), Line(self.theme)
+        self.badges, self.bar = Line(self.theme, "small", "warning"), Bar(self.theme)
+        self.form.stepped.connect(self.step)
+        self.form.changed.connect(self._changed)
+        self.form.shown_changed.connect(self._changed)
+        self.form.explain_wanted.connect(self.explain)
+        self.form.cancel_wanted.connect(lambda: self.action_wanted.emit("cancel_run"))
+        heading = QHBoxLayout()
+        heading.setContentsMargins(12, 6, 12, 0)
+        heading.addWidget(self.summary, 1)
+        heading.addWidget(self.bar)
+        footer = QVBoxLayout()
+        footer.setContentsMargins(12, 0, 12, 6)
+        footer.setSpacing(0)
+        footer.addWidget(self.badges)
+        footer.addWidget(self.facts)
+        layout = QVBoxLayout(self.content)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.form)
+        layout.addLayout(heading)
+        layout.addWidget(self.board, 1)
+        layout.addLayout(footer)
+
+    # -- showing -----------------------------------------------------------------------------------------------------
+
+    def concerns(self, run: Run) -> bool:
+        """Tell whether a run is one of those that are drawn here."""
+        return run.request.method == METHOD
+
+    def refresh(self) -> None:
+        """Draw what is known of the selected picture."""
+        workspace = self.workspace
+        sample = workspace.selection.sample
+        found = reading.explanation(workspace, sample)
+        busy = self._open_run()
+        if found is None and busy is None and not self._any():
+            self._show_why_empty()
+            return
+        self.show_content()
+        self._offer_names(found)
+        place = found.place if found else max(sample, 0)
+        self.form.picture.setText(f"picture #{place}")
+        self.form.before.setEnabled(place > 0)
+        self.form.after.setEnabled(place + 1 < self._total(found))
+        self.form.set_busy(busy is not None)
+        progress = busy.result.progress if busy else None
+        self.bar.setVisible(busy is not None)
+        self.bar.set_share(progress.done / progress.total if progress and progress.total else 0.0)
+        if found is None:
+            self._show_nothing(place, busy)
+        else:
+            self._show(found, busy)
+
+    def _any(self) -> bool:
+        return any(reading.fits(run, self.workspace) for run in self.workspace.runs.values())
+
+    def _open_run(self) -> Run | None:
+        runs = (run for run in self.workspace.runs.values() if run.open and run.request.method == METHOD)
+        return next(runs, None)
+
+    def _show_why_empty(self) -> None:
+        workspace = self.workspace
+        if workspace.model is None:
+            self.show_empty(f"{SENTENCE} It needs a network and pictures.", "Open the demo")
+        elif workspace.images is None:
+            self.show_empty(f"{SENTENCE} It needs pictures.", "Choose pictures…")
+        else:
+            took = reading.seconds(workspace, self.form.wish)
+            note = f"about {max(1, round(took))} s on {workspace.compute.device}" if took else ""
+            self.show_empty(SENTENCE, f"Explain picture #{max(workspace.selection.sample, 0)}", note)
+
+    def fill(self) -> None:
+        """Do what the button of the empty state says."""
+        if self.workspace.model is None:
+            self.action_wanted.emit("open_demo")
+        elif self.workspace.images is None:
+            self.action_wanted.emit("choose_images")
+        else:
+            self.explain()
+
+    def _offer_names(self, found: Explanation | None) -> None:
+        classes = found.run.result.names("class") if found else ()
+        if not classes:
+            evaluated = self.workspace.latest("evaluate")
+            classes = evaluated.result.names("class") if evaluated else ()
+        layers = tuple(
+            layer.name
+            for layer in self.workspace.layers
+            if layer.kind in ("conv", "activation", "block") and len(layer.shape) == 3 and layer.positions > 1
+        )
+        self.form.set_names(classes, layers)
+
+    def _show_nothing(self, place: int, busy: Run | None) -> None:
+        words = f"Picture #{place} has not been explained yet." if busy is None else f"Explaining picture #{place} …"
+        self.board.show_panes(None, (), 1.0, words)
+        self.summary.say("")
+        self.facts.say(_progress(busy))
+        self.badges.hide()
+        if busy is None and self._affordable():
+            self._ask_quietly(place)
+
+    def _show(self, found: Explanation, busy: Run | None) -> None:
+        wish, maps = self.form.wish, found.maps()
+        shown = tuple(item for item in maps if item.algorithm.name in wish.algorithms)
+        ends = reading.reaches(shown, self.form.shared.isChecked())
+        panes = [Pane("Picture", tip="As the network saw it, before its mean was taken off.")]
+        by_name = {item.algorithm.name: (item, end) for item, end in zip(shown, ends, strict=True)}
+        for name in wish.algorithms:
+            if name not in by_name:
+                panes.append(Pane(algorithm(name).title, note="Not computed. Press Explain."))
+                continue
+            item, end = by_name[name]
+            if item.arrived:
+                panes.append(Pane(item.algorithm.title, item.caption, item.values, end, "", item.verdict, item.tip))
+            else:
+                panes.append(Pane(item.algorithm.title, note="…" if found.run.open else "Ended before this map."))
+        self.board.show_panes(found.picture, tuple(panes), self.form.opacity.value() / 100)
+        self.summary.say(found.words())
+        facts = found.run.result.facts
+        words = [
+            _progress(busy),
+            *(f"{name} {facts[name]}" for name in ("baseline", "layer", "steps") if name in facts),
+        ]
+        words.append(SCALES[self.form.shared.isChecked()])
+        self.facts.say(" · ".join(word for word in words if word), conditions.details(found.run.result))
+        badges = [*conditions.badges(found.run, self.workspace.edits), *self._other(found, wish)]
+        self.badges.say(" · ".join(badges))
+        self.badges.setVisible(bool(badges))
+
+    def _other(self, found: Explanation, wish: Wish) -> list[str]:
+        """Say if what is shown was computed with other choices than those above."""
+        asked = dict(found.run.request.params)
+        now = wish.params(found.place)
+        keys = ["target", "baseline", "steps", *(["layer"] if wish.layered else [])]
+        other = [key for key in keys if asked.get(key) != now.get(key)]
+        return [f"computed with another {' and '.join(other)}: press Explain"] if other and not found.run.open else []
+
+    # -- choices -----------------------------------------------------------------------------------------------------
+
+    def explain(self) -> None:
+        """Ask for the selected picture with what is chosen."""
+        workspace, wish = self.workspace, self.form.wish
+        found = reading.explanation(workspace, workspace.selection.sample)
+        place = workspace.selection.sample if workspace.selection.sample >= 0 else (found.place if found else 0)
+        if wish.algorithms:
+            workspace.request_run(reading.request(workspace, wish, place))
+
+    def step(self, by: int) -> None:
+        """Select the picture before or after."""
+        found = reading.explanation(self.workspace, self.workspace.selection.sample)
+        now = self.workspace.selection.sample if self.workspace.selection.sample >= 0 else (found.place if found else 0)
+        target = now + by
+        if 0 <= target < self._total(found):
+            self.workspace.select_sample(target)
+
+    def _total(self, found: Explanation | None) -> int:
+        """Return the number of pictures of the source, as far as any run has said it."""
+        for run in [found.run] if found else list(self.workspace.runs.values()):
+            prepared = run.result.prepared
+            if prepared and prepared.samples.total and run.request.images == self.workspace.images:
+                return prepared.samples.total
+        return 1 << 31
+
+    def _affordable(self) -> bool:
+        """Tell whether another picture may be explained without having been asked for."""
+        workspace = self.workspace
+        known = workspace.method(METHOD) is not None and workspace.structure is not None
+        wish = self.form.wish
+        return known and bool(wish.algorithms) and reading.seconds(workspace, wish) <= reading.PATIENCE
+
+    def _ask_quietly(self, place: int) -> None:
+        request = reading.request(self.workspace, self.form.wish, place)
+        if (request,) != self._asked:  # a run that failed is not asked for again and again
+            self._asked = (request,)
+            self.workspace.request_glance(request)
+
+    def _changed(self) -> None:
+        self.state_changed.emit()
+        self.invalidate()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Go to the picture before or after with the arrow keys."""
+        step = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}.get(Qt.Key(event.key()))
+        if step is None:
+            super().keyPressEvent(event)
+        else:
+            self.step(step)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Offer what can be done with the maps."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        spec = self.figure_spec()
+        export = menu.addAction("Export figure…", lambda: self.workspace.request_figure(spec))
+        export.setEnabled(spec is not None)
+        menu.addAction("What is this?", lambda: self.help_wanted.emit(METHOD))
+        menu.popup(event.globalPos())
+
+    # -- figure and state --------------------------------------------------------------------------------------------
+
+    def figure_spec(self) -> FigureSpec | None:
+        """Return the maps of the shown picture as a figure, None without a stored run."""
+        found = reading.explanation(self.workspace, self.workspace.selection.sample)
+        if found is None or not found.run.folder:
+            return None
+        options = (("picture", str(found.place)), ("shared", self.form.shared.isChecked()))
+        return FigureSpec("attribution", (str(found.run.folder),), options)
+
+    def state(self) -> dict[str, Any]:
+        """Return what is chosen."""
+        wish = self.form.wish
+        return {
+            "algorithms": list(wish.algorithms),
+            "target": wish.target,
+            "layer": wish.layer,
+            "baseline": wish.baseline,
+            "steps": wish.steps,
+            "shared": self.form.shared.isChecked(),
+            "opacity": self.form.opacity.value(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what :meth:`state` returned."""
+        plain = Wish()
+        names = state.get("algorithms")
+        known = tuple(name for name in names if name in self.form.boxes) if isinstance(names, list) else ()
+        steps = state.get("steps")
+        words = {key: str(state.get(key, getattr(plain, key))) for key in ("target", "layer", "baseline")}
+        self.form.set_wish(Wish(known or plain.algorithms, **words, steps=steps if type(steps) is int else plain.steps))
+        self.form.shared.setChecked(state.get("shared") is True)
+        opacity = state.get("opacity")
+        self.form.opacity.setValue(opacity if type(opacity) is int else 80)
+        self.invalidate()
+
+
+def _progress(run: Run | None) -> str:
+    step = run.result.progress if run else None
+    if step is None or not step.total:
+        return "" if run is None else "waiting" if run.state == "queued" else "reading"
+    return f"{step.text}, {step.done:,} of {step.total:,}"
