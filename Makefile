@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 NO_GUI := QT_QPA_PLATFORM=offscreen
 
-.PHONY: demo test lint types contracts tests benchmark screenshots clean
+.PHONY: demo test lint types contracts tests benchmark screenshots study-sharing clean
 
 demo: .venv/.installed
 	@$(BIN)/python main.py --demo
@@ -27,6 +27,12 @@ tests: .venv/.developer
 benchmark: .venv/.developer
 	$(PIP) install -e '.[bench]'
 	$(NO_GUI) $(BIN)/python -m pytest -q -s -m "benchmark or slow" -o timeout=3600 tests $(wildcard tests/benchmarks/bench_*.py)
+
+study-sharing: .venv/.installed
+	$(BIN)/python -m resources.studies.sharing --full --out demo-output/sharing
+
+groups-table: .venv/.developer
+	$(BIN)/python -m tests.groups_table
 
 screenshots: .venv/.developer
 	$(NO_GUI) $(BIN)/python -m tests.screenshots docs/screenshots

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from analysis.commands import demo, export, inspect, listing, run
+from analysis.commands import apply, demo, export, groups, inspect, listing, run
 from analysis.problems import AnalysisError
 
 
@@ -37,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m analysis", description="LayerScope without its window: measure trained CNNs, draw figures."
     )
     verbs = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in (listing, inspect, run, export, demo):
+    for module in (listing, inspect, groups, run, apply, export, demo):
         verb = verbs.add_parser(module.NAME, help=module.HELP, description=module.HELP)
         module.add_arguments(verb)
         verb.set_defaults(command=module.command)

@@ -82,6 +82,8 @@ class MethodInfo:
         Raised when the numbers change; part of the fingerprint.
     needs
         Out of :data:`NEEDS`.
+    takes
+        Out of :data:`NEEDS`: what it uses if the request names it, and does without otherwise.
     limit
         Default number of pictures, 0 for all.
     trained
@@ -93,6 +95,7 @@ class MethodInfo:
     summary: str
     version: int = 1
     needs: frozenset[str] = frozenset({"model", "images"})
+    takes: frozenset[str] = frozenset()
     params: tuple[Param, ...] = ()
     limit: int = 0
     trained: bool = True

@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
 from analysis.edits import Edits
 from analysis.models import Model
 from analysis.problems import AnalysisError
+from analysis.removal import remove_blocks
+from analysis.reshape import reshape
+from analysis.sharing.step import share_weights
+from analysis.surgery.step import change_widths
+
+Step = Callable[[Model, Any], Model]
+"""Applies one part of :class:`Edits`: (network, value of that part) to a new network; the given one stays as it is."""
+
+STEPS: tuple[tuple[str, Step | None], ...] = (
+    ("removed", remove_blocks),
+    ("widths", change_widths),
+    ("geometry", reshape),
+    ("ring", share_weights),
+)
+"""Parts of :class:`Edits` in the order of applying, each with what applies it, None if nothing can yet."""
 
 
 def derive(model: Model, edits: Edits) -> Model:
@@ -17,6 +36,18 @@ def derive(model: Model, edits: Edits) -> Model:
     """
     if edits.empty:
         return model
-    raise AnalysisError(
-        f"This version of LayerScope cannot apply edits ({edits.summary()}).", "Measure the network without them."
+    wanted = [(name, step) for name, step in STEPS if getattr(edits, name)]
+    for name, step in wanted:
+        if step is None:
+            part = replace(Edits(), **{name: getattr(edits, name)})
+            text = f"This version of LayerScope cannot apply this edit: {part.summary()}."
+            raise AnalysisError(text, "Measure the network without it.", "edits")
+    for name, step in wanted:
+        if step is not None:
+            # Widths go with the choice of channels, which is another part.
+            model = step(model, edits if step is change_widths else getattr(edits, name))
+    return replace(
+        model,
+        badges=tuple(dict.fromkeys((*model.badges, "edited"))),
+        facts=(*model.facts, ("edits", edits.summary())),
     )

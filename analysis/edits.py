@@ -19,12 +19,20 @@ class Edits:
         (convolution, option) pairs such as ("layer3.0.conv1", "dil2").
     ring
         Parameter sharing as (key, value) texts, empty for none.
+    channels
+        (width group, choice) pairs: which channels `widths` keeps and copies, as "copies:classes" runs; groups that are
+        not named are chosen by `keep`.
+    keep, widen
+        Rule by which narrowing chooses ("" for "l1"; "random:7" with a seed); how channels are added ("" for "split").
     """
 
     removed: tuple[str, ...] = ()
     widths: tuple[tuple[str, int], ...] = ()
     geometry: tuple[tuple[str, str], ...] = ()
     ring: tuple[tuple[str, str], ...] = ()
+    channels: tuple[tuple[str, str], ...] = ()
+    keep: str = ""
+    widen: str = ""
 
     @property
     def empty(self) -> bool:

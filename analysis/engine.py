@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from importlib.metadata import version
+from pathlib import Path
 
 import torch
 
@@ -16,16 +18,21 @@ from analysis.events import Declared, Event, Finished, Outcome, Prepared, Progre
 from analysis.images import Images, open_images
 from analysis.job import Job, Method
 from analysis.loading.devices import devices
+from analysis.measures.picks import read_picks
 from analysis.measuring import evaluating, measuring
 from analysis.methods import METHODS
 from analysis.models import Model, ModelCache
 from analysis.problems import AnalysisError, Cancelled, Problem, RunWarning
 from analysis.request import Request
+from analysis.result import Result
+from analysis.series import series_of
+from analysis.store import load
 from analysis.version import VERSION
 
 __all__ = [
     "ModelCache",
     "carry_out",
+    "derive",
     "describe",
     "devices",
     "find_method",
@@ -72,13 +79,16 @@ def run(
     >>> events[-1].outcome
     <Outcome.COMPLETED: 'completed'>
     """
-    keep = cache or ModelCache()
+    keep = cache or ModelCache(derive)
     return carry_out(request, lambda info: _load(request, info, keep), cancelled)
 
 
-def carry_out(request: Request, loader: Loader, cancelled: Callable[[], bool]) -> Iterator[Event]:
-    """Like :func:`run`, for a network and pictures that `loader` brings."""
-    yield Started(request)
+def carry_out(request: Request, loader: Loader, cancelled: Callable[[], bool]) -> Generator[Event, str | None, None]:
+    """Like :func:`run`, for a network and pictures that `loader` brings.
+
+    Whoever writes the events into a folder may send its path in return for Prepared: methods that train use it.
+    """
+    yield Started(replace(request, resume=""))  # what is measured; how it was begun is no part of it
     warnings: tuple[RunWarning, ...] = ()
     problem: Problem | None = None
     outcome = Outcome.COMPLETED
@@ -88,7 +98,10 @@ def carry_out(request: Request, loader: Loader, cancelled: Callable[[], bool]) -
         threads = threads_for(request)
         with measuring(cancelled, threads):
             job = _job(request, method.INFO, loader)
-        yield _prepared(job, method.INFO, threads)
+        prepared = _prepared(job, method.INFO, threads)
+        job.earlier = _earlier(request, prepared.fingerprint)
+        folder = yield prepared
+        job.folder = Path(folder) if folder else None
         try:
             yield from _steps(method, job, cancelled, threads)
         finally:
@@ -123,6 +136,23 @@ def _steps(method: Method, job: Job, cancelled: Callable[[], bool], threads: int
             if isinstance(step, Declared) and job.loaded and any(badge for badge in job.loaded.badges):
                 _warn_of_badges(job)
             yield step
+
+
+def _earlier(request: Request, fingerprint: str) -> Result | None:
+    """Open the unfinished run that a request goes on with.
+
+    Raises
+    ------
+    AnalysisError
+        If that run measured something else.
+    """
+    if not request.resume:
+        return None
+    found = load(Path(request.resume))
+    if found.prepared is None or found.prepared.fingerprint != fingerprint:
+        text = f"The run {Path(request.resume).name} measured something else, so it cannot be continued."
+        raise AnalysisError(text, "Use the same network, pictures and parameters, or measure anew.", "resume")
+    return found
 
 
 def _warn_of_skipped(job: Job) -> None:
@@ -176,7 +206,8 @@ def find_method(name: str) -> Method:
 def _job(request: Request, info: MethodInfo, loader: Loader) -> Job:
     params = info.values(dict(request.params))
     model, images = loader(info)
-    job = Job(request, params, model, images)
+    series = series_of(request) if "checkpoints" in info.needs else None
+    job = Job(request, params, model, images, series=series)
     if "model" in info.needs and request.layers:
         job.choose(())  # an unknown layer is told before any picture is read
     return job
@@ -187,13 +218,15 @@ def _load(request: Request, info: MethodInfo, cache: ModelCache) -> tuple[Model 
     if "model" in info.needs:
         if request.model is None:
             raise AnalysisError(f"{info.title} needs a network.", "Name one with --model, e.g. demo:fashion_resnet.")
-        model = derive(cache.get(request.model, request.compute, request.seed, trained=info.trained), request.edits)
+        series = series_of(request) if "checkpoints" in info.needs else None
+        source = series.last if series else request.model
+        model = derive(cache.get(source, request.compute, request.seed, trained=info.trained), request.edits)
         if model.exported and info.name not in FOR_EXPORTED:
             raise AnalysisError(
                 f"{info.title} cannot look inside an exported program.",
                 "Load the network it was made from: PATH.py:FACTORY, or a named architecture with its weights.",
             )
-    if "images" in info.needs:
+    if "images" in info.needs or ("images" in info.takes and request.images is not None):
         if request.images is None:
             raise AnalysisError(f"{info.title} needs pictures.", "Name some with --images, e.g. demo:test.")
         assert model is not None  # no method needs pictures without a network
@@ -211,6 +244,7 @@ def _load(request: Request, info: MethodInfo, cache: ModelCache) -> tuple[Model 
             channels_last=request.compute.channels_last,
             synsets=model.synsets,
             outputs=model.recording.output_shape[0] if model.recording.output_shape else 0,
+            picks=read_picks(str(info.values(dict(request.params)).get("samples", ""))),
         )
         if "labels" in info.needs and images.labels is None:
             raise AnalysisError(
@@ -234,7 +268,7 @@ def _prepared(job: Job, info: MethodInfo, threads: int) -> Prepared:
         "samples": samples.sha256,
         "preprocessing": str(images.preprocessing if images else ""),
         "torch": ".".join(torch.__version__.split(".")[:2]),
-    }
+    } | ({"checkpoints": job.series.sha256()} if job.series else {})
     return Prepared(
         fingerprint=job.request.fingerprint(info, ingredients),
         model=model.name if model else "",
@@ -243,7 +277,7 @@ def _prepared(job: Job, info: MethodInfo, threads: int) -> Prepared:
         badges=model.badges if model else (),
         samples=samples,
         threads=threads,
-        device=str(model.device) if model else job.request.compute.device,
+        device=str(model.device) if model else "cpu",  # what needs no network is computed there
         versions=(("layerscope", VERSION), ("torch", torch_version()), ("numpy", version("numpy"))),
         indices=images.indices if images else None,
     )

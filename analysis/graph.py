@@ -14,6 +14,7 @@ from torch import nn
 
 from analysis.config import LayerSpec, Totals
 from analysis.tracing.blocks import Unit, units
+from analysis.tracing.edges import edges
 from analysis.tracing.operations import ELEMENTWISE, NORMS, convolution_arguments, spread
 from analysis.tracing.points import (
     Point,
@@ -91,6 +92,8 @@ class Recording:
         Names of rows whose channels are on the last axis: (height, width, channels).
     folded
         Names of rows whose first axis is not the batch alone: windows or tokens of one picture lie on it as well.
+    edges
+        (source row, target row) pairs, see :func:`analysis.tracing.edges.edges`.
     """
 
     layers: tuple[LayerSpec, ...]
@@ -103,6 +106,7 @@ class Recording:
     notes: tuple[str, ...] = ()
     channels_last: frozenset[str] = frozenset()
     folded: frozenset[str] = frozenset()
+    edges: tuple[tuple[int, int], ...] = ()
 
 
 def record(net: nn.Module, input_shape: tuple[int, ...]) -> Recording:
@@ -131,6 +135,11 @@ def record(net: nn.Module, input_shape: tuple[int, ...]) -> Recording:
 
 def describe(seen: Trace) -> Recording:
     """Read layers, points and blocks off a recorded forward pass."""
+    return placed(seen)[0]
+
+
+def placed(seen: Trace) -> tuple[Recording, tuple[Point, ...]]:
+    """Read a recorded forward pass as :func:`describe`, and tell for each row which value and operations it is."""
     weighted = weighted_ops(seen)
     activations = activation_points(seen, weighted)
     sums = additions(seen, weighted, activations)
@@ -146,7 +155,7 @@ def describe(seen: Trace) -> Recording:
     points = _unique(sorted(points, key=lambda point: point.moment))
     layers = tuple(_specs(seen, points, found))
     rows = {point.value: point.name for point in points if point.kind != "branch"}
-    return Recording(
+    recording = Recording(
         layers,
         _totals(seen, layers),
         tuple(_blocks(seen, points, found, rows)),
@@ -157,7 +166,9 @@ def describe(seen: Trace) -> Recording:
         tuple(_notes(seen, layers, weighted, pooled)),
         _channels_last(seen, points),
         frozenset(point.name for point in points if seen.values[point.value].shape[:1] != (1,)),
+        edges(seen, points),
     )
+    return recording, tuple(points)
 
 
 def _branch_points(seen: Trace, sums: tuple[Addition, ...]) -> Iterator[Point]:

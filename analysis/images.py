@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from analysis.events import Samples
 from analysis.labels import class_names, label_outputs
+from analysis.measures.picks import places_in
 from analysis.picture_files import UnreadablePicture
 from analysis.pictures import NOISE_SHAPE, PictureSet, choose, open_pictures
 from analysis.preparation import checked, mean_and_std, prepare, resizes, shaped, with_overrides
@@ -253,6 +254,7 @@ def open_images(
     channels_last: bool = False,
     synsets: tuple[str, ...] = (),
     outputs: int = 0,
+    picks: tuple[int, ...] = (),
 ) -> Images:
     """Open pictures for a network: match the labels, choose, prepare.
 
@@ -265,6 +267,8 @@ def open_images(
         and their number, empty or 0 where unknown.
     limit, seed
         How many pictures, 0 for all, and which, see :func:`analysis.pictures.choose`.
+    picks
+        Places of pictures in the source: these and no others. Empty for those that limit and seed choose.
     device, dtype, batch, channels_last
         See :class:`Images`.
 
@@ -281,7 +285,7 @@ def open_images(
     pictures = open_pictures(source.location, noise)
     labels = label_outputs(pictures, classes, source.classes, synsets, outputs)
     names = class_names(pictures, classes, labels, source.classes)
-    indices = choose(labels, len(pictures), limit, seed)
+    indices = places_in(picks, len(pictures)) if picks else choose(labels, len(pictures), limit, seed)
     return Images(pictures, indices, wanted, input_shape, device, dtype, batch, channels_last, labels, names)
 
 

@@ -14,6 +14,8 @@ from analysis.images import Images
 from analysis.models import Model
 from analysis.problems import AnalysisError, RunWarning
 from analysis.request import Request
+from analysis.result import Result
+from analysis.series import Series
 
 Step = Declared | Chunk | Progress
 
@@ -32,6 +34,11 @@ class Job:
         What the request names; None where the method needs none (see `MethodInfo.needs`).
     folder
         Where a method that trains may write checkpoints, or None.
+    series
+        Checkpoints where a method needs them and the request names several; `model` is the last one.
+    earlier
+        What an unfinished run of the same request has found, None to begin anew. A method that streams batch by batch
+        sends the finished ones again and goes on with the others.
     warnings
         Grows by :meth:`warn`; becomes part of the result.
     """
@@ -42,6 +49,8 @@ class Job:
     pictures: Images | None = None
     folder: Path | None = None
     warnings: list[RunWarning] = field(default_factory=list)
+    series: Series | None = None
+    earlier: Result | None = None
 
     @property
     def model(self) -> Model:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ def measure(
     seed: int = 0,
     batch: int = 0,
     out: str | Path | None = None,
+    resume: str | Path = "",
     progress: Callable[[Event], None] | None = None,
     **params: Any,
 ) -> Result:
@@ -48,6 +50,8 @@ def measure(
         Glob patterns of layer names, "" for the method's choice.
     out
         Folder in which the run is stored, None to keep it in memory only.
+    resume
+        Folder of an unfinished run of the same request to go on with.
     progress
         Called with every event.
     params
@@ -72,7 +76,9 @@ def measure(
     >>> result["channels"]
     array([8, 8])
     """
-    request = Request(method, params=tuple(params.items()), layers=layers, seed=seed, compute=Compute(batch=batch))
+    described = tuple(params.items())
+    request = Request(method, params=described, layers=layers, seed=seed, compute=Compute(batch=batch))
+    request = replace(request, resume=str(resume))
 
     def loader(_info: object) -> tuple[Model | None, Images | None]:
         pictures = images_from(images, labels, net, batch) if images is not None else None

@@ -24,7 +24,9 @@ from analysis.loading.constructors import Labels
 from analysis.loading.devices import devices, open_device, open_dtype
 from analysis.loading.exported import Exported
 from analysis.loading.opening import Draft
+from analysis.loading.shared_weights import StoredRing, compress
 from analysis.loading.sources import WORDS, demo_checkpoints, expand
+from analysis.measures.ring_fits import unique_costs
 from analysis.problems import AnalysisError
 from analysis.request import Compute, ModelSource, Preprocessing
 
@@ -76,6 +78,8 @@ class Model:
         WordNet identifiers of the outputs where `classes` are those of ImageNet, else ().
     exported
         True for an exported program, on which only `inspect` and `evaluate` work.
+    shared
+        Rings from which the weights were made, () for none.
     """
 
     net: nn.Module
@@ -94,6 +98,7 @@ class Model:
     facts: tuple[tuple[str, str], ...] = ()
     synsets: tuple[str, ...] = ()
     exported: bool = False
+    shared: tuple[StoredRing, ...] = ()
 
 
 Derive = Callable[[Model, Edits], Model]
@@ -190,6 +195,9 @@ def _finish(draft: Draft, source: ModelSource, device: torch.device, dtype: torc
         shape = recording.input_shape
     if guessed:
         draft.badges.append("input size assumed")
+    if draft.shared:
+        layers, totals = unique_costs(recording.layers, recording.totals, tuple(ring.bank for ring in draft.shared))
+        recording = replace(recording, layers=layers, totals=totals)
     return Model(
         net,
         draft.name,
@@ -207,6 +215,7 @@ def _finish(draft: Draft, source: ModelSource, device: torch.device, dtype: torc
         tuple(draft.facts),
         draft.labels.synsets,
         draft.program is not None,
+        draft.shared,
     )
 
 
@@ -301,7 +310,8 @@ def save(model: Model, path: str | Path, edits: Edits) -> None:
     AnalysisError
         If it cannot be written.
     """
-    state = {key: item for key, item in model.net.state_dict().items() if isinstance(item, torch.Tensor)}
+    full = {key: item for key, item in model.net.state_dict().items() if isinstance(item, torch.Tensor)}
+    state = compress(full, model.shared)
     digest = files.content_sha256(state)
     saved = Saved(files.FORMAT, model.name, digest, edits, model.preprocessing, model.input_shape)
     files.save(path, state, saved)
@@ -315,7 +325,7 @@ def _open_saved(source: ModelSource, checkpoint: Checkpoint, saved: Saved, deriv
     AnalysisError
         If the file was changed, its network cannot be made, or it has edits and `derive` is missing.
     """
-    if files.content_sha256(checkpoint.tensors) != saved.weights_sha256:
+    if checkpoint.sha256 != saved.weights_sha256:
         raise AnalysisError(
             f"{checkpoint.name} is damaged: its weights are not those it was saved with.", "Save it anew."
         )
@@ -333,10 +343,13 @@ def _open_saved(source: ModelSource, checkpoint: Checkpoint, saved: Saved, deriv
             else opening.open_known(replace(base, weights=("random",)), 0, False)
         )
         model = _finish(opened, base, torch.device("cpu"), torch.float32, False)
-        edited = derive(model, saved.edits) if derive is not None and not saved.edits.empty else model
+        # The file holds the rings themselves: nothing is left for the last step to do.
+        edits = replace(saved.edits, ring=()) if checkpoint.shared else saved.edits
+        edited = derive(model, edits) if derive is not None and not edits.empty else model
         prefix = files.fit(edited.net, checkpoint.tensors, checkpoint.name)
         labels = Labels(model.classes, model.synsets)
         draft = Draft(edited.net, model.name, labels=labels, source_sha256=model.source_sha256)
+        draft.shared = checkpoint.shared
         draft.facts += opening.facts_of(checkpoint, prefix)
     if not saved.edits.empty:
         draft.facts.append(("edits", saved.edits.summary()))

@@ -225,7 +225,7 @@ def _serve(pipe: Connection, threads: int) -> None:
     from analysis import engine
 
     engine.warm_up(threads)
-    cache = engine.ModelCache()
+    cache = engine.ModelCache(engine.derive)
     with contextlib.suppress(OSError):  # the window has gone
         pipe.send(Hello(engine.methods(), engine.devices(), engine.torch_version()))
         for number, request, root in inbox.requests():
@@ -294,7 +294,7 @@ class InlineEngine:
             return
         from analysis import engine
 
-        self._cache = engine.ModelCache()
+        self._cache = engine.ModelCache(engine.derive)
         self._started = True
         self._messages.append(Hello(engine.methods(), engine.devices(), engine.torch_version()))
 

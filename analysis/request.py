@@ -151,6 +151,8 @@ class Request:
         Parameters that differ from their default.
     limit
         Number of pictures, 0 for the method's default, -1 for all.
+    resume
+        Folder of an unfinished run of the same request that this one goes on with, "" for none.
     """
 
     method: str
@@ -162,6 +164,7 @@ class Request:
     limit: int = 0
     seed: int = 0
     compute: Compute = DEFAULT_COMPUTE
+    resume: str = ""
 
     def to_json(self) -> str:
         """Return the request as indented JSON."""
@@ -199,6 +202,7 @@ class Request:
         quiet = {param.name for param in info.params if not param.shapes_result}
         given = {name: value for name, value in info.values(dict(self.params)).items() if name not in quiet}
         plain = to_plain(replace(self, params=tuple(sorted(given.items()))))
+        plain.pop("resume")
         if self.model:
             plain["model"] = {"name": without_path(self.model.name), "input": list(self.model.input)}
         if self.images:

@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -89,7 +89,7 @@ def record(events: Iterator[Event], root: Path) -> Iterator[Event]:
     writer = _Writer(root)
     finished = False
     try:
-        for event in events:
+        for event in _told(events, writer):
             try:
                 written = writer.write(event)
             except OSError as error:
@@ -103,6 +103,16 @@ def record(events: Iterator[Event], root: Path) -> Iterator[Event]:
         if close:
             close()
         writer.close(finished)
+
+
+def _told(events: Iterator[Event], writer: _Writer) -> Iterator[Event]:
+    """Pass events on; in return for Prepared, tell a generator where the run is being written."""
+    source, folder = iter(events), ""
+    with contextlib.suppress(StopIteration):
+        while True:
+            event = source.send(folder) if folder and isinstance(source, Generator) else next(source)
+            yield event
+            folder = str(writer.folder or "") if isinstance(event, Prepared) else ""
 
 
 def _give_up(events: Iterator[Event], writer: _Writer, error: OSError) -> Finished:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, Qt
@@ -67,9 +67,12 @@ ACTIONS = (
     Action("show_history", "Edit history", "Edit", "Ctrl+H", "history", "Every edit; click one to go back to it"),
     Action("step_back", "Selection before", "Edit", "Alt+Left", "back", "The layer selected before", starts_group=True),
     Action("step_forward", "Selection after", "Edit", "Alt+Right", "forward"),
+    Action("come_back", "Back to the view before", "Edit", "", "", "After a double click; Escape does the same"),
     Action("clear_selection", "Clear selection", "Edit", "Ctrl+Shift+A"),
     Action("show_palette", "Find anything…", "Edit", "Ctrl+Shift+P", "search", "Actions, layers, runs and methods"),
+    Action("show_settings", "Settings", "Edit", "Ctrl+,", "settings", "Colours, device, folders, autosave, keys"),
     Action("show_layers", "Layers", "View", "Ctrl+1", "layers", "", check=True),
+    Action("show_graph", "Graph", "View", "Ctrl+6", "network", "The architecture; blocks fold", check=True),
     Action("show_inspector", "Inspector", "View", "Ctrl+2", "inspector", "", check=True),
     Action("show_runs", "Runs", "View", "Ctrl+3", "runs", "Queue and history", check=True),
     Action("show_log", "Log", "View", "Ctrl+4", "log", "", check=True),
@@ -86,6 +89,7 @@ ACTIONS = (
     Action("first_look", "First look", "Measure", "F5", "play", "Rank and accuracy on a small stratified sample"),
     Action("measure_again", "Measure again", "Measure", "Shift+F5", "restart", "The last run once more"),
     Action("cancel_run", "Cancel run", "Measure", "Ctrl+.", "stop", "Stop the current run at its next step"),
+    Action("show_rank_lab", "Rank lab", "Measure", "", "", "Random layers; needs no network and no pictures"),
     Action("restart_engine", "Restart engine", "Measure", "", "restart", "End what it computes, and start anew"),
     Action("choose_runs_folder", "Folder of runs…", "Measure", "", "folder", "Where results are written"),
     Action("update_live", "Measure after every edit", "Measure", "", "", "Half a second after an edit", check=True),
@@ -96,6 +100,50 @@ ACTIONS = (
 )
 
 SLOTS = tuple(action.id for action in ACTIONS)
+
+
+Keys = Mapping[str, str]
+"""Action to the keys that a user has given it, several separated by spaces; only those that differ from the table."""
+
+
+def keys_of(entry: Action, own: Keys) -> str:
+    """Return the keys of an action as portable text, "" for none."""
+    return own.get(entry.id, entry.shortcut)
+
+
+def portable(keys: str) -> str:
+    """Write one key sequence as Qt does: "ctrl+o" becomes "Ctrl+O"."""
+    return QKeySequence(keys).toString(QKeySequence.SequenceFormat.PortableText)
+
+
+def taken_by(keys: str, own: Keys, but: str = "") -> Action | None:
+    """Return the action that a key sequence belongs to, leaving out the action `but`."""
+    wanted = portable(keys)
+    return next(
+        (e for e in ACTIONS if e.id != but and wanted in [portable(one) for one in keys_of(e, own).split()]), None
+    )
+
+
+def why_not(keys: str) -> str:
+    """Say why a key sequence cannot be a shortcut, "" if it can."""
+    sequence = QKeySequence(keys)
+    if sequence.isEmpty():
+        return "These keys are not known."
+    first = sequence[0]  # type: ignore[index]  # the stubs of PySide6 leave this operator out
+    key, held = first.key(), first.keyboardModifiers()
+    strong = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.MetaModifier
+    if not held & strong and not Qt.Key.Key_F1 <= key <= Qt.Key.Key_F35:
+        words = sequence.toString(QKeySequence.SequenceFormat.NativeText)
+        return f"{words} alone would act while you type or move about: hold Ctrl or Alt, or use a function key."
+    return ""
+
+
+def put_keys(actions: dict[str, QAction], own: Keys) -> None:
+    """Give every action its keys; menus and tool tips follow."""
+    for entry in ACTIONS:
+        keys = keys_of(entry, own)
+        actions[entry.id].setShortcuts([QKeySequence(one) for one in keys.split()])
+        actions[entry.id].setToolTip(_tip(entry, keys))
 
 
 def make_actions(window: QMainWindow, slots: QObject) -> dict[str, QAction]:
@@ -112,16 +160,15 @@ def make_actions(window: QMainWindow, slots: QObject) -> dict[str, QAction]:
     for entry in ACTIONS:
         action = QAction(entry.text, window)
         action.setObjectName(entry.id)
-        action.setShortcuts([QKeySequence(keys) for keys in entry.shortcut.split()])
         action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
         action.setCheckable(entry.check)
         action.setStatusTip(entry.help)
-        action.setToolTip(_tip(entry))
         slot = getattr(slots, entry.id)
         # A switch says on or off, everything else nothing: `triggered` would pass a stray False.
         action.triggered.connect(slot if entry.check else lambda _checked=False, call=slot: call())
         window.addAction(action)
         made[entry.id] = action
+    put_keys(made, {})
     return made
 
 
@@ -132,15 +179,15 @@ def put_icons(actions: dict[str, QAction], put: Callable[[QAction, str], None]) 
             put(actions[entry.id], entry.icon)
 
 
-def _tip(entry: Action) -> str:
+def _tip(entry: Action, keys: str) -> str:
     words = entry.help or entry.text.rstrip("…")
-    return f"{words} ({native(entry)})" if entry.shortcut else words
+    return f"{words} ({native(keys)})" if keys else words
 
 
-def native(entry: Action) -> str:
-    """Return the first shortcut as this system writes it, "" for none."""
-    keys = entry.shortcut.split()[0] if entry.shortcut else ""
-    return QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)
+def native(keys: str) -> str:
+    """Write the first of some key sequences as this system does, "" for none."""
+    first = keys.split()[0] if keys else ""
+    return QKeySequence(first).toString(QKeySequence.SequenceFormat.NativeText)
 
 
 def fill_menus(window: QMainWindow, actions: dict[str, QAction]) -> dict[str, QMenu]:

@@ -11,10 +11,12 @@ from PySide6.QtWidgets import QUndoView, QWidget
 
 from analysis.problems import AnalysisError, Problem
 from analysis.request import Compute, Request
-from app.actions import ACTIONS, native
+from app.actions import ACTIONS, keys_of, native
 from app.desk import Desk
 from app.docks import DockInfo
 from app.panels.palette import Entry
+from app.reading.help_pages import pages
+from app.reading.options import OPTIONS
 from app.slots import Slots
 from app.tabs import ViewTabs
 
@@ -39,11 +41,18 @@ class Window(Protocol):
     def show_help(self, page: str) -> None:
         """Show a help page."""
 
+    def show_option(self, name: str) -> None:
+        """Show one of the settings."""
+
+    def visit(self, name: str) -> None:
+        """Show a view, also while nothing is open."""
+
 
 def dock_infos(window: Window) -> tuple[DockInfo, ...]:
     """Return the panels, in the order in which they are stacked."""
     return (
         DockInfo("layers", "Layers", LEFT, partial(_layers, window), shown=True),
+        DockInfo("graph", "Graph", LEFT, partial(_graph, window)),
         DockInfo("inspector", "Inspector", RIGHT, partial(_inspector, window), shown=True),
         DockInfo("setup", "Setup", RIGHT, partial(_setup, window), lone=True),
         DockInfo("measure", "Measure", RIGHT, partial(_measure, window), lone=True),
@@ -51,6 +60,7 @@ def dock_infos(window: Window) -> tuple[DockInfo, ...]:
         DockInfo("history", "History", RIGHT, partial(_history, window), lone=True),
         DockInfo("help", "Help", RIGHT, partial(_help, window), lone=True),
         DockInfo("shortcuts", "Shortcuts", RIGHT, partial(_shortcuts, window), lone=True),
+        DockInfo("settings", "Settings", RIGHT, partial(_settings, window), lone=True),
         DockInfo("runs", "Runs", BELOW, partial(_runs, window)),
         DockInfo("log", "Log", BELOW, partial(_log, window)),
     )
@@ -63,6 +73,14 @@ def _layers(window: Window) -> QWidget:
     from app.panels.layers_panel import LayersPanel
 
     panel = LayersPanel(window.desk.workspace, window.desk.theme)
+    panel.help_wanted.connect(window.show_help)
+    return panel
+
+
+def _graph(window: Window) -> QWidget:
+    from app.panels.graph_panel import GraphPanel
+
+    panel = GraphPanel(window.desk.workspace, window.desk.theme)
     panel.help_wanted.connect(window.show_help)
     return panel
 
@@ -133,10 +151,19 @@ def _help(window: Window) -> QWidget:
     return HelpPanel(window.desk.theme)
 
 
+def _settings(window: Window) -> QWidget:
+    from app.panels.settings_panel import SettingsPanel
+
+    panel = SettingsPanel(window.desk)
+    panel.shortcuts_wanted.connect(window.slots.show_shortcuts)
+    panel.folder_wanted.connect(window.slots.choose_runs_folder)
+    return panel
+
+
 def _shortcuts(window: Window) -> QWidget:
     from app.panels.shortcuts_panel import ShortcutsPanel
 
-    return ShortcutsPanel(window.desk.theme)
+    return ShortcutsPanel(window.desk.theme, window.desk.preferences)
 
 
 def _log(window: Window) -> QWidget:
@@ -159,6 +186,7 @@ def _runs(window: Window) -> QWidget:
     panel.line_wanted.connect(partial(_copy_line, desk))
     panel.delete_wanted.connect(desk.measuring.delete)
     panel.compare_wanted.connect(desk.workspace.compare_with)
+    panel.help_wanted.connect(window.show_help)
     return panel
 
 
@@ -166,15 +194,23 @@ def findable(window: Window) -> list[Entry]:
     """Return everything that can be found by typing."""
     desk, workspace = window.desk, window.desk.workspace
     entries = []
+    keys = desk.preferences.settings.keys
     for action in ACTIONS:
         made = window.actions_by_id[action.id]
         if made.isEnabled() and action.id != "show_palette":
-            entries.append(Entry(action.text.rstrip("…"), "action", made.trigger, native(action)))
+            entries.append(
+                Entry(action.text.rstrip("…"), "action", made.trigger, native(keys_of(action, keys)), action.help)
+            )
     for name, title in window.tabs.names():
-        entries.append(Entry(title, "view", partial(window.tabs.show_view, name)))
-    if workspace.structure is not None:
-        for info in workspace.methods:
+        entries.append(Entry(title, "view", partial(window.visit, name)))
+    for info in workspace.methods:
+        if workspace.structure is not None or not info.needs:
             entries.append(Entry(f"Measure {info.title}", "method", partial(window.show_method, info.name)))
+    for page in pages():
+        entries.append(Entry(page.title, "help", partial(window.show_help, page.name), also=page.summary))
+    for option in OPTIONS:
+        call = partial(window.show_option, option.name)
+        entries.append(Entry(f"Setting: {option.title}", "setting", call, also=option.help))
     for stored in desk.history.runs()[:200]:
         title = stored.title or f"{stored.request.method} {stored.model}"
         text = f"{title}  {stored.started[:16].replace('T', ' ')}"

@@ -65,6 +65,8 @@ class Keeper(QObject):
         The file that the user has saved to or opened, None for a workspace without a name.
     modified
         True if something has changed since then.
+    enabled
+        False to stop autosaving; saving on request goes on.
     layout
         Returns how the window looks now.
     """
@@ -84,6 +86,7 @@ class Keeper(QObject):
         super().__init__(parent)
         self.path: Path | None = None
         self.modified = False
+        self.enabled = True
         self._workspace = workspace
         self._folder = folder
         self.layout = layout
@@ -121,7 +124,7 @@ class Keeper(QObject):
         """Note that something has changed; an autosave follows soon."""
         if self._workspace.model is None and self._workspace.images is None:
             return
-        if not self._timer.isActive():
+        if self.enabled and not self._timer.isActive():
             self._timer.start()
         if not self.modified:
             self.modified = True

@@ -6,12 +6,12 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QMouseEvent, QShowEvent
 from PySide6.QtWidgets import QLabel, QMainWindow, QStackedWidget, QToolBar, QVBoxLayout, QWidget
 
 from analysis.remote import Hello
 from analysis.request import Request
-from app.actions import ACTIONS, fill_menus, make_actions, put_icons
+from app.actions import ACTIONS, fill_menus, make_actions, put_icons, put_keys
 from app.desk import Desk
 from app.keeping import LeftBehind
 from app.notices import NoticeStack
@@ -48,6 +48,8 @@ class MainWindow(QMainWindow):
         self.desk = desk
         self.workspace, self.theme = desk.workspace, desk.theme
         self._built = False
+        self._visiting = False
+        self._applied = desk.preferences.settings
         self._question: QuestionPanel | None = None
         self._palette: Palette | None = None
         self.setWindowTitle("LayerScope")
@@ -55,6 +57,7 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(640, 420)
         self.slots = Slots(self, desk)
         self.actions_by_id = make_actions(self, self.slots)
+        put_keys(self.actions_by_id, desk.preferences.settings.keys)
         self._menus = fill_menus(self, self.actions_by_id)
         self.top_bar = TopBar(self.workspace, self.theme, desk.preferences, self.actions_by_id)
         self.start_page = StartPage(self.theme, desk.preferences, self.actions_by_id)
@@ -105,8 +108,10 @@ class MainWindow(QMainWindow):
         desk.measuring.model_wanted.connect(self.slots.choose_model)
         desk.keeper.changed.connect(self._show_title)
         desk.keeper.layout = self.layout_now
+        desk.keeper.enabled = desk.preferences.settings.autosave
         desk.client.ready.connect(self._on_ready)
-        desk.preferences.changed.connect(self.refresh)
+        desk.preferences.changed.connect(self._take_preferences)
+        workspace.model_changed.connect(self._end_visit)
         self.theme.changed.connect(self.notice_stack.redraw)
         for signal in (workspace.model_changed, workspace.runs_changed, workspace.selection_changed):
             signal.connect(self.refresh)
@@ -115,11 +120,31 @@ class MainWindow(QMainWindow):
         workspace.figure_wanted.connect(self.show_figure)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Wait for the first paint, then build the rest from a zero timer."""
+        """Wait for the first paint, then build the rest from a zero timer; listen to the side buttons of the mouse."""
+        if watched is not self.start_page:
+            return self._side_button(event)
         if watched is self.start_page and event.type() == QEvent.Type.Paint:
             self.start_page.removeEventFilter(self)
             QTimer.singleShot(0, self, self._after_first_paint)
         return False
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Listen to the mouse where its events enter the window, before the widget below takes them."""
+        super().showEvent(event)
+        handle = self.windowHandle()
+        handle.removeEventFilter(self)
+        handle.installEventFilter(self)
+
+    def _side_button(self, event: QEvent) -> bool:
+        """Walk through past selections with the side buttons."""
+        if event.type() != QEvent.Type.MouseButtonPress or not isinstance(event, QMouseEvent):
+            return False
+        steps = {Qt.MouseButton.BackButton: self.slots.step_back, Qt.MouseButton.ForwardButton: self.slots.step_forward}
+        step = steps.get(event.button())
+        if step is None or self.workspace.structure is None:
+            return False
+        step()
+        return True
 
     def _after_first_paint(self) -> None:
         self.build()
@@ -135,6 +160,7 @@ class MainWindow(QMainWindow):
         self._built = True
         from app.contents import dock_infos
         from app.docks import Docks
+        from app.panels.comparison_bar import ComparisonBar
         from app.tabs import ViewTabs
         from app.views import VIEWS
 
@@ -142,7 +168,11 @@ class MainWindow(QMainWindow):
         self.tabs: ViewTabs = ViewTabs(self.workspace, self.theme, VIEWS)
         self.tabs.made.connect(self._connect_view)
         self.tabs.currentChanged.connect(self.desk.keeper.touch)
+        self.tabs.way_changed.connect(self.refresh)
         self._pages.addWidget(self.tabs)
+        layout = self._middle.layout()
+        assert isinstance(layout, QVBoxLayout)
+        layout.insertWidget(layout.indexOf(self._pages), ComparisonBar(self.workspace, self.theme))
         self.docks: Docks = Docks(self, self.theme, dock_infos(self))
         settings = self.desk.preferences.settings
         self.docks.restore(settings.layout)
@@ -152,7 +182,7 @@ class MainWindow(QMainWindow):
         self.refresh()
 
     def _connect_view(self, view: Any) -> None:
-        view.view_wanted.connect(self.tabs.show_view)
+        view.view_wanted.connect(self.tabs.go_deep)
         view.help_wanted.connect(self.show_help)
         view.action_wanted.connect(self._trigger)
         view.state_changed.connect(self.desk.keeper.touch)
@@ -167,7 +197,7 @@ class MainWindow(QMainWindow):
         """Show the start page or the views, and what can be done now."""
         workspace, is_open = self.workspace, self.workspace.structure is not None
         if self._built:
-            self._pages.setCurrentWidget(self.tabs if is_open else self.start_page)
+            self._pages.setCurrentWidget(self.tabs if is_open or self._visiting else self.start_page)
             self.docks.set_visible(is_open)
         stack = workspace.undo
         runs = [run for run in workspace.runs.values() if run.purpose != "open"]
@@ -176,10 +206,11 @@ class MainWindow(QMainWindow):
             ("redo", stack.canRedo()),
             ("step_back", workspace.can_step_back),
             ("step_forward", workspace.can_step_forward),
+            ("come_back", self._built and self.tabs.can_come_back),
             ("clear_selection", workspace.selection != Selection()),
             ("save_workspace", workspace.model is not None),
             ("save_workspace_as", workspace.model is not None),
-            ("close_model", workspace.model is not None),
+            ("close_model", workspace.model is not None or self._visiting),
             ("first_look", is_open),
             ("export_figure", is_open),
             ("copy_picture", is_open),
@@ -194,6 +225,33 @@ class MainWindow(QMainWindow):
             self.actions_by_id[f"theme_{mode}"].setChecked(self.theme.mode == mode)
         self._show_switches()
         self._show_title()
+
+    def _take_preferences(self) -> None:
+        """Apply what is preferred since now; what is as it was stays as it is."""
+        desk, before, now = self.desk, self._applied, self.desk.preferences.settings
+        self._applied = now
+        if now.shortcuts != before.shortcuts:
+            put_keys(self.actions_by_id, now.keys)
+        if now.theme != before.theme:
+            self.theme.set_mode(now.theme)
+        if now.font_scale != before.font_scale:
+            self.theme.set_scale(now.font_scale)
+        if now.runs_folder != before.runs_folder:
+            desk.history.set_root(desk.preferences.runs_folder)
+        desk.keeper.enabled = now.autosave
+        self.refresh()
+
+    def visit(self, name: str) -> None:
+        """Show a view, also while nothing is open; closing the network, or opening one, ends that."""
+        self.build()
+        self._visiting = True
+        self.refresh()
+        self.tabs.show_view(name)
+
+    def _end_visit(self) -> None:
+        if self._visiting:
+            self._visiting = False
+            self.refresh()
 
     def _show_switches(self) -> None:
         for entry in ACTIONS:
@@ -281,6 +339,10 @@ class MainWindow(QMainWindow):
     def show_help(self, page: str) -> None:
         """Show a help page."""
         self.panel("help").show_page(page)
+
+    def show_option(self, name: str) -> None:
+        """Show one of the settings."""
+        self.panel("settings").show_option(name)
 
     def panel(self, name: str) -> Any:
         """Open a panel and return its content."""

@@ -68,6 +68,7 @@ class Measuring(QObject):
         self._rest.timeout.connect(self._measure_edits)
         workspace.run_finished.connect(self._on_run_finished)
         workspace.run_wanted.connect(self.measure)
+        workspace.glance_wanted.connect(self.glance)
         workspace.edits_changed.connect(self._on_edits)
         client.ready.connect(self._on_ready)
         client.lost.connect(self._on_lost)
@@ -165,7 +166,7 @@ class Measuring(QObject):
 
     def measure_again(self) -> None:
         """Carry out the newest run once more."""
-        runs = [run for run in self.workspace.runs.values() if run.purpose != "open"]
+        runs = [run for run in self.workspace.runs.values() if run.purpose == "measure"]
         if runs:
             newest = max(runs, key=lambda run: (run.began, run.number))
             self.measure(newest.request, anew=True)
@@ -209,6 +210,11 @@ class Measuring(QObject):
         self._quiet.add(run.number)
         return run
 
+    def glance(self, request: Request) -> None:
+        """Measure what a panel needs for the present selection: no notice, no folder, nothing in the list of runs."""
+        if not self.lacking(request) and not self._running(request):
+            self.client.submit(request, purpose="glance")
+
     def first_look(self) -> None:
         """Measure rank and accuracy on a small stratified sample."""
         lacking = "model" if self.workspace.model is None else "images" if self.workspace.images is None else ""
@@ -236,7 +242,7 @@ class Measuring(QObject):
         """Ask again, for the edited network, what has been measured of it before."""
         newest: dict[str, Run] = {}
         for run in self.workspace.runs.values():
-            if run.purpose != "open" and run.request.model == self.workspace.model:
+            if run.purpose == "measure" and run.request.model == self.workspace.model:
                 newest[run.request.method] = run
                 if run.open and run.request.edits != self.workspace.edits:
                     self.client.cancel(run.number)
@@ -269,7 +275,7 @@ class Measuring(QObject):
 
     def _on_run_finished(self, number: int) -> None:
         run = self.workspace.runs.get(number)
-        if run is None or run.purpose == "open" or number < 0:
+        if run is None or run.purpose != "measure" or number < 0:
             return
         quiet = number in self._quiet
         self._quiet.discard(number)

@@ -56,6 +56,10 @@ class Settings:
         Place of the window and of its docks, as Qt's base64 texts.
     tab
         The view that was shown last.
+    autosave
+        Keep what is open, so that it survives a crash.
+    shortcuts
+        (action, keys) pairs that differ from the table of actions; keys as portable text, "" for none.
     tried
         True once the demo has been opened; the start page is then less eager to offer it.
     """
@@ -73,7 +77,24 @@ class Settings:
     geometry: str = ""
     layout: str = ""
     tab: str = ""
+    autosave: bool = True
+    shortcuts: tuple[tuple[str, str], ...] = ()
     tried: bool = False
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """Action to the keys that the user has given it."""
+        return dict(self.shortcuts)
+
+    def with_keys(self, changes: dict[str, str | None]) -> Settings:
+        """Give actions other keys; None brings back those of the table."""
+        keys: dict[str, str | None] = {**self.keys, **changes}
+        return replace(self, shortcuts=tuple(sorted((name, own) for name, own in keys.items() if own is not None)))
+
+    def as_new(self) -> Settings:
+        """Return the defaults; recent things, the place of the window and its panels are no preferences and stay."""
+        kept = ("recent_models", "recent_images", "recent_workspaces", "geometry", "layout", "tab", "tried")
+        return replace(Settings(), **{name: getattr(self, name) for name in kept})
 
     def with_model(self, model: RecentModel) -> Settings:
         """Put a network at the head of the recent ones."""

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from analysis import __version__
 from analysis.problems import AnalysisError, Problem
-from app.actions import ACTIONS, native
+from app.actions import ACTIONS, keys_of, native
 from app.desk import Desk
 from app.log import diagnostics
 from app.notices import NoticeAction
@@ -49,6 +49,9 @@ class Window(Protocol):
 
     def show_left_behind(self) -> None:
         """Offer earlier sessions."""
+
+    def visit(self, name: str) -> None:
+        """Show a view, also while nothing is open."""
 
     def open_palette(self) -> None:
         """Open the search."""
@@ -173,6 +176,10 @@ class Slots(QObject):
         """Select what was selected after."""
         self._desk.workspace.step_forward()
 
+    def come_back(self) -> None:
+        """Show the view again from which a double click led here."""
+        self._window.tabs.come_back()
+
     def clear_selection(self) -> None:
         """Select nothing, and drop the brushed range."""
         self._desk.workspace.select(Selection())
@@ -182,11 +189,20 @@ class Slots(QObject):
         """Find anything."""
         self._window.open_palette()
 
+    def show_settings(self) -> None:
+        """Show the settings."""
+        self._window.panel("settings").setFocus()
+
     # -- View --------------------------------------------------------------------------------------
 
     def show_layers(self, is_open: bool) -> None:
         """Open or close the list of layers."""
         self._window.docks.set_open("layers", is_open)
+
+    def show_graph(self, is_open: bool) -> None:
+        """Open or close the architecture graph."""
+        self._window.build()
+        self._window.docks.set_open("graph", is_open)
 
     def show_inspector(self, is_open: bool) -> None:
         """Open or close the inspector."""
@@ -267,6 +283,10 @@ class Slots(QObject):
         """Stop what is being computed."""
         self._desk.measuring.cancel_current()
 
+    def show_rank_lab(self) -> None:
+        """Show the rank lab, with or without a network."""
+        self._window.visit("rank_lab")
+
     def restart_engine(self) -> None:
         """End the engine, whatever it does, and start a new one."""
         self._desk.client.restart()
@@ -278,7 +298,6 @@ class Slots(QObject):
         )
         if path:
             self._desk.preferences.change(runs_folder=path)
-            self._desk.history.set_root(Path(path))
 
     def update_live(self, is_on: bool) -> None:
         """Measure by itself after every edit, or not."""
@@ -304,6 +323,7 @@ class Slots(QObject):
         """Say what this is."""
         text = f"LayerScope {__version__}: look inside trained convolutional networks."
         way = NoticeAction("Copy diagnostics", self.copy_diagnostics)
+        shortcuts = next(entry for entry in ACTIONS if entry.id == "show_shortcuts")
         self._desk.notices.say(
-            text, f"Keyboard shortcuts: {native(next(a for a in ACTIONS if a.id == 'show_shortcuts'))}", way
+            text, f"Keyboard shortcuts: {native(keys_of(shortcuts, self._desk.preferences.settings.keys))}", way
         )

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from app.theme import Theme
 from app.views import View, ViewInfo
 from app.workspace import Workspace
+
+MOST_STEPS = 50
+"""Views that can be come back to."""
 
 
 class ViewTabs(QTabWidget):
@@ -17,6 +21,8 @@ class ViewTabs(QTabWidget):
 
     made = Signal(object)
     """A view that has just been built."""
+    way_changed = Signal()
+    """There are more or fewer views to come back to."""
 
     def __init__(self, workspace: Workspace, theme: Theme, infos: tuple[ViewInfo, ...]) -> None:
         super().__init__()
@@ -24,6 +30,7 @@ class ViewTabs(QTabWidget):
         self._states: dict[str, dict[str, Any]] = {}
         self._views: dict[str, QWidget] = {}
         self._places: list[QVBoxLayout] = []
+        self._way: list[str] = []
         self.setDocumentMode(True)
         self.setAccessibleName("Views")
         self.tabBar().setAccessibleName("Views")
@@ -73,6 +80,33 @@ class ViewTabs(QTabWidget):
             if info.name == name:
                 self.setCurrentIndex(place)
                 self._make(place)
+
+    def go_deep(self, name: str) -> None:
+        """Show a view that shows more of what was double-clicked; :meth:`come_back` returns."""
+        before = self.name
+        self.show_view(name)
+        if before and self.name == name != before:
+            self._way.append(before)
+            del self._way[:-MOST_STEPS]
+            self.way_changed.emit()
+
+    @property
+    def can_come_back(self) -> bool:
+        """True after a step into a view by a double click."""
+        return bool(self._way)
+
+    def come_back(self) -> None:
+        """Return to the view from which the last step was taken."""
+        if self._way:
+            self.show_view(self._way.pop())
+            self.way_changed.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Escape comes back, unless what has the focus has a use for it."""
+        if event.key() == Qt.Key.Key_Escape and self._way:
+            self.come_back()
+            return
+        super().keyPressEvent(event)
 
     def step(self, by: int) -> None:
         """Show the next view, or the one before; after the last comes the first."""

@@ -16,28 +16,9 @@ from analysis.events import Chunk, Event, Finished, Prepared, Progress, Started
 from analysis.problems import Problem
 from analysis.request import Compute, ImageSource, ModelSource, Request
 from analysis.result import Result
+from app.selection import SampleFilter, Selection, Trail
 
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """What is selected, everywhere at once. Empty fields are nothing.
-
-    Attributes
-    ----------
-    layers
-        Names; the last one is the current one.
-    channel, sample
-        Channel of the current layer; place of a picture in its source. -1 for none.
-    """
-
-    layers: tuple[str, ...] = ()
-    channel: int = -1
-    sample: int = -1
-
-    @property
-    def layer(self) -> str:
-        """The current layer, "" for none."""
-        return self.layers[-1] if self.layers else ""
+__all__ = ["Run", "SampleFilter", "Selection", "Workspace"]
 
 
 @dataclass(slots=True)
@@ -53,7 +34,8 @@ class Run:
     folder
         Where it is stored, None until that is known or if it is not.
     purpose
-        "measure" for what the user asked for, "open" for reading the structure of a network.
+        "measure" for what the user asked for, "open" for reading the structure of a network, "glance" for what a panel
+        needs to show a selection; only the first kind is listed and kept.
     began
         Monotonic time at which it began, 0 before.
     """
@@ -102,8 +84,11 @@ class Workspace(QObject):
     span_changed = Signal()
     """The brushed range of layers has changed."""
     compared_changed = Signal()
+    checkpoint_changed = Signal()
+    """Other weights of the open network are shown; `runs_changed` follows."""
+    sample_filter_changed = Signal()
     runs_changed = Signal()
-    """A run was added, removed or renamed."""
+    """A run was added, removed or renamed, or other runs are the latest ones."""
     run_changed = Signal(int)
     """Something has arrived for a run; at most once per frame."""
     run_finished = Signal(int)
@@ -111,6 +96,8 @@ class Workspace(QObject):
     """A :class:`analysis.problems.Problem` that the user should see."""
     run_wanted = Signal(object)
     """A :class:`analysis.request.Request` that a view asks for; the main window submits it."""
+    glance_wanted = Signal(object)
+    """A :class:`analysis.request.Request` of a panel for what it shows: carried out quietly and not kept on disk."""
     figure_wanted = Signal(object)
     """A :class:`analysis.figures.FigureSpec` that a view asks to export."""
     methods_changed = Signal()
@@ -127,6 +114,8 @@ class Workspace(QObject):
         self.selection = Selection()
         self.span: tuple[int, int] | None = None
         self.compared: int | None = None
+        self.checkpoint: tuple[str, ...] | None = None
+        self.sample_filter: SampleFilter | None = None
         self.structure: Result | None = None
         self.loading: int | None = None
         self.model_problem: Problem | None = None
@@ -136,8 +125,7 @@ class Workspace(QObject):
         self.seed = 0
         self.undo = QUndoStack(self)
         self.undo.setUndoLimit(1000)
-        self._past: list[Selection] = []
-        self._future: list[Selection] = []
+        self._trail = Trail()
         self._stored_numbers = iter(range(-1, -(1 << 62), -1))
 
     # -- what is open ------------------------------------------------------------------------------------------------
@@ -145,18 +133,19 @@ class Workspace(QObject):
     def set_model(self, source: ModelSource | None) -> None:
         """Open another network; its structure follows as a run with the purpose "open"."""
         self.model, self.structure, self.model_problem, self.loading = source, None, None, None
-        self.edits, self.span = Edits(), None
+        self.edits, self.span, self.checkpoint = Edits(), None, None
         self.undo.clear()
-        self._past.clear()
-        self._future.clear()
+        self._trail.clear()
         self.selection = Selection()
         self.model_changed.emit()
         self.selection_changed.emit()
+        self.checkpoint_changed.emit()
 
     def set_images(self, source: ImageSource | None) -> None:
         """Open other pictures."""
         self.images = source
         self.images_changed.emit()
+        self.filter_samples(None)
 
     def set_compute(self, compute: Compute) -> None:
         """Choose device, precision and threads."""
@@ -201,7 +190,7 @@ class Workspace(QObject):
         needs = info.needs if info else frozenset({"model", "images"})
         return Request(
             method,
-            self.model if "model" in needs else None,
+            self.shown_model if "model" in needs else None,
             self.images if "images" in needs else None,
             self.edits if "model" in needs else Edits(),
             tuple(sorted(params.items())),
@@ -221,6 +210,10 @@ class Workspace(QObject):
         """Ask the window to measure something."""
         self.run_wanted.emit(request)
 
+    def request_glance(self, request: Request) -> None:
+        """Ask the window to measure, without a word and without a folder, what a panel is about to show."""
+        self.glance_wanted.emit(request)
+
     def request_figure(self, spec: object) -> None:
         """Ask the window to open the export of a figure."""
         self.figure_wanted.emit(spec)
@@ -231,8 +224,10 @@ class Workspace(QObject):
         """Select something everywhere."""
         if selection == self.selection:
             return
-        self._past.append(self.selection)
-        self._future.clear()
+        self._trail.leave(self.selection)
+        self._show_selection(selection)
+
+    def _show_selection(self, selection: Selection) -> None:
         self.selection = selection
         self.selection_changed.emit()
 
@@ -244,29 +239,30 @@ class Workspace(QObject):
         added = kept if name in self.selection.layers else (*kept, name)
         return self.select(replace(self.selection, layers=added, channel=-1))
 
+    def select_sample(self, place: int, among: tuple[int, ...] = ()) -> None:
+        """Select a picture by its place in the source, -1 for none; `among` are all if several are selected."""
+        several = among if len(among) > 1 and place in among else ()
+        self.select(replace(self.selection, sample=place, samples=several))
+
     @property
     def can_step_back(self) -> bool:
         """True if there is a selection before this one."""
-        return bool(self._past)
+        return self._trail.has_past
 
     @property
     def can_step_forward(self) -> bool:
         """True if a step back can be undone."""
-        return bool(self._future)
+        return self._trail.has_future
 
     def step_back(self) -> None:
         """Return to the selection before."""
-        if self._past:
-            self._future.append(self.selection)
-            self.selection = self._past.pop()
-            self.selection_changed.emit()
+        if self._trail.has_past:
+            self._show_selection(self._trail.back(self.selection))
 
     def step_forward(self) -> None:
         """Undo a step back."""
-        if self._future:
-            self._past.append(self.selection)
-            self.selection = self._future.pop()
-            self.selection_changed.emit()
+        if self._trail.has_future:
+            self._show_selection(self._trail.forward(self.selection))
 
     def set_span(self, span: tuple[int, int] | None) -> None:
         """Restrict all views to the layers from `span[0]` to `span[1]`, both inclusive, in execution order."""
@@ -279,6 +275,28 @@ class Workspace(QObject):
         if run != self.compared:
             self.compared = run
             self.compared_changed.emit()
+
+    def show_checkpoint(self, weights: tuple[str, ...] | None) -> None:
+        """Show other weights of the open network in all views; None for those it was opened with."""
+        if self.model is None or weights == self.model.weights:
+            weights = None
+        if weights != self.checkpoint:
+            self.checkpoint = weights
+            self.checkpoint_changed.emit()
+            self.runs_changed.emit()
+
+    @property
+    def shown_model(self) -> ModelSource | None:
+        """The open network with the weights that are shown: what coming runs measure."""
+        if self.model is None or self.checkpoint is None:
+            return self.model
+        return replace(self.model, weights=self.checkpoint)
+
+    def filter_samples(self, chosen: SampleFilter | None) -> None:
+        """Show only some pictures wherever pictures are browsed; None for all."""
+        if chosen is not self.sample_filter:
+            self.sample_filter = chosen
+            self.sample_filter_changed.emit()
 
     # -- runs --------------------------------------------------------------------------------------------------------
 
@@ -355,9 +373,10 @@ class Workspace(QObject):
         return max(fits, key=lambda run: (any(run.result.arrived.values()), run.began, run.number), default=None)
 
     def _is_of_open_model(self, run: Run) -> bool:
-        if run.request.model is None or self.model is None:
+        shown = self.shown_model
+        if run.request.model is None or shown is None:
             return run.request.model is None
-        return (run.request.model.name, run.request.model.weights) == (self.model.name, self.model.weights)
+        return (run.request.model.name, run.request.model.weights) == (shown.name, shown.weights)
 
     def raise_problem(self, problem: Problem) -> None:
         """Show the user a problem."""

@@ -96,3 +96,20 @@ def rank_result(seed: int = 0, observations: int = 10_000, weights: str = "w0") 
 
 def accuracy_result(top1: float = 0.5, weights: str = "w0") -> Result:
     return Result.of(accuracy_events(top1, weights))
+
+
+def structure_events() -> Iterator[Event]:
+    """A chain of the layers with a shortcut around every second pair."""
+    rows = layers()
+    chain = [(row, row + 1) for row in range(len(rows) - 1)]
+    edges = np.array(sorted([*chain, *((row, row + 2) for row in range(0, len(rows) - 2, 4))]), dtype=np.int32)
+    yield Started(Request("structure", ModelSource("auto", ("w0.th",))))
+    yield Prepared("5" * 64, model="net", weights_sha256="w0")
+    yield Declared(
+        (Output("macs", ("layer",), (len(rows),), "int64", "multiply-adds", "Multiply-adds"),
+         Output("edge", ("edge", "end"), edges.shape, "int32")),
+        rows,
+    )  # fmt: skip
+    yield Chunk("macs", (), np.array([row.macs for row in rows]))
+    yield Chunk("edge", (), edges)
+    yield Finished(Outcome.COMPLETED)

@@ -11,11 +11,13 @@ import numpy as np
 from analysis.config import LayerSpec
 from analysis.edits import Edits
 from analysis.events import Chunk, Declared, Event, Finished, Outcome, Output, Prepared, Progress, Samples, Started
+from analysis.measures import rank_lab as lab
 from analysis.measures import spectra
 from analysis.problems import RunWarning
 from analysis.request import ImageSource, ModelSource, Request
 from analysis.result import Result
 from app.workspace import Run, Workspace
+from tests import bundle_scenes
 
 MODEL = ModelSource("auto", ("resnet20.th",))
 IMAGES = ImageSource("cifar_test1000.npz")
@@ -226,6 +228,12 @@ def accuracy_events(
             Output("loss", (), (), unit="nats"),
             Output("class_accuracy", ("class",), (classes,)),
             Output("confusion", ("class", "class"), (classes, classes), "int64", "pictures"),
+            Output("label", ("sample",), (count,), "int32"),
+            Output("prediction", ("sample",), (count,), "int32"),
+            Output("confidence", ("sample",), (count,)),
+            Output("top_class", ("sample", "place"), (count, min(5, classes)), "int32"),
+            Output("top_share", ("sample", "place"), (count, min(5, classes))),
+            Output("sample_loss", ("sample",), (count,), unit="nats"),
         ),
         names=(("class", names),) if names else (),
     )
@@ -236,6 +244,68 @@ def accuracy_events(
     totals = np.maximum(matrix.sum(axis=1), 1)
     yield Chunk("class_accuracy", (), np.where(matrix.sum(axis=1) > 0, np.diag(matrix) / totals, np.nan))
     yield Chunk("confusion", (), matrix)
+    for name, array in predictions(matrix, seed).items():
+        yield Chunk(name, (), array)
+    yield Finished(Outcome.COMPLETED)
+
+
+def predictions(matrix: np.ndarray, seed: int = 1) -> dict[str, np.ndarray]:
+    """Outputs per picture that have this confusion matrix; pictures in order of their classes."""
+    random, classes = np.random.default_rng([seed, 5]), len(matrix)
+    label = np.repeat(np.arange(classes), matrix.sum(axis=1))
+    prediction = np.concatenate([np.repeat(np.arange(classes), row) for row in matrix])
+    logits = random.standard_normal((len(label), classes))
+    logits[np.arange(len(label)), prediction] = logits.max(axis=1) + random.gamma(2.0, 1.5, len(label))
+    share = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    order = np.argsort(-share, axis=1, kind="stable")[:, :5]
+    return {
+        "label": label.astype(np.int32),
+        "prediction": prediction.astype(np.int32),
+        "confidence": share.max(axis=1),
+        "top_class": order.astype(np.int32),
+        "top_share": np.take_along_axis(share, order, axis=1),
+        "sample_loss": -np.log(share[np.arange(len(label)), label]),
+    }
+
+
+def lab_events(networks: int = 30, types: tuple[str, ...] = lab.TYPES, preset: str = "paper-like") -> Iterator[Event]:
+    """A study of the rank lab: curves of the published shape, a little noise from network to network."""
+    random = np.random.default_rng(7)
+    ratios, count = np.array(lab.RATIOS), len(lab.ACTIVATIONS)
+    shape = (len(types), len(ratios), networks, count)
+    sizes, rank = np.zeros((*shape[:3], 3), dtype=np.int64), np.zeros(shape, dtype=np.int64)
+    for place, layer in enumerate(types):
+        outputs = random.integers(*lab.output_range(layer), size=(len(ratios), networks), endpoint=True)
+        inputs = np.vectorize(lab.input_channels)(ratios[:, None], outputs)
+        sizes[place] = np.stack([inputs, outputs, np.vectorize(lab.columns_of)(outputs)], axis=-1)
+        for number in range(count):
+            steep = 1.5 + 2.5 * number if layer in lab.SINGLE else 1.0 + number
+            share = ratios if number == 0 else ratios + (1 - ratios) * (1 - np.exp(-steep * ratios))
+            noisy = share[:, None] - (0.02 * random.random((len(ratios), networks)) if number else 0.0)
+            rank[place, ..., number] = np.clip(np.rint(noisy * outputs), 1, outputs)
+    params = (("networks", networks), ("preset", preset))
+    yield Started(Request("rank_lab", params=params))
+    yield Prepared("b" * 64)
+    dims = ("type", "ratio", "network", "activation")
+    names = (
+        ("type", types), ("ratio", tuple(f"{ratio:.1f}" for ratio in ratios)),
+        ("activation", lab.ACTIVATIONS), ("size", lab.SIZES),
+    )  # fmt: skip
+    outputs_declared = (
+        Output("sizes", (*dims[:3], "size"), sizes.shape, "int64"), Output("rank", dims, rank.shape, "int64")
+    )  # fmt: skip
+    facts = (
+        ("preset", f"{lab.PRESETS[preset].title} (ours: the paper does not state these settings)"),
+        ("normalisation", "none"), ("columns", "3x3: pointwise; bottlenecks: pointwise"),
+        ("precision", "float32"), ("tolerance", "max(d_out, N) x eps of float32"),
+    )  # fmt: skip
+    yield Declared(outputs_declared, names=names, facts=facts)
+    for number in range(networks):
+        for place in range(len(types)):
+            for column in range(len(ratios)):
+                yield Chunk("sizes", (place, column, number), sizes[place, column, number])
+                yield Chunk("rank", (place, column, number), rank[place, column, number])
+        yield Progress((number + 1) * len(types) * len(ratios), networks * len(types) * len(ratios), "network")
     yield Finished(Outcome.COMPLETED)
 
 
@@ -276,4 +346,88 @@ def full() -> Workspace:
     play(workspace, weight_events(layers))
     play(workspace, latency_events(layers))
     play(workspace, accuracy_events(), folder="runs/20260101-000000-evaluate-resnet20-cccccc")
+    play(workspace, lab_events(8), folder="runs/20260101-000000-rank_lab-bbbbbb")
+    play(workspace, attribution_events(), folder="runs/20260101-000000-attribution-resnet20-dddddd")
+    bundles = bundle_scenes.bundle_events(layers, MODEL, IMAGES)
+    play(workspace, bundles, folder="runs/20260101-000000-conflicting_bundles-resnet20-dddddd")
     return workspace
+
+
+ALGORITHMS = ("saliency", "integrated_gradients", "grad_cam")
+
+
+def attribution_events(sample: int = 12, side: int = 24, model: ModelSource = MODEL) -> Iterator[Event]:
+    """One explained picture: a bright disc that the maps more or less agree about."""
+    y, x = np.mgrid[:side, :side] / (side - 1) - 0.5
+    disc = np.exp(-12 * ((x + 0.1) ** 2 + y**2))
+    random = np.random.default_rng(sample)
+    maps = np.stack([
+        disc * random.standard_normal((side, side)), disc * (x + 0.2), disc**2 - 0.3 * np.exp(-20 * (x - 0.4) ** 2)
+    ])  # fmt: skip
+    picture = np.stack([0.2 + 0.7 * disc, 0.3 + 0.4 * disc, 0.5 - 0.3 * disc])
+    params = (("algorithms", ",".join(ALGORITHMS)), ("samples", str(sample)))
+    yield Started(Request("attribution", model, IMAGES, params=params))
+    yield Prepared("d" * 64, "cifar_resnet20", samples=Samples(1, 1000, "s", IMAGES.location))
+    kinds = (("place", "int64"), ("prediction", "int64"), ("target", "int64"), ("label", "int64"))
+    yield Declared(
+        (
+            Output("attribution", ("algorithm", "picture", "y", "x"), (3, 1, side, side)),
+            Output("attribution_sum", ("algorithm", "picture"), (3, 1)),
+            Output("convergence_delta", ("algorithm", "picture"), (3, 1)),
+            Output("picture", ("picture", "channel", "y", "x"), (1, 3, side, side)),
+            *(Output(name, ("picture",), (1,), kind) for name, kind in kinds),
+            *(Output(name, ("picture",), (1,)) for name in ("confidence", "target_score", "difference")),
+        ),
+        names=(("algorithm", ALGORITHMS), ("picture", (str(sample),)), ("class", CLASSES)),
+        facts=(("baseline", "zero"), ("steps", "50, Gauss-Legendre"), ("layer", "layer3.2")),
+    )
+    for name, value in (("place", sample), ("prediction", 3), ("target", 3), ("label", 5)):
+        yield Chunk(name, (), np.array([value], dtype=np.int64))
+    for name, share in (("confidence", 0.83), ("target_score", 7.25), ("difference", 6.5)):
+        yield Chunk(name, (), np.array([share]))
+    yield Chunk("picture", (0,), picture)
+    for row, values in enumerate(maps):
+        yield Progress(10 * row, 30, f"{ALGORITHMS[row]}, picture 1 of 1")
+        yield Chunk("attribution_sum", (row, 0), np.float64(values.sum()))
+        yield Chunk("attribution", (row, 0), values)
+    yield Chunk("convergence_delta", (1, 0), np.float64(0.2))
+    yield Finished(Outcome.COMPLETED)
+
+
+def activation_events(layer: LayerSpec, sample: int = -1, model: ModelSource = MODEL, seed: int = 3) -> Iterator[Event]:
+    """Maps of one picture, and statistics with a dead channel, a constant one and two that say the same."""
+    random = np.random.default_rng(seed)
+    channels, (high, wide), top = layer.channels, layer.shape[1:], 9
+    y, x = np.mgrid[:high, :wide] / max(high, 2)
+    maps = np.stack([np.sin(3 * x + k) * np.cos(2 * y + 2 * k) / (1 + k / 4) for k in range(channels)])
+    maps[2], maps[3], maps[5] = 0, 0.4, maps[4]
+    params = (("samples", str(sample)),) if sample >= 0 else ()
+    yield Started(Request("activations", model, IMAGES, params=params, layers=layer.name))
+    yield Prepared("e" * 64, "cifar_resnet20", samples=Samples(1 if sample >= 0 else 200, 1000, "s", IMAGES.location))
+    first = np.arange(channels)
+    first[5] = 4
+    dead, constant = (np.where(first == number, 1, 0).astype(np.uint8) for number in (2, 3))
+    weights = random.standard_normal((channels, 16, 3, 3)) * 0.1
+    counts, edges = np.histogram(weights, 41, (-0.4, 0.4))
+    values = {
+        "channels": np.array([channels]), "mean": maps.mean(axis=(1, 2))[None], "maximum": maps.max(axis=(1, 2))[None],
+        "positive_share": (maps > 0).mean(axis=(1, 2))[None], "dead": dead[None], "constant": constant[None],
+        "duplicate_of": first[None], "top_pictures": random.integers(0, 999, (1, channels, top)),
+        "top_values": np.sort(random.random((1, channels, top)))[..., ::-1] * 4,
+        "maps": maps[None, None], "filters": weights[None], "weight_histogram": counts[None],
+        "weight_edges": edges[None], "weight_std": np.array([0.1]), "weight_zeros": np.array([0.0]),
+    }  # fmt: skip
+    dims = {
+        "maps": ("layer", "picture", "channel", "y", "x"), "filters": ("layer", "out", "in", "ky", "kx"),
+        "top_pictures": ("layer", "channel", "place"), "top_values": ("layer", "channel", "place"),
+        "weight_histogram": ("layer", "bin"), "weight_edges": ("layer", "edge"),
+    }  # fmt: skip
+    kinds = {"u": "uint8", "i": "int64", "f": "float64"}
+    outputs = tuple(
+        Output(name, dims.get(name, ("layer", "channel")[: array.ndim]), array.shape, kinds[array.dtype.kind])
+        for name, array in values.items()
+    )
+    yield Declared(outputs, (layer,), (("picture", (str(max(sample, 0)),)),), (("dead channel", "zero everywhere"),))
+    for name, array in values.items():
+        yield Chunk(name, (), array)
+    yield Finished(Outcome.COMPLETED)

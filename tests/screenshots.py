@@ -7,13 +7,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PySide6.QtWidgets import QApplication
 
 from analysis.remote import RemoteEngine
+from analysis.request import ModelSource
 from app.application import make_window, prepare
 from app.log import LogBuffer
 from app.main_window import MainWindow
@@ -49,9 +52,39 @@ def prepare_demo(window: MainWindow) -> None:
     wait(lambda: window.desk.client.hello is not None, "the engine")
     window.desk.session.open_demo()
     wait(lambda: window.workspace.latest("evaluate") is not None and idle(window), "the first look")
+    window.desk.measuring.measure(window.workspace.new_request("rank_lab", networks=8))
+    wait(lambda: idle(window), "the rank lab")
     window.desk.notices.clear()
     convolutions = [layer.name for layer in window.workspace.layers if layer.kind == "conv"]
     window.workspace.select_layer(convolutions[len(convolutions) // 2])
+    window.workspace.select_sample(12)
+    window.workspace.request_run(window.workspace.new_request("attribution", algorithms="all", samples="12"))
+    wait(lambda: window.workspace.latest("attribution") is not None and idle(window), "the attributions")
+
+
+def show_graph(window: MainWindow) -> None:
+    """Open the architecture graph, coloured by the multiply-adds, with one block unfolded."""
+    panel: Any = window.docks.show("graph")
+    rest()
+    panel.color_by("structure.macs")
+    folded = [node.name for node in panel.canvas.shown.nodes if node.folded]
+    if folded:
+        panel.unfold(folded[0])
+    rest()
+
+
+def prepare_comparison(window: MainWindow) -> None:
+    """Measure the other network of the demo, come back, and compare with it."""
+    workspace, first = window.workspace, window.workspace.model
+    other = ModelSource("demo:fashion_plain")
+    for method in ("feature_rank", "evaluate"):
+        request = replace(workspace.new_request(method), model=other)
+        window.desk.measuring.measure(request)
+    wait(lambda: idle(window), "the other network")
+    window.desk.notices.clear()
+    run = next(r for r in workspace.runs.values() if r.request.model == other and r.request.method == "feature_rank")
+    workspace.compare_with(run.number)
+    assert workspace.model == first
 
 
 def main(folder: Path) -> None:
@@ -73,6 +106,19 @@ def main(folder: Path) -> None:
             window.tabs.show_view(name)
             rest()
             shots(window, folder, name)
+        show_graph(window)
+        shots(window, folder, "graph")
+        window.docks.set_open("graph", False)
+        prepare_comparison(window)
+        for name in ("overview", "rank", "evaluate"):
+            window.tabs.show_view(name)
+            rest()
+            shots(window, folder, f"{name}-compared")
+        window.workspace.compare_with(None)
+        for panel in ("settings", "shortcuts", "help"):
+            window.panel(panel)
+            rest()
+            shots(window, folder, panel)
         window.tabs.show_view("overview")
         window.slots.export_figure()
         rest(6)

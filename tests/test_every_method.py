@@ -21,14 +21,25 @@ from analysis.result import Result
 from analysis.store import list_runs, load, record
 
 NAMES = tuple(method.INFO.name for method in METHODS)
-MODEL = ModelSource("demo:fashion_resnet")
+MODEL = ModelSource("demo:fashion_resnet@epoch-07")  # one checkpoint, also where a method wants several
+ONE_POINT = (("points", "layer3.0.conv1:dil1,2"),)
+QUICK = {
+    "dynamic_configurations": ONE_POINT,
+    "chance_pools": (*ONE_POINT, ("copies", 2), ("target", 0.9)),
+    "configuration_chooser": (*ONE_POINT, ("steps", 20)),
+    "block_removal": (("subsets", 1), ("repeats", 1), ("warmup", 0)),
+    "rank_lab": (("networks", 1), ("layer", "depthwise")),
+}
+"""Parameters that make a method short enough to be run many times."""
 HELP = Path(__file__).parents[1] / "resources" / "help"
 
 
 def request(name: str, **changes: Any) -> Request:
     info = next(method.INFO for method in METHODS if method.INFO.name == name)
     images = ImageSource("demo:test") if "images" in info.needs else None
-    return Request(name, MODEL, images, limit=changes.pop("limit", 24), **changes)
+    model = MODEL if "model" in info.needs else None
+    changes.setdefault("params", QUICK.get(name, ()))
+    return Request(name, model, images, limit=changes.pop("limit", 24), **changes)
 
 
 def fingerprint(net: nn.Module) -> dict[str, str]:
@@ -157,7 +168,7 @@ def test_nothing_is_changed_by_a_failure(name: str) -> None:
 
     net, pictures = Breaks().train(), torch.rand(8, 1, 8, 8)
     before, world = fingerprint(net), global_state()
-    with pytest.raises(AnalysisError, match="this layer is broken"):
+    with pytest.raises(AnalysisError, match="this layer is broken|no residual block"):
         measure(name, net, pictures, labels=torch.arange(8))
     assert fingerprint(net) == before
     assert global_state() == world
@@ -170,7 +181,8 @@ def test_same_seed_same_result(name: str, cache: ModelCache) -> None:
     assert second.prepared is not None
     assert first.prepared.fingerprint == second.prepared.fingerprint
     for key, array in first.arrays.items():
-        np.testing.assert_array_equal(array, second[key], err_msg=key)
+        if key != "latency":  # times are never the same
+            np.testing.assert_array_equal(array, second[key], err_msg=key)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -22,7 +22,9 @@ from analysis.figures.redraw import save_numbers, table
 from analysis.figures.sheet import Bars, Hatched, Line, Matrix, Points, Sheet
 from analysis.problems import AnalysisError
 from analysis.result import Result
-from tests.results import accuracy_result, rank_result
+from tests import scenes
+from tests.results import accuracy_result, rank_result, structure_events
+from tests.scenes import lab_events
 
 M = TypeVar("M")
 SAMPLES: dict[str, list[Result]] = {
@@ -36,6 +38,10 @@ SAMPLES: dict[str, list[Result]] = {
     ],
     "class_accuracy": [accuracy_result()],
     "confusion": [accuracy_result()],
+    "graph": [Result.of(structure_events())],
+    "confidence": [Result.of(scenes.accuracy_events())],
+    "attribution": [Result.of(scenes.attribution_events())],
+    "rank_lab": [Result.of(lab_events(3, ("1x1", "depthwise")))],
 }
 
 

@@ -28,9 +28,10 @@ def command(options: argparse.Namespace) -> int:
     assert source is not None  # --model is required
     if source.name.endswith(".pt2") and not source.trust:
         return _exported(source.name, options.json)
+    from analysis.derive import derive
     from analysis.models import load
 
-    model = load(source, Compute(), seed=options.seed, trained=False)
+    model = load(source, Compute(), seed=options.seed, trained=False, derive=derive)
     layers, totals = model.recording.layers, model.recording.totals
     if options.json:
         plain = {

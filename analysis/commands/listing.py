@@ -27,7 +27,7 @@ def command(options: argparse.Namespace) -> int:
         return _figures(find_method(options.figures).INFO.name, options.json)
     infos = [method.INFO for method in METHODS]
     if options.json:
-        plain = [to_plain(info) | {"needs": sorted(info.needs)} for info in infos]
+        plain = [to_plain(info) | {"needs": sorted(info.needs), "takes": sorted(info.takes)} for info in infos]
         print(json.dumps({"methods": plain}))
         return 0
     for info in infos:

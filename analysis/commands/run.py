@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="a parameter of the method")
     group.add_argument("--seed", type=int, default=0)
     group.add_argument("--reuse", action="store_true", help="take a stored run with the same fingerprint if there is")
+    group.add_argument("--resume", metavar="RUN", default="", help="go on with an unfinished run of the same request")
     group.add_argument("--out", metavar="DIR", default="runs", help="folder of the run folders (default: runs)")
     group.add_argument("--json", action="store_true", help="one event a line instead of a progress bar")
 
@@ -43,8 +45,10 @@ def command(options: argparse.Namespace) -> int:
     """Carry out the method; return the exit status."""
     request = _request(options)
     from analysis.engine import find_method, run
-    from analysis.store import record
+    from analysis.store import find_run, record
 
+    if options.resume:
+        request = replace(request, resume=str(find_run(options.resume, Path(options.out))))
     find_method(request.method).INFO.values(dict(request.params))
     with _interruptible() as interrupted:
         events = record(run(request, interrupted), Path(options.out))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.catalogue import Param, Value, nearest
-from analysis.figures import accuracy, profile, rank
+from analysis.figures import accuracy, attribution, bundles, configurations, graph, profile, rank, rank_lab, sharing
 from analysis.figures.sheet import Sheet
 from analysis.figures.spec import FORMATS, PALETTES, SIZES, FigureSpec, Style
 from analysis.problems import AnalysisError
@@ -61,6 +61,62 @@ FIGURES = (
     FigureInfo("nuclear_norm", "Accuracy against nuclear norm", ("feature_rank", "evaluate"), (), rank.nuclear_norm),
     FigureInfo("class_accuracy", "Accuracy per class", ("evaluate",), (), accuracy.class_accuracy),
     FigureInfo("confusion", "Confusion matrix", ("evaluate",), (), accuracy.confusion),
+    FigureInfo(
+        "attribution",
+        "Attributions of a picture",
+        ("attribution",),
+        (attribution.PICTURE, attribution.MAPS, attribution.SHARED),
+        attribution.attribution,
+    ),
+    FigureInfo("graph", "Architecture graph", (), (graph.FOLDED, graph.MEASURE), graph.graph),
+    FigureInfo("confidence", "Confidence of right and wrong", ("evaluate",), (), accuracy.confidence),
+    FigureInfo(
+        "rank_lab",
+        "Rank of random layers",
+        ("rank_lab",),
+        (rank_lab.LAYER, rank_lab.PUBLISHED, rank_lab.ZOOM),
+        rank_lab.rank_lab,
+    ),
+    FigureInfo("bundle_depth", "Bundles over depth", ("conflicting_bundles",), (bundles.CHECKPOINT,), bundles.depth),
+    FigureInfo(
+        "bundle_heatmap",
+        "Bundles over depth and training",
+        ("conflicting_bundles",),
+        (bundles.VALUE, bundles.KIND),
+        bundles.heatmap,
+    ),
+    FigureInfo(
+        "bundle_training", "Bundles over training", ("conflicting_bundles",), (bundles.POINT,), bundles.training
+    ),
+    FigureInfo(
+        "critical_tolerance",
+        "Critical tolerance over depth",
+        ("conflicting_bundles",),
+        (bundles.CHECKPOINT,),
+        bundles.sensitivity,
+    ),
+    FigureInfo("block_removal", "Accuracy against removed blocks", ("block_removal",), (), bundles.removal),
+    FigureInfo(
+        "sharing_curve",
+        "Accuracy against degrees of freedom",
+        ("train_shared",),
+        (sharing.AXIS, sharing.LAW),
+        sharing.curve,
+    ),
+    FigureInfo("ring_projection", "What projection keeps", ("parameter_sharing",), (), sharing.projection),
+    FigureInfo("ring_error", "Error per layer", ("parameter_sharing",), (sharing.RATIO, profile.LAYERS), sharing.error),
+    FigureInfo("ring_usage", "Usage map of the ring", ("parameter_sharing",), (profile.LAYERS,), sharing.usage),
+    FigureInfo("ring_correlation", "Likeness of layers", ("parameter_sharing",), (profile.LAYERS,), sharing.likeness),
+    FigureInfo(
+        "growth",
+        "Oracle against number of configurations",
+        ("dynamic_configurations", "chance_pools"),
+        (),
+        configurations.growth,
+    ),
+    FigureInfo("cost_map", "Accuracy against cost", ("dynamic_configurations",), (), configurations.cost_map),
+    FigureInfo("cover", "Small sets of configurations", ("dynamic_configurations",), (), configurations.cover),
+    FigureInfo("policies", "Rules without labels", ("dynamic_configurations",), (), configurations.policies),
 )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from analysis.figures.profile import Options, fingerprints, note
-from analysis.figures.sheet import Bars, Guide, Matrix, Panel, Sheet
+from analysis.figures.sheet import Bars, Guide, Line, Matrix, Panel, Sheet
+from analysis.problems import AnalysisError
 from analysis.result import Result
 
 
@@ -29,4 +30,27 @@ def confusion(results: list[Result], options: Options) -> Sheet:
     names = result.names("class") or tuple(str(i) for i in range(len(counts)))
     matrix = Matrix(share, names, names, "share of the class (%)", "widths")
     panel = Panel((matrix,), x_title="predicted class", y_title="true class", height=1.4)
+    return Sheet((panel,), note=note(result, ()), fingerprints=fingerprints(results))
+
+
+BINS = 20
+
+
+def confidence(results: list[Result], options: Options) -> Sheet:
+    """Draw how sure the network is of what it gets right, and of what it gets wrong: shares of each, in %."""
+    result = results[0]
+    if "confidence" not in result or "label" not in result:
+        raise AnalysisError("This run has no confidences.", "Measure the accuracy again, on pictures with labels.")
+    values = np.asarray(result["confidence"], dtype=np.float64)
+    labels, predictions = (np.asarray(result[name], dtype=np.int64) for name in ("label", "prediction"))
+    known = np.isfinite(values) & (labels >= 0) & (predictions >= 0)
+    right = labels == predictions
+    middles = (np.arange(BINS) + 0.5) / BINS
+    lines = []
+    for chosen, words, hue in ((known & right, "right", "widths"), (known & ~right, "wrong", "bundles")):
+        counts, _ = np.histogram(values[chosen], BINS, (0.0, 1.0))
+        share = 100 * counts / max(int(counts.sum()), 1)
+        lines.append(Line(middles, share, f"{words} ({int(counts.sum()):,} pictures)", hue))
+    titles = ("confidence of the predicted class", "share of these pictures (%)")
+    panel = Panel(tuple(lines), x_title=titles[0], y_title=titles[1], x_range=(0.0, 1.0))
     return Sheet((panel,), note=note(result, ()), fingerprints=fingerprints(results))

@@ -13,11 +13,14 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from analysis.figures.sheet import Bars, Guide, Hatched, Line, Matrix, Panel, Points, Sheet
+from analysis.figures.draw_tiles import draw_tiles
+from analysis.figures.sheet import Bars, Boxes, Guide, Hatched, Line, Matrix, Panel, Points, Sheet, Tiles
 from analysis.figures.spec import FORMATS, SIZES, Style
 from analysis.problems import AnalysisError
 
@@ -98,9 +101,9 @@ def _sizes(style: Style) -> Any:  # matplotlib types its parameters as literals
 def draw(sheet: Sheet, style: Style) -> Figure:
     """Draw a sheet; the caller has set the style's parameters."""
     width, height = SIZES[style.size]
-    total = sum(panel.height for panel in sheet.panels)
+    heights = [_height(panel, width / height) for panel in sheet.panels]
+    total = sum(heights)
     figure = Figure(figsize=(width * MILLIMETRE, height * max(total, 0.8) * MILLIMETRE), layout="constrained")
-    heights = [panel.height for panel in sheet.panels]
     axes = figure.subplots(
         len(sheet.panels), 1, sharex=sheet.linked, squeeze=False, gridspec_kw={"height_ratios": heights}
     )[:, 0]
@@ -119,6 +122,15 @@ def draw(sheet: Sheet, style: Style) -> Figure:
         )
     figure.align_ylabels()
     return figure
+
+
+def _height(panel: Panel, ratio: float) -> float:
+    """Height of a panel relative to the usual one; that of a drawing follows from its width over height."""
+    if not panel.bare or panel.x_range is None or panel.y_range is None:
+        return panel.height
+    drawing = (panel.y_range[1] - panel.y_range[0]) / (panel.x_range[1] - panel.x_range[0]) * ratio
+    coloured = any(isinstance(mark, Boxes) and np.isfinite(mark.values).any() for mark in panel.marks)
+    return drawing + (0.3 if coloured else 0.1)
 
 
 def _wrapped(text: str, width: float, font: float) -> str:
@@ -152,6 +164,12 @@ def _draw_panel(figure: Figure, ax: Axes, panel: Panel, style: Style, *, names: 
                 _draw_matrix(figure, ax, mark, style)
             case Guide():
                 _draw_guide(ax, mark)
+            case Boxes():
+                _draw_boxes(figure, ax, mark, panel, style)
+            case Tiles():
+                draw_tiles(ax, mark, style.palette == "grey")
+                ax.set_title(panel.title)
+                return
     _finish(ax, panel, style, names=names, sizes=sizes)
 
 
@@ -183,12 +201,15 @@ def _draw_bars(ax: Axes, mark: Bars, style: Style, count: int) -> None:
 def _draw_line(ax: Axes, mark: Line, style: Style) -> None:
     dash = "--" if mark.dashed else _dash(mark.hue, style)
     drawstyle = "steps-post" if mark.steps else "default"
+    if mark.low is not None and mark.high is not None:
+        ax.fill_between(mark.x, mark.low, mark.high, color=_colour(mark.hue, style), alpha=0.2, lw=0)
     ax.plot(mark.x, mark.y, color=_colour(mark.hue, style), ls=dash, drawstyle=drawstyle, label=mark.label or None)
 
 
 def _draw_points(ax: Axes, mark: Points, style: Style) -> None:
     shape = MARKERS[mark.shape]
     look: dict[str, Any] = {"ms": 7.0, "mew": 1.4} if mark.shape == "dash" else {}
+    look |= {"mfc": "none", "mew": 0.8} if mark.hollow else {}
     ax.plot(mark.x, mark.y, shape, color=_colour(mark.hue, style), label=mark.label or None, **look)
     for x, y, name in zip(mark.x, mark.y, mark.names, strict=False):
         ax.annotate(name, (x, y), (3, 3), textcoords="offset points", fontsize=mpl.rcParams["xtick.labelsize"])
@@ -210,6 +231,28 @@ def _draw_matrix(figure: Figure, ax: Axes, mark: Matrix, style: Style) -> None:
         ax.set_yticklabels(mark.rows)
 
 
+def _draw_boxes(figure: Figure, ax: Axes, mark: Boxes, panel: Panel, style: Style) -> None:
+    """Draw boxes whose texts are as large as the boxes have room for."""
+    low, high = panel.x_range or (0.0, 1.0)
+    points = figure.get_size_inches()[0] * 72 / (high - low)
+    colours = LinearSegmentedColormap.from_list("depth", ["#FFFFFF", _colour(mark.hue, style), "#10222E"])
+    known = mark.values[np.isfinite(mark.values)]
+    norm = Normalize(min(0.0, float(known.min(initial=0.0))), float(known.max(initial=0.0)) or 1.0)
+    for x, y, width, height, name, value in zip(
+        mark.x, mark.y, mark.width, mark.height, mark.names, mark.values, strict=True
+    ):
+        share = 0.05 + 0.75 * float(norm(value)) if np.isfinite(value) else 0.0
+        face = colours(share) if np.isfinite(value) else "#FFFFFF"
+        ax.add_patch(Rectangle((x, y), width, height, fc=face, ec="#8A9199", lw=0.5, zorder=3))
+        ink = "#FFFFFF" if share > 0.45 else "#111111"
+        ax.text(
+            x + width / 2, y + height / 2, name, ha="center", va="center", color=ink, fontsize=7.2 * points, zorder=4
+        )
+    if known.size:
+        image = ScalarMappable(norm, LinearSegmentedColormap.from_list("used", colours(np.linspace(0.05, 0.8, 64))))
+        figure.colorbar(image, ax=ax, label=mark.label, location="bottom", pad=0.02, shrink=0.6, aspect=40)
+
+
 def _draw_guide(ax: Axes, mark: Guide) -> None:
     across = ax.axvline if mark.axis == "x" else ax.axhline
     across(mark.at, color="#666666", lw=0.6, ls=(0, (4, 2)))
@@ -220,6 +263,9 @@ def _draw_guide(ax: Axes, mark: Guide) -> None:
 
 
 def _finish(ax: Axes, panel: Panel, style: Style, *, names: bool, sizes: bool) -> None:
+    if panel.bare:
+        ax.set_axis_off()
+        ax.set_aspect("equal")
     ax.set_title(panel.title)
     ax.set_xlabel(panel.x_title if names else "")
     ax.set_ylabel(panel.y_title)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.figures.sheet import Bars, Guide, Hatched, Line, Mark, Matrix, Panel, Points, Sheet
+from analysis.figures.sheet import Bars, Boxes, Guide, Hatched, Line, Mark, Matrix, Panel, Points, Sheet, Tiles
 from analysis.problems import AnalysisError
 
 HEADER = ("panel", "mark", "kind", "label", "name", "x", "y", "low", "high")
@@ -19,7 +19,7 @@ def table(sheet: Sheet) -> str:
     """Return the numbers of a figure as CSV, one row per value, with full precision.
 
     Columns: panel and mark (numbers from 0), kind and label of the mark, name (layer or class), x, y, and the ends of
-    the interval where there is one. For a matrix x and y are column and row, and low holds the value.
+    the interval where there is one. For a matrix and for tiles x and y are column and row, and low holds the value.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -39,8 +39,10 @@ def _rows(panel: Panel, mark: Mark) -> Iterator[tuple[str, ...]]:
             for i, row in enumerate(zip(x, y, low, high, strict=True)):
                 yield (_name(panel, x[i]), *map(_number, row))
         case Line(x=x, y=y):
-            for a, b in zip(x, y, strict=True):
-                yield "", _number(a), _number(b), "", ""
+            low = mark.low if mark.low is not None else np.full(len(x), np.nan)
+            high = mark.high if mark.high is not None else np.full(len(x), np.nan)
+            for row in zip(x, y, low, high, strict=True):
+                yield ("", *map(_number, row))
         case Points(x=x, y=y):
             for i, (a, b) in enumerate(zip(x, y, strict=True)):
                 name = mark.names[i] if i < len(mark.names) else _name(panel, a)
@@ -51,6 +53,14 @@ def _rows(panel: Panel, mark: Mark) -> Iterator[tuple[str, ...]]:
         case Matrix(values=values):
             for (row, column), value in np.ndenumerate(values):
                 yield f"{mark.rows[row]} / {mark.columns[column]}", str(column), str(row), _number(value), ""
+        case Boxes(names=names, values=values):
+            middles = zip(mark.x + mark.width / 2, mark.y + mark.height / 2, strict=True)
+            for name, (a, b), value in zip(names, middles, values, strict=True):
+                yield name, _number(a), _number(b), _number(value), ""
+        case Tiles():
+            for name, tile in zip(("Picture", *mark.names), (mark.picture, *mark.overlays), strict=True):
+                for (row, column), value in np.ndenumerate(tile):
+                    yield name, str(column), str(row), _number(value), ""
         case Guide(axis=axis, at=at):
             yield axis, _number(at) if axis == "x" else "", _number(at) if axis == "y" else "", "", ""
 
@@ -119,6 +129,7 @@ for (number, _, kind, label), rows in marks.items():
             errors = [[b - a for a, b in zip(low, y)], [b - a for a, b in zip(y, high)]]
             ax.errorbar(x, y, errors, fmt="none", ecolor="black", elinewidth=0.8, capsize=2)
     elif kind == "line":
+        ax.fill_between(x, low, high, alpha=0.2, lw=0)
         ax.plot(x, y, drawstyle="steps-post" if "singular" in PANELS[number]["y_title"] else "default", label=label)
     elif kind == "points":
         ax.plot(x, y, "o" if len(x) < 30 else ".", label=label or None)
@@ -130,6 +141,23 @@ for (number, _, kind, label), rows in marks.items():
         for a, b, value in zip(x, y, low):
             grid[int(b)][int(a)] = value
         figure.colorbar(ax.imshow(grid, aspect="auto"), ax=ax, label=label)
+    elif kind == "boxes":
+        for row, a, b in zip(rows, x, y):
+            ax.text(a, b, row["name"], ha="center", va="center", fontsize=5, bbox=dict(fc="white", ec="grey", lw=0.5))
+        ax.set_axis_off()
+    elif kind == "tiles":
+        for place, name in enumerate(dict.fromkeys(row["name"] for row in rows)):
+            own = [row for row in rows if row["name"] == name]
+            wide = 1 + max(int(row["x"]) for row in own)
+            values = [float(row["low"] or "nan") for row in own]
+            grid = [values[at : at + wide] for at in range(0, len(values), wide)]
+            reach = max(abs(value) for value in values if value == value) or 1
+            style = dict(cmap="gray", vmin=0) if name == "Picture" else dict(cmap="RdBu_r", vmin=-reach)
+            part = ax.inset_axes([place / 8, 0, 0.115, 1])
+            part.imshow(grid, vmax=reach, **style)
+            part.set_title(name, fontsize=5)
+            part.set_axis_off()
+        ax.set_axis_off()
     elif rows[0]["name"] == "x":
         ax.axvline(x[0], color="grey", lw=0.8)
     else:

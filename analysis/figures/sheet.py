@@ -38,7 +38,7 @@ class Bars:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Line:
-    """A line through points, or steps that rise at each x."""
+    """A line through points, or steps that rise at each x; with a band where `low` and `high` are known."""
 
     x: Floats
     y: Floats
@@ -46,6 +46,8 @@ class Line:
     hue: str = ""
     steps: bool = False
     dashed: bool = False
+    low: Floats | None = None
+    high: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +60,7 @@ class Points:
     hue: str = ""
     shape: str = "circle"
     names: tuple[str, ...] = ()
+    hollow: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +93,57 @@ class Guide:
     label: str = ""
 
 
-Mark = Bars | Line | Points | Hatched | Matrix | Guide
+@dataclass(frozen=True, slots=True, eq=False)
+class Boxes:
+    """Boxes with texts, filled with the colour of their values.
+
+    Attributes
+    ----------
+    x, y, width, height
+        (n,) lower left corners and sizes, in units of equal length on both axes.
+    names
+        Texts, possibly of two lines.
+    values
+        (n,) NaN for no colour.
+    label
+        What the values are, "" for none.
+    """
+
+    x: Floats
+    y: Floats
+    width: Floats
+    height: Floats
+    names: tuple[str, ...]
+    values: Floats
+    label: str = ""
+    hue: str = "rank"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tiles:
+    """A picture, and signed maps over it, side by side.
+
+    Attributes
+    ----------
+    picture
+        (y, x) grey values, 0 black to 1 white.
+    overlays
+        (y, x) maps: above zero for, below against.
+    reaches
+        Magnitude of the strongest colour of each map.
+    names, captions
+        Words above and below each map.
+    """
+
+    picture: Floats
+    overlays: tuple[Floats, ...]
+    reaches: tuple[float, ...]
+    names: tuple[str, ...]
+    captions: tuple[str, ...]
+    label: str = ""
+
+
+Mark = Tiles | Boxes | Bars | Line | Points | Hatched | Matrix | Guide
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,6 +158,8 @@ class Panel:
         (x, text) of stage boundaries, drawn as faint verticals.
     y_range, x_range
         Limits, or None to fit.
+    bare
+        True for a drawing without axes, with units of equal length.
     """
 
     marks: tuple[Mark, ...]
@@ -118,6 +173,7 @@ class Panel:
     x_log: bool = False
     y_log: bool = False
     height: float = 1.0
+    bare: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from analysis.edits import Edits
 from analysis.loading import weight_files
+from analysis.loading.shared_weights import StoredRing, expand
 from analysis.problems import AnalysisError
 from analysis.records import RecordError, from_plain, to_plain
 from analysis.request import Preprocessing
@@ -79,6 +80,10 @@ class Checkpoint:
         How LayerScope saved it, None for a file from elsewhere.
     module
         The network itself where a trusted file holds one.
+    sha256
+        Content hash of the tensors as stored.
+    shared
+        Rings that made some of the tensors, where the file holds these in their place.
     """
 
     name: str
@@ -86,6 +91,8 @@ class Checkpoint:
     facts: tuple[tuple[str, str], ...] = ()
     saved: Saved | None = None
     module: nn.Module | None = None
+    sha256: str = ""
+    shared: tuple[StoredRing, ...] = ()
 
 
 def read(path: str | Path, trust: bool = False) -> Checkpoint:
@@ -121,7 +128,9 @@ def read(path: str | Path, trust: bool = False) -> Checkpoint:
     facts += [(key, _short(text)) for key, text in content.notes.items() if key not in (HEADER_KEY, "format")]
     saved = parse_saved(content.notes[HEADER_KEY], name) if HEADER_KEY in content.notes else None
     whole = module if not wrappers else None
-    return Checkpoint(name, tensors, tuple(facts[:24]), saved, whole)
+    digest = content_sha256(tensors) if saved is not None else ""
+    full, shared = expand(tensors, name)
+    return Checkpoint(name, full, tuple(facts[:24]), saved, whole, digest, shared)
 
 
 def _wrapper(value: Mapping[Any, Any], name: str) -> str:

@@ -13,6 +13,7 @@ from analysis.loading.architectures import Architecture, Match
 from analysis.loading.checkpoints import Checkpoint
 from analysis.loading.constructors import Labels
 from analysis.loading.exported import Exported
+from analysis.loading.shared_weights import StoredRing
 from analysis.loading.sources import WORDS, demo_checkpoints, expand, is_weight_file
 from analysis.problems import AnalysisError
 from analysis.request import ModelSource, Preprocessing
@@ -41,6 +42,8 @@ class Draft:
         Of a factory's file.
     program
         Structure of an exported program.
+    shared
+        Rings that its weights were made from.
     """
 
     net: nn.Module
@@ -52,6 +55,7 @@ class Draft:
     badges: list[str] = field(default_factory=list)
     source_sha256: str = ""
     program: Exported | None = None
+    shared: tuple[StoredRing, ...] = ()
 
 
 def weights_file(source: ModelSource) -> str:
@@ -114,6 +118,7 @@ def fill(rows: tuple[Architecture, ...], checkpoint: Checkpoint, seed: int) -> D
         net = constructors.build(rows[0])
     prefix = checkpoints.fit(net, checkpoint.tensors, checkpoint.name)
     draft = _draft(net, rows[0], rows[0].classes)
+    draft.shared = checkpoint.shared
     draft.facts += facts_of(checkpoint, prefix)
     return draft
 
@@ -125,6 +130,7 @@ def _loaded(match: Match, checkpoint: Checkpoint, seed: int) -> Draft:
     own = architectures.own_names(match.tensors, net.state_dict(), row.naming)
     checkpoints.fit(net, own, checkpoint.name)
     draft = _draft(net, row, match.classes)
+    draft.shared = checkpoint.shared
     draft.facts += facts_of(checkpoint, match.prefix)
     if row.naming:
         draft.facts.append(("keys", f"renamed from {row.naming}"))
@@ -224,6 +230,7 @@ def open_factory(source: ModelSource, path: Path, factory: str, seed: int) -> Dr
     if file:
         checkpoint = checkpoints.read(file, source.trust)
         draft.facts += facts_of(checkpoint, checkpoints.fit(net, checkpoint.tensors, checkpoint.name))
+        draft.shared = checkpoint.shared
     elif source.weights:
         draft.facts.append(("weights", f"random, seed {seed}"))
         draft.badges.append("random weights")

@@ -2,6 +2,40 @@
 
 from __future__ import annotations
 
-from analysis.methods import evaluate, feature_rank, latency, structure, weight_spectrum
+from analysis.methods import (
+    activations,
+    attribution,
+    block_removal,
+    chance_pools,
+    configuration_chooser,
+    conflicting_bundles,
+    dynamic_configurations,
+    evaluate,
+    feature_rank,
+    latency,
+    parameter_sharing,
+    rank_lab,
+    structure,
+    train_shared,
+    weight_spectrum,
+    width_groups,
+)
 
-METHODS = (structure, feature_rank, weight_spectrum, latency, evaluate)
+METHODS = (
+    structure,
+    feature_rank,
+    weight_spectrum,
+    latency,
+    evaluate,
+    rank_lab,
+    activations,
+    attribution,
+    conflicting_bundles,
+    block_removal,
+    parameter_sharing,
+    train_shared,
+    dynamic_configurations,
+    chance_pools,
+    configuration_chooser,
+    width_groups,
+)

@@ -15,6 +15,7 @@ from analysis.events import Chunk, Declared, Output, Progress
 from analysis.job import Job, Step
 from analysis.measures.accuracy import class_accuracy, confusion_matrix
 from analysis.problems import AnalysisError
+from analysis.result import empty_array
 
 INFO = MethodInfo(
     name="evaluate",
@@ -22,6 +23,15 @@ INFO = MethodInfo(
     summary="Top-1 and top-5 accuracy, loss, confusion matrix, and every picture's prediction.",
 )
 Integers = NDArray[np.int64]
+TOP = 5
+OF_EACH = {
+    "prediction": "prediction",
+    "confidence": "confidence",
+    "top_class": "top_class",
+    "top_share": "top_share",
+    "sample_loss": "loss",
+}
+"""Outputs per picture, and what they are called among the scores of a batch."""
 MOST_CLASSES = 4096  # above this a confusion matrix is neither readable nor small
 
 
@@ -38,13 +48,18 @@ def scores(logits: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
     Returns
     -------
     dict[str, Tensor]
-        prediction, confidence (softmax of the predicted class), and with labels: hit and loss per picture, and
-        whether the label is among the five largest (all classes, where there are fewer).
+        prediction, confidence (softmax of the predicted class), the largest classes and their softmax (top_class and
+        top_share, axes (picture, place), five places or as many as there are classes), and with labels: hit and loss
+        per picture, and whether the label is among the five largest (all classes, where there are fewer).
     """
     exact = logits if logits.device.type == "mps" else logits.double()
     shares = torch.softmax(exact, dim=1)
     confidence, prediction = shares.max(dim=1)
+    largest = min(TOP, exact.shape[1])
+    # Equal outputs in the order of the classes, so that the first place is the prediction.
+    order = torch.sort(exact, dim=1, descending=True, stable=True).indices[:, :largest]
     found = {"prediction": prediction, "confidence": confidence}
+    found |= {"top_class": order, "top_share": shares.gather(1, order)}
     if labels is not None:
         own = exact.gather(1, labels[:, None])
         # Ties count against the network: a constant output is not right by chance of its order.
@@ -62,21 +77,21 @@ def run(job: Job) -> Iterator[Step]:
     classes = 0
     done, hits, near, loss = 0, 0, 0, 0.0
     labels = np.full(count, -1, dtype=np.int64) if images.labels is None else images.labels
-    predictions = np.full(count, -1, dtype=np.int64)
-    confidences = np.full(count, np.nan)
+    each: dict[str, NDArray[np.generic]] = {}
     for batch in images.batches():
         logits = _logits(model.net(batch.pixels))
         if not classes:
             classes = logits.shape[1]
             _check_labels(images.labels, classes)
-            yield _declared(job, classes, count, known)
+            yield (declared := _declared(job, classes, count, known))
+            each = {output.name: empty_array(output) for output in declared.outputs if output.dims[:1] == ("sample",)}
         found = scores(logits, batch.labels)
-        predictions[batch.index] = found["prediction"].cpu().numpy()
-        confidences[batch.index] = found["confidence"].double().cpu().numpy()
         # Pictures that cannot be read leave gaps, which stay marked as empty.
         at, place = (int(batch.index[0]),), slice(int(batch.index[0]), int(batch.index[-1]) + 1)
-        yield Chunk("prediction", at, predictions[place].astype(np.int32))
-        yield Chunk("confidence", at, confidences[place])
+        for name, source in OF_EACH.items():
+            if name in each and source in found:
+                each[name][batch.index] = found[source].cpu().numpy()
+                yield Chunk(name, at, each[name][place])
         done += len(batch.index)
         if known:
             yield Chunk("label", at, labels[place].astype(np.int32))
@@ -85,6 +100,7 @@ def run(job: Job) -> Iterator[Step]:
             yield from _totals(hits / done, near / done, loss / done)
         yield Progress(done, count, "Classifying")
     if known:
+        predictions = each["prediction"].astype(np.int64)
         read = predictions >= 0
         yield from _by_class(labels[read], predictions[read], classes)
     else:
@@ -149,11 +165,15 @@ def _declared(job: Job, classes: int, count: int, known: bool) -> Declared:
         Output("class_accuracy", ("class",), (classes,), title="Accuracy by class"),
     )
     matrix = Output("confusion", ("class", "class"), (classes, classes), "int64", "pictures", "Confusion matrix")
-    each = (
+    each: tuple[Output, ...] = (
         Output("label", ("sample",), (count,), "int32", title="Label"),
         Output("prediction", ("sample",), (count,), "int32", title="Prediction"),
         Output("confidence", ("sample",), (count,), title="Confidence"),
+        Output("top_class", ("sample", "place"), (count, min(TOP, classes)), "int32", title="Most likely classes"),
+        Output("top_share", ("sample", "place"), (count, min(TOP, classes)), title="Their shares"),
     )
+    if known:
+        each += (Output("sample_loss", ("sample",), (count,), unit="nats", title="Cross-entropy of each picture"),)
     outputs = (*(single if known else ()), *((matrix,) if known and classes <= MOST_CLASSES else ()), *each)
     names = job.images.samples.classes or job.model.classes
     words = tuple(names) if len(names) == classes else ()
@@ -162,5 +182,6 @@ def _declared(job: Job, classes: int, count: int, known: bool) -> Declared:
         ("top 5", "the label is among the five largest outputs; equal outputs count as larger"),
         ("loss", "mean cross-entropy, natural logarithm"),
         ("confusion", "rows: label, columns: prediction"),
+        ("shares", "softmax over all classes"),
     )
     return Declared(outputs, names=(("class", words),) if words else (), facts=facts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis.catalogue import MethodInfo
 from analysis.config import KINDS
@@ -48,8 +49,14 @@ def run(job: Job) -> Iterator[Step]:
         ("parameters", "a tensor that several layers share counts at its first layer; parameters used: at every one"),
         ("activation memory", "outputs of one picture in the network's dtype; the total leaves repeated tensors out"),
         ("input", " x ".join(str(size) for size in job.model.input_shape)),
+        ("edges", "rows that feed each other, by number; operations without a row are passed through"),
     )
-    yield Declared(outputs, layers, facts=facts)
+    edges = _edges(job, [layer.name for layer in layers])
+    if len(edges):
+        outputs += (Output("edge", ("edge", "end"), edges.shape, "int32", title="Edges between rows"),)
+    yield Declared(outputs, layers, names=(("end", ("source", "target")),), facts=facts)
+    if len(edges):
+        yield Chunk("edge", (), edges)
     columns = {
         "width": [layer.shape[-1] if layer.name in last else layer.channels for layer in layers],
         "parameters": [layer.parameters for layer in layers],
@@ -69,3 +76,12 @@ def run(job: Job) -> Iterator[Step]:
     )
     for (name, _, _), number in zip(TOTALS, numbers, strict=True):
         yield Chunk(name, (), np.asarray(number))
+
+
+def _edges(job: Job, names: list[str]) -> NDArray[np.int32]:
+    """Edges between the chosen rows, axes (edge, end)."""
+    recording = job.model.recording
+    chosen = {name: row for row, name in enumerate(names)}
+    places = [chosen.get(layer.name, -1) for layer in recording.layers]
+    pairs = [(places[source], places[target]) for source, target in recording.edges]
+    return np.array([pair for pair in pairs if min(pair) >= 0], dtype=np.int32).reshape(-1, 2)

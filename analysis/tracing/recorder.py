@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Hashable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -36,7 +38,14 @@ def counted(name: str, result: Any) -> bool:
     return isinstance(result, Tensor) or name == "setitem"
 
 
-def trace(net: nn.Module, input_shape: tuple[int, ...], meta: bool | None = None) -> Trace:
+def trace(
+    net: nn.Module,
+    input_shape: tuple[int, ...],
+    meta: bool | None = None,
+    *,
+    guarded: bool = False,
+    training: bool = False,
+) -> Trace:
     """Record a forward pass of one picture in eval mode.
 
     Parameters
@@ -47,6 +56,10 @@ def trace(net: nn.Module, input_shape: tuple[int, ...], meta: bool | None = None
         Shape of a picture, (channels, height, width).
     meta
         True to try a copy without numbers first, False for a real one; None for the quicker of the two.
+    guarded
+        Also write down, as "unseen", what is computed without torch functions, as by scripted activations. Slower.
+    training
+        Record two pictures in training mode instead, on a copy only: the way to auxiliary classifiers.
 
     Raises
     ------
@@ -63,25 +76,27 @@ def trace(net: nn.Module, input_shape: tuple[int, ...], meta: bool | None = None
             try:
                 twin, table = empty_copy(net)
                 with without(net):
-                    return _Recorder(net, twin, table).run(input_shape)
+                    return _Recorder(net, twin, table, guarded).run(input_shape, training)
             except Exception:  # numbers are needed somewhere, or there is a true mistake, which comes again below
                 pass
         try:
-            return _trace_real(net, input_shape)
+            return _trace_real(net, input_shape, guarded, training)
         except Exception as error:  # whatever the user's forward raises
             hint = f"Check the input shape (--input C,H,W). The network says: {_one_line(error)}"
             shape = " x ".join(str(size) for size in input_shape)
             raise AnalysisError(f"The network does not run on an input of {shape}.", hint, code="input") from error
 
 
-def _trace_real(net: nn.Module, input_shape: tuple[int, ...]) -> Trace:
+def _trace_real(net: nn.Module, input_shape: tuple[int, ...], guarded: bool, training: bool) -> Trace:
     try:
         twin, table = full_copy(net)
         with without(net):
-            return _Recorder(net, twin, table).run(input_shape)
+            return _Recorder(net, twin, table, guarded).run(input_shape, training)
     except CannotCopyError:
+        if training:  # it would change the running statistics
+            raise
         with as_it_was(net):
-            return _Recorder(net, net, {}).run(input_shape)
+            return _Recorder(net, net, {}, guarded).run(input_shape)
 
 
 def _refuse_unfinished(net: nn.Module) -> None:
@@ -105,15 +120,25 @@ def signature(module: nn.Module) -> Hashable:
     """Describe a module so that repeated units compare equal: its class; for a plain container also its contents."""
     if type(module) in _CONTAINERS:
         return type(module), tuple(signature(child) for child in module.children())
-    return (type(module),)
+    return (kind_of(module),)
+
+
+def kind_of(module: nn.Module) -> type:
+    """Class of a module; of one that was given another forward, the class it had before."""
+    kind: type = getattr(type(module), "rewritten_from", type(module))
+    return kind
 
 
 class _Recorder(TorchFunctionMode):
     """Watches one forward pass. All recorded tensors are kept alive, so that their identity numbers stay unique."""
 
-    def __init__(self, net: nn.Module, twin: nn.Module, memo: dict[int, Any]) -> None:
+    def __init__(self, net: nn.Module, twin: nn.Module, memo: dict[int, Any], guarded: bool) -> None:
         super().__init__()
         self.net, self.twin = net, twin
+        self._guarded = guarded
+        self._buffers: dict[tuple[Hashable, ...], str] = {}  # storage -> first name
+        self._state: dict[int, str] = {}
+        self._readers: set[str] = set()
         self.ops: list[Op] = []
         self.values: list[Value] = []
         self.calls: list[Call] = []
@@ -124,17 +149,19 @@ class _Recorder(TorchFunctionMode):
         self._changed: dict[Hashable, int] = {}  # storage -> operation that changed it last
         self._memo = memo
         self._stack: CallStack | None = None
-        self._weights: dict[Hashable, tuple[int, str, int]] = {}  # storage -> (index, first name, elements)
+        self._weights: dict[tuple[Hashable, ...], tuple[int, str, int]] = {}  # storage -> (index, first name, elements)
         self._quiet = False
 
-    def run(self, shape: tuple[int, ...]) -> Trace:
+    def run(self, shape: tuple[int, ...], training: bool = False) -> Trace:
         """Run the network on a picture of this shape and give what was seen."""
         state = (*self.twin.parameters(), *self.twin.buffers())
         like = next((tensor for tensor in state if tensor.is_floating_point()), torch.empty(0))
-        picture = torch.zeros((1, *shape), dtype=like.dtype, device=like.device)
+        picture = torch.zeros((2 if training else 1, *shape), dtype=like.dtype, device=like.device)
         self._keep(picture, Value(tuple(picture.shape), picture.element_size(), feature=True))
         self._know_state()
-        with following(self.twin, self._entered, self._left) as self._stack, self:
+        for module in self.twin.modules():
+            module.training = module.training or training
+        with self._guard(), following(self.twin, self._entered, self._left) as self._stack, self:
             self.twin(picture)
         return Trace(
             tuple(self.ops),
@@ -144,6 +171,9 @@ class _Recorder(TorchFunctionMode):
             sum(buffer.numel() for buffer in self.net.buffers()),
             self.calls[0].outputs,
             tuple(f"what {path or 'the network'} computes cannot be recorded" for path in dict.fromkeys(self.unseen)),
+            self._state,
+            self._overlapping(),
+            frozenset(self._readers),
         )
 
     def _know_state(self) -> None:
@@ -152,10 +182,46 @@ class _Recorder(TorchFunctionMode):
             index, *_ = self._weights.setdefault(key, (len(self._weights), name, parameter.numel()))
             twin = self._memo.get(id(parameter), parameter)
             if id(twin) not in self._known:
-                self._keep(twin, _value(twin, weights=frozenset({index})))
+                number = self._keep(twin, _value(twin, weights=frozenset({index})))
+                self._state[number] = self._weights[key][1]
+        for name, buffer in self.net.named_buffers():
+            first = self._buffers.setdefault(storage_key(buffer), name)
+            twin = self._memo.get(id(buffer), buffer)
+            if id(twin) not in self._known:
+                self._state[self._keep(twin, _value(twin))] = first
         for tensor in (tensor for module in self.twin.modules() for tensor in tensors_in(vars(module))):
             if id(tensor) not in self._known:
                 self._keep(tensor, _value(tensor))
+
+    def _overlapping(self) -> frozenset[str]:
+        """Find the tensors that lie in the same memory as others and are read differently."""
+        places: dict[Hashable, set[str]] = {}
+        for key, name in [(key, row[1]) for key, row in self._weights.items()] + list(self._buffers.items()):
+            places.setdefault(key[0], set()).add(name)
+        return frozenset().union(*(names for names in places.values() if len(names) > 1))
+
+    def _guard(self) -> AbstractContextManager[Any]:
+        """Watch what is computed below torch functions, if asked to."""
+        if not self._guarded:
+            return nullcontext()
+        # Imported here because it brings in the compiler, which most networks never need.
+        from analysis.tracing.guard import Guard
+
+        return Guard(lambda: self._quiet, self._hidden)
+
+    def _hidden(self, given: list[Tensor], made: list[Tensor], versions: list[int]) -> None:
+        """Write down a computation that no torch function announced."""
+        fresh = [tensor for tensor in made if id(tensor) not in self._known]
+        inputs = tuple(self._number(tensor, version) for tensor, version in zip(given, versions, strict=True))
+        changed = [tensor for tensor, version in zip(given, versions, strict=True) if tensor._version != version]
+        if not any(self.values[number].feature for number in inputs) or not (fresh or changed):
+            return
+        frame = self._stack.frames[-1] if self._stack and self._stack.frames else Frame("", 1)
+        self.unseen.append(frame.path)
+        index = len(self.ops)
+        outputs = [self._keep(tensor, self._derived(tensor, inputs, index)) for tensor in (*fresh, *changed)]
+        call = max(frame.index, 0)
+        self.ops.append(Op(index, "unseen", call, -1, self._time(), inputs, tuple(outputs), len(fresh)))
 
     def _keep(self, tensor: Tensor, value: Value) -> int:
         self._alive.append(tensor)
@@ -174,7 +240,7 @@ class _Recorder(TorchFunctionMode):
             return known[0]
         maker = self._changed.get(_memory(tensor), -1)  # changed through a view of it
         inputs = (known[0], *(self.ops[maker].inputs if maker >= 0 else ()))
-        return self._keep(tensor, self._derived(tensor, inputs, maker))
+        return self._keep(tensor, replace(self._derived(tensor, inputs, maker), before=known[0]))
 
     def _derived(self, tensor: Tensor, inputs: tuple[int, ...], maker: int) -> Value:
         feature = any(self.values[number].feature for number in inputs)
@@ -191,8 +257,14 @@ class _Recorder(TorchFunctionMode):
         given = tensors_in((args, kwargs))
         versions = [tensor._version for tensor in given]
         name = operation_name(func)
-        result, macs = _call_counting(name, func, args, kwargs)
+        self._quiet = self._guarded
+        try:
+            result, macs = _call_counting(name, func, args, kwargs)
+        finally:
+            self._quiet = False
         if not counted(name, result):
+            if name in ("shape", "size"):
+                self._readers.add(self._path())
             return result
         inputs = tuple(self._number(tensor, version) for tensor, version in zip(given, versions, strict=True))
         changed = [tensor for tensor, version in zip(given, versions, strict=True) if tensor._version != version]
@@ -237,7 +309,7 @@ class _Recorder(TorchFunctionMode):
         frame.index = len(self.calls)
         inputs = tuple(self._number(tensor) for tensor in tensors_in(args))
         call = Call(
-            *(frame.index, frame.path, frame.number, parent, type(module), signature(module), len(self.ops)),
+            *(frame.index, frame.path, frame.number, parent, kind_of(module), signature(module), len(self.ops)),
             inputs=inputs,
         )
         self.calls.append(call)

@@ -30,6 +30,8 @@ class Value:
         True if it depends on the input of the network.
     weights
         Indices of the weights it was computed from; empty for features.
+    before
+        What the same tensor held before it was changed through a view, -1 otherwise.
     """
 
     shape: tuple[int, ...]
@@ -37,6 +39,7 @@ class Value:
     maker: int = -1
     feature: bool = False
     weights: frozenset[int] = frozenset()
+    before: int = -1
 
     @property
     def positions(self) -> int:
@@ -137,6 +140,12 @@ class Trace:
         Values of the tensors in the network's output.
     notes
         What could not be recorded.
+    state
+        Value to the first name of the parameter or buffer it is.
+    overlapping
+        Names of parameters and buffers that share memory with others of different shape or strides.
+    readers
+        Paths of modules whose forward asks tensors for their sizes.
     """
 
     ops: tuple[Op, ...]
@@ -146,6 +155,9 @@ class Trace:
     buffers: int
     outputs: tuple[int, ...]
     notes: tuple[str, ...] = ()
+    state: Mapping[int, str] = field(default_factory=dict)
+    overlapping: frozenset[str] = frozenset()
+    readers: frozenset[str] = frozenset()
 
     @cached_property
     def consumers(self) -> dict[int, tuple[int, ...]]:

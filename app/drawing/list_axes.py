@@ -100,7 +100,13 @@ class RowBars(Axis):
         self.title = title
         self.hue = hue
         self.values: Floats = np.empty(0)
+        self.second: Floats = np.empty(0)
         self.mean = math.nan
+
+    def show_second(self, values: Floats) -> None:
+        """Draw the shares of a second network as thin frames; none for an empty array."""
+        self.second = values
+        self.update()
 
     def show_values(self, values: Floats, mean: float) -> None:
         """Draw shares between 0 and 1, and a line at a mean."""
@@ -134,6 +140,11 @@ class RowBars(Axis):
             painter.fillRect(QRectF(left, top, full, tall), self.theme.color("unused"))
             if value == value:
                 painter.fillRect(QRectF(left, top, round(full * value), tall), self.theme.color(self.hue))
+            other = float(self.second[row]) if row < len(self.second) else math.nan
+            if other == other:
+                painter.setPen(QPen(self.theme.color("outline"), 1))
+                painter.drawRect(QRectF(left + 0.5, top - 0.5, round(full * other), tall))
+                painter.setPen(self.theme.color("text_soft"))
             if spacing >= metrics.height() * 0.9:
                 text = f"{100 * value:.1f} %" if value == value else "no pictures"
                 rect = QRectF(left + full + 5, y - metrics.height() / 2, label + 40, metrics.height())

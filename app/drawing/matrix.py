@@ -200,16 +200,20 @@ class MatrixPlot(Plot):
     ----------
     rows_title, columns_title
         What rows and columns are.
+    item
+        What paints the cells.
     """
 
     cell_clicked = Signal(int, int)
     cell_hovered = Signal(int, int)
     """Row and column under the mouse, -1 and -1 for none."""
 
-    def __init__(self, theme: Theme, name: str, rows_title: str, columns_title: str) -> None:
+    def __init__(
+        self, theme: Theme, name: str, rows_title: str, columns_title: str, item: type[MatrixItem] = MatrixItem
+    ) -> None:
         super().__init__(theme, name, Margins(left=80, top=26, right=14, bottom=60))
         self.set_title(rows_title)
-        self.item = MatrixItem(self.box, theme)
+        self.item = item(self.box, theme)
         self.rows = ListAxis(theme, "left", rows_title)
         self.columns = ListAxis(theme, "bottom", columns_title)
         self.add_axis(self.rows)

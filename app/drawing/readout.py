@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QVariantAnimation
 from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QHelpEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
@@ -14,6 +14,8 @@ from app.theme import Theme
 
 PAD = 8.0
 GAP = 18.0
+FADE = 120
+"""Milliseconds in which the label at the crosshair appears, the only motion of the window beside progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,12 @@ class Readout(QWidget):
         self._heading, self._hint = "", ""
         self._entries: tuple[Entry, ...] = ()
         self._lines = 1
+        self._painted = False
+        self.fade = QVariantAnimation(self)
+        self.fade.setDuration(FADE)
+        self.fade.setStartValue(0.0)
+        self.fade.setEndValue(1.0)
+        self.fade.valueChanged.connect(lambda _share: self.update())
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Values at the crosshair")
         theme.changed.connect(self.reset)
@@ -53,6 +61,8 @@ class Readout(QWidget):
         """Show values under the name of a place."""
         if (heading, entries) == (self._heading, self._entries):
             return
+        if bool(heading) != bool(self._heading) and self._painted:
+            self.fade.start()  # only as the label comes or goes: values that follow the mouse are there at once
         self._heading, self._entries = heading, entries
         words = [f"{entry.label} {entry.text}" for entry in entries]
         self.setAccessibleDescription(", ".join([heading, *words]))
@@ -127,10 +137,13 @@ class Readout(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw heading and values, or the hint."""
+        self._painted = True
         painter = QPainter(self)
         height = self.line_height()
         painter.setPen(self.theme.color("line"))
         painter.drawLine(0, 0, self.width(), 0)
+        if self.fade.state() == QVariantAnimation.State.Running:
+            painter.setOpacity(float(self.fade.currentValue()))
         if not self._heading:
             painter.setFont(self.theme.font())
             painter.setPen(self.theme.color("text_soft"))
@@ -179,7 +192,13 @@ class Line(QWidget):
             self.text = text
             self.setAccessibleName(text)
             self.update()
+            self.updateGeometry()
         self.setToolTip(details or text)
+
+    @property
+    def room(self) -> int:
+        """Pixels that the whole text would take; a layout may give less."""
+        return round(QFontMetricsF(self.theme.font(self._font)).horizontalAdvance(self.text)) + 2
 
     def sizeHint(self) -> QSize:
         """Return the height of a line."""

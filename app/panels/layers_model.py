@@ -14,10 +14,13 @@ from PySide6.QtGui import QFont
 from analysis.config import LayerSpec
 from app.reading import numbers
 from app.reading.depth import LAYER_KINDS
-from app.reading.glossary import SHORT
+from app.reading.glossary import LAYER_TERMS, SHORT
 from app.reading.measurements import NON_FINITE, NOT_APPLICABLE, NOT_MEASURED, STATE_WORDS, VALUE, ZERO, Metric, Values
 
 Index = QModelIndex | QPersistentModelIndex
+DELTA = ".delta"
+"""End of the key of a column of differences."""
+DIFFERENCE = "This network minus the one it is compared with."
 HEAT = Qt.ItemDataRole.UserRole
 """Role of a number between 0 and 1 for coloured cells."""
 FACTS = ("name", "type", "shape", "kernel")
@@ -61,7 +64,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Column:
-    """One column of the table: a fact (no metric), or a metric with its values."""
+    """One column of the table: a fact (no metric), a metric with its values, or its difference to another network."""
 
     key: str
     title: str
@@ -69,6 +72,20 @@ class Column:
     values: Values | None = None
     low: float = 0.0
     high: float = 1.0
+    delta: bool = False
+
+    @staticmethod
+    def of_delta(metric: Metric, values: Values) -> Column:
+        """Make a column of how much larger a metric is than in the network compared with."""
+        shown = np.abs(values.values[values.states <= ZERO])
+        return Column(f"{metric.key}{DELTA}", "Δ", metric, values, 0.0, float(shown.max(initial=0.0)), delta=True)
+
+    def difference(self, value: float) -> str:
+        """Write a difference: all of a column with the same decimals, so that small ones look small."""
+        if self.high >= 1000:
+            return ("+" if value > 0 else "") + numbers.short(value, self.metric.unit if self.metric else "")
+        whole = self.values is not None and bool(np.all(np.nan_to_num(self.values.values) % 1 == 0))
+        return numbers.signed(value, 0 if whole else min(3, numbers.decimals(self.high, 2)))
 
     @staticmethod
     def of(metric: Metric, values: Values) -> Column:
@@ -179,7 +196,7 @@ class LayersModel(QAbstractItemModel):
         """Value of a node: its own, or for costs of a module the sum of what lies below."""
         if column.values is None or column.metric is None:
             return float("nan")
-        if column.metric.combine == "sum" and node.children:
+        if column.metric.combine == "sum" and node.children and not column.delta:
             rows = list(node.rows())
             there = [row for row in rows if column.values.states[row] <= ZERO]
             return float(column.values.values[there].sum()) if there else float("nan")
@@ -196,6 +213,11 @@ class LayersModel(QAbstractItemModel):
         """Index of a layer, invalid if it is not shown."""
         node = self._nodes.get(name)
         return self.createIndex(node.place, column, node) if node is not None else QModelIndex()
+
+    @property
+    def comparing(self) -> bool:
+        """True if there are columns of differences."""
+        return any(column.delta for column in self.columns)
 
     def count(self) -> int:
         """Count the layers that are shown."""
@@ -256,7 +278,11 @@ class LayersModel(QAbstractItemModel):
             return SHORT.get(column.title, column.title)
         if role == Qt.ItemDataRole.ToolTipRole and column.metric is not None:
             unit = f" ({column.metric.unit})" if column.metric.unit else ""
+            if column.delta:
+                return f"{column.metric.title}{unit}: {DIFFERENCE}"
             return f"{column.title}{unit}: {column.metric.definition}"
+        if role == Qt.ItemDataRole.ToolTipRole and column.title in LAYER_TERMS:
+            return LAYER_TERMS[column.title].definition
         if role == Qt.ItemDataRole.TextAlignmentRole:
             side = Qt.AlignmentFlag.AlignRight if column.metric is not None else Qt.AlignmentFlag.AlignLeft
             return int(side | Qt.AlignmentFlag.AlignVCenter)
@@ -272,7 +298,7 @@ class LayersModel(QAbstractItemModel):
             return _fact(self.layers[node.row], column.key) if node.row >= 0 else ""
         value = self._number(node, column)
         if not np.isnan(value):
-            return numbers.short(value, column.metric.unit)
+            return column.difference(value) if column.delta else numbers.short(value, column.metric.unit)
         return MARKS.get(int(column.values.states[node.row]), "") if node.row >= 0 else ""
 
     def exact(self, node: Node, column: Column) -> str:
@@ -287,6 +313,9 @@ class LayersModel(QAbstractItemModel):
             return node.name
         state = int(column.values.states[node.row]) if node.row >= 0 else VALUE
         value = self._number(node, column)
+        if column.delta:
+            words = "nothing to compare with" if np.isnan(value) else numbers.exact(value, column.metric.unit)
+            return f"{node.name}\n{column.metric.title}: {words}\n{DIFFERENCE}"
         words = STATE_WORDS[state] if np.isnan(value) else numbers.exact(value, column.metric.unit)
         low, high = column.values.low, column.values.high
         if node.row >= 0 and low is not None and high is not None and np.isfinite(low[node.row]):
@@ -300,6 +329,8 @@ class LayersModel(QAbstractItemModel):
         """
         if column.metric is None or column.values is None or column.metric.method == "structure" or node.row < 0:
             return None
+        if column.delta:
+            return None
         if column.values.states[node.row] > ZERO:
             return None
         value = float(column.values.values[node.row])
@@ -307,7 +338,8 @@ class LayersModel(QAbstractItemModel):
 
     def table(self, nodes: Sequence[Node]) -> str:
         """Return rows as tab-separated text with a header line; exact numbers."""
-        lines = ["\t".join(column.title for column in self.columns)]
+        titles = [f"{c.metric.title} difference" if c.delta and c.metric else c.title for c in self.columns]
+        lines = ["\t".join(titles)]
         lines += ["\t".join(self.exact(node, column) for column in self.columns) for node in nodes]
         return "\n".join(lines) + "\n"
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QShowEvent
+from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from app.drawing.readout import Line
@@ -14,11 +14,16 @@ from app.forms import menus
 from app.panels.layers_model import FACT_TITLES, FACTS, Column, LayersModel
 from app.panels.layers_tree import LayersTree
 from app.reading import numbers
+from app.reading.comparing import deltas
+from app.reading.glossary import LAYER_TERMS
 from app.reading.measurements import RATIO, Metric, available, read, source, totals
 from app.theme import Theme
 from app.workspace import Selection, Workspace
 
 FIRST_COLUMNS = ("structure.width", f"feature_rank.{RATIO}")
+
+WIDE = 340
+"""Pixels from which on widths and costs have columns of differences."""
 
 
 class LayersPanel(QWidget):
@@ -76,7 +81,10 @@ class LayersPanel(QWidget):
 
     def _connect(self) -> None:
         workspace = self.workspace
-        for signal in (workspace.model_changed, workspace.runs_changed, workspace.run_changed, workspace.span_changed):
+        for signal in (
+            workspace.model_changed, workspace.runs_changed, workspace.run_changed, workspace.span_changed,
+            workspace.compared_changed,
+        ):  # fmt: skip
             signal.connect(self.invalidate)
         workspace.selection_changed.connect(self._take_selection)
         self.theme.changed.connect(self.invalidate)
@@ -105,6 +113,12 @@ class LayersPanel(QWidget):
         super().showEvent(event)
         self._refresh_now()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Show more differences where there is more room."""
+        super().resizeEvent(event)
+        if self.workspace.compared is not None and (event.oldSize().width() >= WIDE) != (event.size().width() >= WIDE):
+            self.invalidate()
+
     def _refresh_now(self) -> None:
         if self.stale and self.isVisible():
             self.stale = False
@@ -115,7 +129,7 @@ class LayersPanel(QWidget):
         workspace, model = self.workspace, self.model
         self.metrics = {metric.key: metric for metric in available(workspace)}
         model.code = self.theme.font("code")
-        columns = [self._column(key) for key in self.columns if key in FACTS or key in self.metrics]
+        columns = self._columns()
         self._syncing = True
         reset = model.set_columns(columns)
         if model.layers is not workspace.layers or model.rows_between != workspace.span:
@@ -129,6 +143,20 @@ class LayersPanel(QWidget):
         self.tree.viewport().update()
         self._say_how_much()
         self._take_selection()
+
+    def _columns(self) -> list[Column]:
+        """Make the chosen columns, each with its difference where a network is compared with.
+
+        In a narrow panel widths and costs go without: the overview shows them as outlines.
+        """
+        made = []
+        for key in self.columns:
+            if key in FACTS or key in self.metrics:
+                made.append(self._column(key))
+            wanted = key in self.metrics and (self.metrics[key].method != "structure" or self.width() >= WIDE)
+            if wanted and (found := deltas(self.workspace, self.metrics[key])) is not None:
+                made.append(Column.of_delta(self.metrics[key], found))
+        return made
 
     def _column(self, key: str) -> Column:
         if key in FACTS:
@@ -267,6 +295,9 @@ class LayersPanel(QWidget):
             metric = column.metric
             menu.addAction(f"Hide {column.title.lower()}", lambda: self.toggle_column(metric.key))
             menu.addAction("What is this?", lambda: self.help_wanted.emit(metric.page))
+        elif column is not None and column.title in LAYER_TERMS:
+            page = LAYER_TERMS[column.title].page
+            menu.addAction("What is this?", lambda: self.help_wanted.emit(page))
         menu.addSection("Columns")
         self.fill_columns_menu(menu)
         menu.popup(self.tree.header().mapToGlobal(place))

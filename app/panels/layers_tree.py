@@ -65,7 +65,10 @@ class CellDelegate(QStyledItemDelegate):
         painter.setPen(ink if column.metric is None or node.row >= 0 else self._soft)
         painter.setFont(self._code if column.key == "name" else self._plain)
         side = Qt.AlignmentFlag.AlignLeft if column.metric is None else Qt.AlignmentFlag.AlignRight
-        painter.drawText(rect.adjusted(3, 0, -7, 0), side | Qt.AlignmentFlag.AlignVCenter, text)
+        if column.key == "name" and self.model.comparing:
+            text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, rect.width() - 4)
+        room = rect.adjusted(0, 0, -3, 0) if column.delta else rect.adjusted(3, 0, -7, 0)
+        painter.drawText(room, side | Qt.AlignmentFlag.AlignVCenter, text)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         """Return a height that leaves air between two rows."""
@@ -113,11 +116,15 @@ class LayersTree(QTreeView):
         taken = 0
         for section in range(1, count):
             title = str(self.layers.headerData(section, Qt.Orientation.Horizontal))
-            width = max(44, metrics.horizontalAdvance(title) + 17)
+            column = self.layers.columns[section]
+            tight = self.layers.comparing and self.layers.sorted_by[0] != column.key
+            width = max(51 if column.delta else 44, metrics.horizontalAdvance(title) + (13 if tight else 17))
             header.resizeSection(section, width)
             taken += width
         if count:
-            header.resizeSection(0, max(self._name_width(), self.viewport().width() - taken))
+            # Beside columns of differences a long name is shortened in its middle; hovering tells it.
+            least = min(self._name_width(), NARROWEST_NAME - 4) if self.layers.comparing else self._name_width()
+            header.resizeSection(0, max(least, self.viewport().width() - taken))
 
     def _name_width(self) -> int:
         """Room that the longest name needs with its indentation, within limits."""

@@ -1,4 +1,4 @@
-"""Find anything: actions, methods, layers, views and runs, by typing a few letters of each word."""
+"""Find anything by typing a few letters of each word: actions, views, methods, layers, runs, help pages, settings."""
 
 from __future__ import annotations
 
@@ -30,12 +30,24 @@ class Entry:
         What happens when it is chosen.
     keys
         Its shortcut, "" for none.
+    also
+        More words by which it is found, after everything that is found by its name.
     """
 
     text: str
     kind: str
     call: Callable[[], object]
     keys: str = ""
+    also: str = ""
+
+
+def rating(query: str, entry: Entry) -> float:
+    """Rate how well an entry fits: by its name, else by the whole words of what else is said of it."""
+    by_name = score(query, entry.text)
+    if by_name or not entry.also:
+        return by_name
+    words, others = query.lower().split(), f"{entry.text} {entry.also}".lower()
+    return 0.5 if all(word in others for word in words) else 0.0
 
 
 def score(query: str, text: str) -> float:
@@ -98,7 +110,7 @@ class Palette(QFrame):
         self._shown: list[Entry] = []
         self._before: QWidget | None = None
         self.line = QLineEdit()
-        self.line.setPlaceholderText("Find an action, a layer, a method, a run…")
+        self.line.setPlaceholderText("Find an action, a layer, a run, a setting, a term…")
         self.line.setAccessibleName("Find anything")
         self.list = QTreeWidget()
         self.list.setColumnCount(2)
@@ -145,7 +157,7 @@ class Palette(QFrame):
 
     def _fill(self) -> None:
         query = self.line.text().strip()
-        rated = [(score(query, entry.text), entry) for entry in self._entries]
+        rated = [(rating(query, entry), entry) for entry in self._entries]
         found = sorted((pair for pair in rated if pair[0] > 0), key=lambda pair: pair[0], reverse=True)
         if not query:
             found = [(1.0, entry) for entry in self._entries if entry.kind != "layer"]

@@ -23,7 +23,8 @@ from PySide6.QtWidgets import (
 
 from app.forms.widgets import GRID, Elided, button, label, row, tool
 from app.history import History
-from app.panels.runs_model import SHARE, Row, RunsModel
+from app.panels.runs_model import COLUMNS, SHARE, Row, RunsModel
+from app.reading.glossary import RUN_TERMS
 from app.reading.numbers import short
 from app.theme import Theme
 from app.workspace import Workspace
@@ -51,6 +52,8 @@ class RunPanel(QWidget):
     """Folder of a run to move to the trash; the user has confirmed."""
     compare_wanted = Signal(int)
     """Number of a run to draw as an outline behind the others."""
+    help_wanted = Signal(str)
+    """Name of a help page."""
 
     def __init__(self, workspace: Workspace, history: History, theme: Theme) -> None:
         super().__init__()
@@ -88,6 +91,15 @@ class RunPanel(QWidget):
         self._show_tools()
         self._show_use()
 
+    def _show_header_menu(self, place: QPoint) -> None:
+        header = self.table.horizontalHeader()
+        section = header.logicalIndexAt(place)
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        if 0 <= section < len(COLUMNS):
+            menu.addAction("What is this?", lambda: self.help_wanted.emit(RUN_TERMS[COLUMNS[section]].page))
+        menu.popup(header.mapToGlobal(place))
+
     def _make_table(self) -> QTableView:
         table = QTableView()
         table.setModel(self._proxy)
@@ -101,6 +113,8 @@ class RunPanel(QWidget):
         table.verticalHeader().hide()
         header = table.horizontalHeader()
         header.setHighlightSections(False)
+        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        header.customContextMenuRequested.connect(self._show_header_menu)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.Interactive)

@@ -14,6 +14,7 @@ from analysis.request import Request
 from analysis.store import StoredRun
 from app.history import History
 from app.measuring import moment
+from app.reading.glossary import RUN_TERMS
 from app.reading.numbers import short
 from app.theme import Theme
 from app.workspace import Run, Workspace
@@ -56,6 +57,7 @@ class RunsModel(QAbstractTableModel):
         for signal in (workspace.runs_changed, workspace.run_finished, history.changed):
             signal.connect(self._rebuild_later)
         workspace.run_changed.connect(self._touch)
+        workspace.compared_changed.connect(self._touch_all)
         self.rebuild()
 
     def _rebuild_later(self) -> None:
@@ -64,7 +66,7 @@ class RunsModel(QAbstractTableModel):
     def rebuild(self) -> None:
         """Collect the rows anew."""
         self._later.stop()
-        runs = [run for run in self._workspace.runs.values() if run.purpose != "open"]
+        runs = [run for run in self._workspace.runs.values() if run.purpose == "measure"]
         waiting = sorted((run for run in runs if run.open), key=lambda run: run.number)
         here = {run.folder for run in runs if run.folder}
         done = sorted((run for run in runs if not run.open), key=lambda run: (run.began, run.number), reverse=True)
@@ -105,6 +107,8 @@ class RunsModel(QAbstractTableModel):
             return None
         if role == Qt.ItemDataRole.DisplayRole:
             return COLUMNS[section]
+        if role == Qt.ItemDataRole.ToolTipRole and orientation == Qt.Orientation.Horizontal:
+            return RUN_TERMS[COLUMNS[section]].definition
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _alignment(section)
         return None
@@ -159,6 +163,8 @@ class RunsModel(QAbstractTableModel):
         return self._history.get(row.folder) if row.folder is not None else None
 
     def _text(self, row: Row, column: int) -> str:
+        if column == 0 and row.number is not None and row.number == self._workspace.compared:
+            return f"{self._name(row)} · compared"
         return (self._name, self._state, self._pictures, self._device, self._started, self._size)[column](row)
 
     def _name(self, row: Row) -> str:

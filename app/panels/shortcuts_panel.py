@@ -1,12 +1,16 @@
-"""All keyboard shortcuts, made from the table of actions."""
+"""All keyboard shortcuts, made from the table of actions, and how to change them."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QScrollArea, QVBoxLayout, QWidget
+from functools import partial
 
-from app.actions import ACTIONS, MENUS, native
-from app.forms.widgets import GRID, label
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QGridLayout, QLineEdit, QScrollArea, QToolButton, QVBoxLayout, QWidget
+
+from app.actions import ACTIONS, MENUS, Action, keys_of, native, portable, taken_by, why_not
+from app.forms.key_button import KeyButton
+from app.forms.widgets import GRID, button, label, row, tool
+from app.settings import Preferences
 from app.theme import Theme
 
 EVERYWHERE = (
@@ -18,43 +22,198 @@ EVERYWHERE = (
 
 
 class ShortcutsPanel(QWidget):
-    """Two columns: what, and which keys."""
+    """What, and which keys; a click on the keys changes them.
 
-    def __init__(self, theme: Theme) -> None:
+    Parameters
+    ----------
+    theme
+        Looks.
+    preferences
+        Where changed keys are kept; whoever has the menus listens to them.
+    """
+
+    def __init__(self, theme: Theme, preferences: Preferences) -> None:
         super().__init__()
         self.setObjectName("panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._theme, self._preferences = theme, preferences
+        self.buttons: dict[str, KeyButton] = {}
+        self.resets: dict[str, QToolButton] = {}
+        self._rows: list[tuple[str, tuple[QWidget, ...]]] = []
+        self._heads: list[tuple[QWidget, list[int]]] = []
+        self._wish = ("", "")
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Find an action or keys")
+        self.search.setAccessibleName("Find an action or keys")
+        self.search.setClearButtonEnabled(True)
+        self.search.textChanged.connect(self._filter)
+        self.reset_all = button("Reset all", self._reset_all, tip="Give every action the keys of the first start")
+        self._lay_out()
+        preferences.changed.connect(self.refresh)
+        self.refresh()
+
+    # -- parts -------------------------------------------------------------------------------------------------------
+
+    def _lay_out(self) -> None:
         inner = QWidget()
-        grid = QGridLayout(inner)
-        grid.setContentsMargins(12, GRID // 2, 12, 12)
-        grid.setHorizontalSpacing(2 * GRID)
-        grid.setVerticalSpacing(4)
+        self._grid = QGridLayout(inner)
+        self._grid.setContentsMargins(12, 0, 12, 12)
+        self._grid.setHorizontalSpacing(4)
+        self._grid.setVerticalSpacing(2)
         for menu in MENUS:
-            with_keys = [
-                (native(entry), entry.text.rstrip("…")) for entry in ACTIONS if entry.menu == menu and entry.shortcut
-            ]
-            _add(grid, theme, menu, with_keys)
-        _add(grid, theme, "Everywhere", list(EVERYWHERE))
-        grid.setRowStretch(grid.rowCount(), 1)
-        grid.setColumnStretch(1, 1)
+            self._add_head(menu)
+            for entry in ACTIONS:
+                if entry.menu == menu:
+                    self._add(entry)
+        self._add_head("Everywhere")
+        for keys, text in EVERYWHERE:
+            self._add_fixed(keys, text)
+        self._grid.setRowStretch(self._grid.rowCount(), 1)
+        self._grid.setColumnStretch(0, 1)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         scroll.setAccessibleName("Keyboard shortcuts")
         scroll.setWidget(inner)
+        head = row(self.search, self.reset_all)
+        head.setContentsMargins(12, 0, 12, 0)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
+        outer.setSpacing(GRID)
+        outer.addLayout(head)
+        outer.addWidget(self._complaint())
+        outer.addWidget(scroll, 1)
 
+    def _complaint(self) -> QWidget:
+        """Make the strip that says what is wrong with keys, and offers the way out."""
+        self.strip = QFrame()
+        self.words = label("", "error", wrap=True)
+        self.take = button("Use it here", self._take_away, name="Take the keys from the other action")
+        leave = button("Leave it", self._dismiss, name="Leave the keys as they are")
+        box = QVBoxLayout(self.strip)
+        box.setContentsMargins(12, 0, 12, 0)
+        box.setSpacing(4)
+        box.addWidget(self.words)
+        box.addLayout(row(self.take, leave, None))
+        self.strip.hide()
+        return self.strip
 
-def _add(grid: QGridLayout, theme: Theme, title: str, lines: list[tuple[str, str]]) -> None:
-    if not lines:
-        return
-    head = label(title, "heading")
-    head.setContentsMargins(0, GRID, 0, 0)
-    grid.addWidget(head, grid.rowCount(), 0, 1, 2)
-    for keys, text in lines:
-        place = grid.rowCount()
+    def _add_head(self, title: str) -> None:
+        head = label(title, "heading")
+        head.setContentsMargins(0, GRID, 0, 0)
+        self._grid.addWidget(head, self._grid.rowCount(), 0, 1, 3)
+        self._heads.append((head, []))
+
+    def _add(self, entry: Action) -> None:
+        words = label(entry.text.rstrip("…"), wrap=True)
+        words.setToolTip(entry.help)
+        keys = KeyButton(entry.text.rstrip("…"))
+        keys.pressed_keys.connect(partial(self.wish, entry.id))
+        reset = tool(self._theme, "undo", f"Reset {entry.text.rstrip('…')}", partial(self.reset, entry.id))
+        kept = reset.sizePolicy()
+        kept.setRetainSizeWhenHidden(True)
+        reset.setSizePolicy(kept)
+        self.buttons[entry.id], self.resets[entry.id] = keys, reset
+        self._place((words, keys, reset), f"{entry.text} {entry.help}", entry.id)
+
+    def _add_fixed(self, keys: str, text: str) -> None:
         code = label(keys, "soft")
-        code.setFont(theme.font("small_code"))
-        grid.addWidget(code, place, 0)
-        grid.addWidget(label(text, wrap=True), place, 1)
+        code.setFont(self._theme.font("small_code"))
+        self._place((label(text, wrap=True), code), f"{text} {keys}", "")
+
+    def _place(self, widgets: tuple[QWidget, ...], words: str, action: str) -> None:
+        place = self._grid.rowCount()
+        for column, widget in enumerate(widgets):
+            self._grid.addWidget(widget, place, column)
+        self._heads[-1][1].append(len(self._rows))
+        self._rows.append((f"{words}\n{action}", widgets))
+
+    # -- showing -----------------------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Show the keys that are in force."""
+        own = self._preferences.settings.keys
+        for entry in ACTIONS:
+            self.buttons[entry.id].set_keys(keys_of(entry, own))
+            self.resets[entry.id].setVisible(entry.id in own)
+        self.reset_all.setEnabled(bool(own))
+
+    def _filter(self) -> None:
+        wanted = self.search.text().lower().split()
+        own = self._preferences.settings.keys
+        shown = []
+        for words, widgets in self._rows:
+            text, _, name = words.partition("\n")
+            entry = next((entry for entry in ACTIONS if entry.id == name), None)
+            keys = keys_of(entry, own) if entry else ""
+            is_shown = all(word in f"{text} {keys}".lower() for word in wanted)
+            shown.append(is_shown)
+            for widget in widgets:
+                widget.setVisible(is_shown and not (widget in self.resets.values() and name not in own))
+        for head, rows in self._heads:
+            head.setVisible(any(shown[place] for place in rows))
+
+    def _complain(self, text: str, way_out: bool) -> None:
+        self.words.setText(text)
+        self.take.setVisible(way_out)
+        self.strip.show()
+
+    def _dismiss(self) -> None:
+        self._wish = ("", "")
+        self.strip.hide()
+
+    # -- changing ----------------------------------------------------------------------------------------------------
+
+    def wish(self, action: str, keys: str) -> None:
+        """Give an action other keys, or say who has them already and offer to take them."""
+        self._dismiss()
+        if not keys:
+            self._change({action: ""})
+            return
+        reason = why_not(keys)
+        other = taken_by(keys, self._preferences.settings.keys, but=action)
+        if reason:
+            self._complain(reason, way_out=False)
+        elif other is not None:
+            self._wish = (action, keys)
+            words = f"{native(keys)} belongs to “{other.text.rstrip('…')}” already."
+            self._complain(f"{words} Use it here and leave that action without, or leave it.", way_out=True)
+        else:
+            self._change({action: keys})
+
+    def _take_away(self) -> None:
+        action, keys = self._wish
+        own = self._preferences.settings.keys
+        other = taken_by(keys, own, but=action)
+        changes: dict[str, str | None] = {action: keys}
+        if other is not None:
+            left = [one for one in keys_of(other, own).split() if portable(one) != portable(keys)]
+            changes[other.id] = " ".join(left)
+        self._change(changes)
+
+    def reset(self, action: str) -> None:
+        """Give an action the keys of the table again; whoever has got them since loses them."""
+        self._dismiss()
+        entry = next(entry for entry in ACTIONS if entry.id == action)
+        own = self._preferences.settings.keys
+        changes: dict[str, str | None] = {action: None}
+        for keys in entry.shortcut.split():
+            other = taken_by(keys, own, but=action)
+            if other is not None:
+                left = [one for one in keys_of(other, own).split() if portable(one) != portable(keys)]
+                changes[other.id] = " ".join(left)
+        self._change(changes)
+
+    def _reset_all(self) -> None:
+        self._dismiss()
+        self._change(dict.fromkeys(self._preferences.settings.keys))
+
+    def _change(self, changes: dict[str, str | None]) -> None:
+        self._dismiss()
+        table = {entry.id: entry.shortcut for entry in ACTIONS}
+        # Keys that are those of the table again need not be kept.
+        told = {name: None if keys == table.get(name) else keys for name, keys in changes.items()}
+        complaint = self._preferences.replace(self._preferences.settings.with_keys(told))
+        if complaint:
+            self._complain(complaint, way_out=False)

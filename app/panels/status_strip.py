@@ -80,7 +80,7 @@ class StatusStrip(QWidget):
 
     def _show_last(self) -> None:
         self._name.setText("Runs")
-        done = [run for run in self._workspace.runs.values() if not run.open and run.purpose != "open"]
+        done = [run for run in self._workspace.runs.values() if not run.open and run.purpose == "measure"]
         last = max(done, key=lambda run: (run.began, run.number), default=None)
         self._text.setText(f"{self._title(last)}: {last.state}" if last else "")
 

@@ -17,7 +17,7 @@ def words(result: Result) -> list[str]:
     if prepared and prepared.samples.count:
         found.append(f"N = {prepared.samples.count:,}")
     if "mode" in facts:
-        modes = [part.strip().split(" ")[0] for part in facts["mode"].split(";")]
+        modes = [part.strip().split(" ")[0].rstrip(":") for part in facts["mode"].split(";")]
         found.append(f"mode {' + '.join(modes)}")
     if "tolerance" in result:
         found += _tolerance(result)

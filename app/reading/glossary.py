@@ -42,6 +42,10 @@ TERMS: dict[str, Term] = {
         "structure",
         "sum",
     ),
+    "parameters_used": Term(
+        "Parameters used", "", "Number of weights the layer computes with, shared or not.", "structure", "sum"
+    ),
+    "channels": Term("Channels", "channels", "Rows of the matrix: channels of the output.", "concepts#Layers"),
     "macs": Term(
         "MACs",
         "MACs",
@@ -144,7 +148,119 @@ TERMS: dict[str, Term] = {
     "loss": Term("Loss", "nats", "Mean cross-entropy between prediction and label, natural logarithm.", "evaluate"),
     "class_accuracy": Term("Class accuracy", "", "Share of a class's pictures that are recognised.", "evaluate"),
     "confusion": Term("Confusion", "pictures", "How many pictures of a class are taken for each class.", "evaluate"),
+    # -- conflicting bundles -----------------------------------------------------------------------------------------
+    "entropy": Term(
+        "Bundle entropy",
+        "nats",
+        "Mean over pictures of the label entropy of their bundle; above 0: classes merge (Peer et al. 2021).",
+        "conflicting_bundles",
+    ),
+    "entropy_ratio": Term(
+        "Entropy / H(Y)",
+        "",
+        "Bundle entropy as a share of the label entropy of all pictures.",
+        "conflicting_bundles",
+        "last",
+        "one",
+    ),
+    "critical_tolerance": Term(
+        "Critical tolerance",
+        "τ",
+        "Ours: the smallest 2^k τ at which pictures of two classes share a bundle.",
+        "conflicting_bundles",
+    ),
+    "bundles": Term(
+        "Bundles",
+        "bundles",
+        "Groups of pictures that a layer cannot tell apart; one alone counts.",
+        "conflicting_bundles",
+    ),
+    "conflicting_bundles": Term(
+        "Conflicting bundles", "bundles", "Bundles with at least two labels.", "conflicting_bundles"
+    ),
+    "samples_in_conflict": Term(
+        "In conflict", "pictures", "Pictures in bundles with at least two labels.", "conflicting_bundles"
+    ),
+    "samples_bundled": Term("Bundled", "pictures", "Pictures that are not alone.", "conflicting_bundles"),
+    "largest_bundle": Term("Largest bundle", "pictures", "Pictures in the largest bundle.", "conflicting_bundles"),
+    "error_floor": Term(
+        "Error floor",
+        "",
+        "Share of pictures that no classifier on top can get right: those not of their bundle's most frequent label.",
+        "conflicting_bundles",
+    ),
+    "non_finite": Term(
+        "Not finite",
+        "pictures",
+        "Pictures left out because a value is infinite or not a number.",
+        "conflicting_bundles",
+    ),
+    "magnitude": Term("Largest magnitude", "", "Largest magnitude of any value at the point.", "conflicting_bundles"),
+    "bundle_size": Term("Size", "pictures", "Pictures in the bundle.", "conflicting_bundles"),
+    "bundle_label_entropy": Term(
+        "Label entropy h",
+        "nats",
+        "−Σ p ln p of the labels in the bundle; 0 if they are all the same.",
+        "conflicting_bundles",
+    ),
+    "bundle_distance": Term(
+        "Distance",
+        "τ",
+        "Largest difference of any value from the bundle's first picture, in widths of the grid.",
+        "conflicting_bundles",
+    ),
+    "bundle_contribution": Term(
+        "Contribution", "nats", "What the bundle adds to the layer's entropy: size · h / N.", "conflicting_bundles"
+    ),
+    # -- activations -------------------------------------------------------------------------------------------------
+    "constant_channels": Term(
+        "Constant channels", "channels", "Channels with one and the same value everywhere.", "activations"
+    ),
+    "duplicate_channels": Term(
+        "Duplicate channels", "channels", "Channels that go together with an earlier one everywhere.", "activations"
+    ),
+    "weight_mean": Term("Mean weight", "", "Mean of all weights of the layer.", "activations"),
+    "weight_std": Term("Spread of weights", "", "Standard deviation of all weights of the layer.", "activations"),
+    "weight_zeros": Term("Zero weights", "", "Share of weights that are exactly zero.", "activations"),
+    # -- parameter sharing -------------------------------------------------------------------------------------------
+    "generated": Term(
+        "Made by the ring", "weights", "Weights of the layer that are read off the ring.", "parameter_sharing"
+    ),
+    "scale": Term("Scale", "", "Root mean square of the layer's weights.", "parameter_sharing"),
+    "distinct": Term("Different entries", "entries", "Entries of the ring that the layer reads.", "parameter_sharing"),
+    "distinct_expected": Term(
+        "Expected entries", "entries", "Different entries that a random layout reads on average.", "parameter_sharing"
+    ),
+    # -- rank lab ----------------------------------------------------------------------------------------------------
+    "lab_rank_ratio": Term(
+        "Rank ratio", "", "Numerical rank of a random layer's output divided by its width, averaged.", "rank_lab"
+    ),
 }
+
+LAYER_TERMS: dict[str, Term] = {
+    "Layer": Term(
+        "Layer", "", "Path of its module; #k for the k-th call, owner:op for an operation.", "concepts#Layers"
+    ),
+    "Type": Term("Type", "", "Class of the module, or name of the operation.", "concepts#Layers"),
+    "Output": Term("Output", "", "Shape of the output for one picture: channels, height, width.", "concepts#Layers"),
+    "Kernel": Term(
+        "Kernel",
+        "",
+        "Kernel of a convolution, with stride, dilation and groups where they are not 1.",
+        "concepts#Layers",
+    ),
+}
+"""Columns of the list of layers that are no measures."""
+
+RUN_TERMS: dict[str, Term] = {
+    "Run": Term("Run", "", "The name you gave it, or method and network.", "concepts#Runs"),
+    "State": Term("State", "", "Queued, running, completed, cancelled, failed, or interrupted.", "concepts#Runs"),
+    "Pictures": Term("Pictures", "", "How many pictures were used.", "concepts#Sample size"),
+    "Device": Term("Device", "", "Where it was computed.", "concepts#Runs"),
+    "Started": Term("Started", "", "When it began.", "concepts#Runs"),
+    "Size": Term("Size", "bytes", "Bytes on disk.", "concepts#Runs"),
+}
+"""Columns of the list of runs."""
 
 _WEIGHTS = "the weights as a matrix C_out × (C_in·k·k)"
 WEIGHT_TERMS: dict[str, Term] = {

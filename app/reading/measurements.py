@@ -25,8 +25,13 @@ RATIO = "effective_rank_ratio"
 STRUCTURE = ("width", "parameters", "macs", "activation_bytes")
 _FIELDS = {"width": "channels"}
 _COSTS = ("parameters", "macs")
-_REPEATED = (*STRUCTURE, "parameters_used", "channels")
-"""Outputs that say again what the structure says."""
+_REPEATED = (*STRUCTURE, "parameters_used", "channels", "state")
+"""Outputs that say again what the structure says, or are codes and no measures."""
+POINT = "point"
+"""Combines values of points between layers: a place shows the last point that lies there."""
+_PER_LAYER = (("layer",), ("checkpoint", "point"))
+_NONE_FOUND = ("critical_tolerance",)
+"""Outputs in which NaN says that there is none, not that it could not be computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,7 @@ def structure_metric(output: str) -> Metric:
 
 
 def output_metric(run: Run, output: Output, newest: bool = True) -> Metric:
-    """Return the metric of an output with the dims ("layer",)."""
+    """Return the metric of an output with one value per layer, or per checkpoint and point."""
     method = run.request.method
     known = term(method, output.name, output.title, output.unit)
     return Metric(
@@ -113,7 +118,7 @@ def output_metric(run: Run, output: Output, newest: bool = True) -> Metric:
         unit=output.unit or known.unit,
         definition=known.definition,
         page=known.page,
-        combine=known.combine,
+        combine=POINT if output.dims == _PER_LAYER[1] else known.combine,
         ceiling=known.ceiling,
         hue=hue(method),
     )
@@ -143,7 +148,7 @@ def _per_layer(run: Run) -> list[Output]:
     outputs = made + [
         output
         for output in run.result.outputs
-        if output.dims == ("layer",)
+        if output.dims in _PER_LAYER
         and not (output.name.endswith(("_low", "_high")) and output.name.rsplit("_", 1)[0] in names)
         and output.name not in _REPEATED
     ]
@@ -200,7 +205,10 @@ def read(metric: Metric, layers: tuple[LayerSpec, ...], result: Result | None) -
     values = _pick(result, metric.output, rows)
     low = _pick(result, f"{metric.output}_low", rows) if f"{metric.output}_low" in result else None
     high = _pick(result, f"{metric.output}_high", rows) if f"{metric.output}_high" in result else None
-    return Values(values, low, high, _states(values, rows, layers, result))
+    states = _states(values, rows, layers, result)
+    if metric.output in _NONE_FOUND:
+        states[states == NON_FINITE] = NOT_APPLICABLE
+    return Values(values, low, high, states)
 
 
 def _ratio(metric: Metric, layers: tuple[LayerSpec, ...], result: Result) -> Values:
@@ -243,6 +251,9 @@ def _pick(result: Result, name: str, rows: NDArray[np.int64]) -> Floats:
     values = array.astype(np.float64)
     if array.dtype.kind in "iu":
         values[array == EMPTY[array.dtype.name]] = np.nan
+    if values.ndim == 2:
+        known = np.flatnonzero(np.isfinite(values).any(axis=1))
+        values = values[known[-1] if len(known) else -1]
     picked = np.full(len(rows), np.nan)
     picked[rows >= 0] = values[rows[rows >= 0]]
     return picked
@@ -277,6 +288,10 @@ def fold(axis: DepthAxis, values: Values, combine: str) -> Values:
 
     Where a place holds several layers, costs are added and everything else is taken from the last layer that has it.
     """
+    if combine == POINT and axis.slots:
+        lying = [_lying(axis, place) for place in range(len(axis.slots))]
+        picked = np.array([_standing_for(rows, values.states) for rows in lying], dtype=np.int64)
+        return Values(values.values[picked], None, None, values.states[picked])
     if all(len(slot.rows) == 1 for slot in axis.slots):
         rows = np.array([slot.rows[0] for slot in axis.slots], dtype=np.int64)
         low, high = (None if part is None else part[rows] for part in (values.low, values.high))
@@ -293,6 +308,12 @@ def fold(axis: DepthAxis, values: Values, combine: str) -> Values:
         return Values(folded, None, None, states)
     low, high = (None if part is None else part[picked] for part in (values.low, values.high))
     return Values(folded, low, high, states)
+
+
+def _lying(axis: DepthAxis, place: int) -> tuple[int, ...]:
+    """Rows at a place: those that have it, and points that follow them; the input has no place of its own."""
+    rows = [row for row in np.flatnonzero(axis.slot_of_row == place).tolist() if axis.layers[row].kind != "input"]
+    return tuple(rows) or axis.slots[place].rows
 
 
 def _standing_for(rows: tuple[int, ...], states: States) -> int:

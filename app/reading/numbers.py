@@ -125,6 +125,22 @@ def interval(value: float, low: float, high: float, unit: str = "") -> str:
     return f"{text}{SPACE}{unit}" if unit else text
 
 
+def multiple(exponent: float, unit: str = "τ") -> str:
+    r"""Return a power of two as a multiple of a unit; small and large ones as a power.
+
+    Examples
+    --------
+    >>> multiple(2), multiple(0), multiple(-2), multiple(-9)
+    ('4\xa0τ', 'τ', '1/4\xa0τ', '2⁻⁹\xa0τ')
+    """
+    power = round(exponent)
+    if power == 0:
+        return unit
+    if not -6 <= power <= 11:
+        return f"2{str(power).translate(_RAISED)}{SPACE}{unit}"
+    return f"{2**power:,}{SPACE}{unit}" if power > 0 else f"1/{2**-power}{SPACE}{unit}"
+
+
 def exact(value: float, unit: str = "") -> str:
     """Return a number with all its digits, for hovering and for the clipboard of people.
 
@@ -145,6 +161,22 @@ def exact(value: float, unit: str = "") -> str:
 def percent(share: float) -> str:
     """Return a share as a percentage with one decimal; a dash for not a number."""
     return f"{100 * share:.1f}{SPACE}%" if math.isfinite(share) else NOTHING
+
+
+def signed(value: float, places: int) -> str:
+    """Return a difference with its sign and a number of decimals.
+
+    Examples
+    --------
+    >>> signed(1.25, 1), signed(-0.04, 1), signed(-0.5, 3), signed(float("nan"), 1)
+    ('+1.2', '±0.0', '−0.500', '–')
+    """
+    if math.isnan(value):
+        return NOTHING
+    text = f"{abs(value):,.{places}f}"
+    if float(text.replace(",", "")) == 0:
+        return f"±{text}"
+    return f"{'+' if value > 0 else '−'}{text}"
 
 
 def plain(value: float) -> str:

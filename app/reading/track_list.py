@@ -12,10 +12,14 @@ FIRST = (
     "structure.width",
     "structure.macs",
     "feature_rank.effective_rank",
+    "conflicting_bundles.entropy",
+    "conflicting_bundles.critical_tolerance",
     "weight_spectrum.stable_rank",
     "latency.latency",
 )
 """Tracks that are shown as soon as they are there, from top to bottom."""
+POWERS = ("conflicting_bundles.critical_tolerance",)
+"""Tracks whose values are powers, drawn on a scale of powers unless the user says otherwise."""
 
 
 @dataclass(slots=True)
@@ -61,7 +65,7 @@ class TrackList:
             if metric.key in FIRST or (method not in known and not met and metric.run is None):
                 new.append(metric.key)
         for key in new:
-            self.tracks.insert(self._place(key), Track(key))
+            self.tracks.insert(self._place(key), Track(key, log=key in POWERS))
         return bool(new)
 
     def _place(self, key: str) -> int:

@@ -23,14 +23,42 @@ def _rank(workspace: Workspace, theme: Theme) -> QWidget:
     return RankView(workspace, theme)
 
 
+def _bundles(workspace: Workspace, theme: Theme) -> QWidget:
+    from app.views.bundles import BundlesView
+
+    return BundlesView(workspace, theme)
+
+
 def _evaluate(workspace: Workspace, theme: Theme) -> QWidget:
     from app.views.evaluate import EvaluateView
 
     return EvaluateView(workspace, theme)
 
 
+def _rank_lab(workspace: Workspace, theme: Theme) -> QWidget:
+    from app.views.rank_lab import RankLabView
+
+    return RankLabView(workspace, theme)
+
+
+def _samples(workspace: Workspace, theme: Theme) -> QWidget:
+    from app.views.samples import SamplesView
+
+    return SamplesView(workspace, theme)
+
+
+def _attribution(workspace: Workspace, theme: Theme) -> QWidget:
+    from app.views.attribution import AttributionView
+
+    return AttributionView(workspace, theme)
+
+
 VIEWS: tuple[ViewInfo, ...] = (
     ViewInfo("overview", "Overview", _overview),
     ViewInfo("rank", "Rank", _rank),
+    ViewInfo("bundles", "Bundles", _bundles),
     ViewInfo("evaluate", "Accuracy", _evaluate),
+    ViewInfo("samples", "Samples", _samples),
+    ViewInfo("attribution", "Attribution", _attribution),
+    ViewInfo("rank_lab", "Rank lab", _rank_lab),
 )

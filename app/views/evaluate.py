@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QMenu, QVBoxLayout, QWidget
 
 from analysis.figures import FigureSpec
@@ -13,12 +14,14 @@ from analysis.result import Result
 from app.drawing.list_axes import RowBars
 from app.drawing.matrix import Cells, MatrixPlot
 from app.drawing.readout import Entry, Key, Legend, Line, Readout
+from app.forms import menus
 from app.reading import conditions, numbers
+from app.reading.comparing import counterpart, network_name
 from app.reading.depth import Floats, Ints
 from app.reading.glossary import TERMS
 from app.theme import Theme
 from app.views.base import Segments, View, duration_words
-from app.workspace import Run, Workspace
+from app.workspace import Run, SampleFilter, Workspace
 
 METHOD = "evaluate"
 ORDERS = (("class", "class order"), ("accuracy", "by accuracy"))
@@ -50,11 +53,14 @@ class EvaluateView(View):
         self.matrix.add_axis(self.bars)
         self.matrix.cell_hovered.connect(lambda _row, _column: self._show_readout())
         self.matrix.menu_wanted.connect(self._show_menu)
+        self.matrix.double_clicked.connect(lambda x, y: self._open_cell(*self.matrix.cell_at(x, y)))
         self.readout, self.legend, self.facts = Readout(self.theme), Legend(self.theme), Line(self.theme)
         header = QHBoxLayout()
         header.setContentsMargins(12, 8, 8, 4)
         header.setSpacing(28)
         for figure in self.figures.values():
+            figure.setToolTip(f"{figure.toolTip()}\nClick for formula, source and limits.")
+            figure.clicked.connect(lambda: self.help_wanted.emit(METHOD))
             header.addWidget(figure)
         header.addStretch(1)
         header.addWidget(self.diagonal)
@@ -85,11 +91,13 @@ class EvaluateView(View):
             return
         self.show_content()
         result = run.result
+        second = counterpart(self.workspace, METHOD)
+        other = second.result if second is not None else None
         for name, figure in self.figures.items():
             value = result.value(name) if name in result else float("nan")
-            figure.say(numbers.percent(value) if name != "loss" else numbers.with_unit(value, "nats"))
+            figure.say(_figure_text(name, value), _delta_text(name, value, other))
             figure.setVisible(name in result)
-        self._take_matrix(run)
+        self._take_matrix(run, other)
         words = [conditions.progress(run), *conditions.words(result), *conditions.badges(run, self.workspace.edits)]
         self.facts.say(" · ".join(word for word in words if word), conditions.details(result))
         self._show_readout()
@@ -118,11 +126,11 @@ class EvaluateView(View):
         else:
             self.workspace.request_run(self.workspace.new_request(METHOD))
 
-    def _take_matrix(self, run: Run) -> None:
+    def _take_matrix(self, run: Run, other: Result | None) -> None:
         result = run.result
         output = "confusion"
         complete = output in result and result.arrived[output] == result[output].size > 0
-        shown = (id(result), complete, self.sorting.value, self.diagonal.isChecked())
+        shown = (id(result), complete, self.sorting.value, self.diagonal.isChecked(), id(other))
         if shown == self._shown:
             return
         self._shown = shown
@@ -135,6 +143,19 @@ class EvaluateView(View):
             return
         self.matrix.set_note("")
         self._show_matrix(result)
+        self._show_other(result, other)
+
+    def _show_other(self, result: Result, other: Result | None) -> None:
+        """Mark the class accuracies of the network that is compared with, if it knows the same classes."""
+        fits = other is not None and "class_accuracy" in other
+        fits = fits and other is not None and other["class_accuracy"].shape == result["class_accuracy"].shape
+        if other is None or not fits:
+            self.bars.show_second(np.empty(0))
+            return
+        self.bars.show_second(np.asarray(other["class_accuracy"], dtype=np.float64)[self.order])
+        compared = counterpart(self.workspace, METHOD)
+        words = network_name(compared) if compared is not None else ""
+        self.legend.show_keys((*self.legend.keys, Key("frame", words, self.theme.color("outline"))))
 
     def _show_matrix(self, result: Result) -> None:
         counts = np.asarray(result["confusion"], dtype=np.int64)
@@ -192,9 +213,35 @@ class EvaluateView(View):
     def _show_menu(self, place: QPoint) -> None:
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        row, column = self.matrix.item.marked
+        if self._sample_filter(row, column) is not None:
+            menu.addAction("Show these pictures", lambda: self._open_cell(row, column))
         menu.addAction("Show the whole matrix", self.matrix.go_home)
+        menus.fill_compare(menu.addMenu("Compare"), self.workspace)
         menu.addAction("What is this?", lambda: self.help_wanted.emit(METHOD))
         menu.popup(place)
+
+    def _sample_filter(self, row: int, column: int) -> SampleFilter | None:
+        """Pictures of a cell of the matrix, None if the run did not keep them."""
+        run = self.workspace.latest(METHOD)
+        if run is None or not (0 <= row < len(self.order) and 0 <= column < len(self.order)):
+            return None
+        if "label" not in run.result or "prediction" not in run.result:
+            return None
+        label, prediction = int(self.order[row]), int(self.order[column])
+        chosen = (run.result["label"] == label) & (run.result["prediction"] == prediction)
+        prepared = run.result.prepared
+        indices = prepared.indices if prepared is not None else None
+        places = np.flatnonzero(chosen) if indices is None else np.asarray(indices)[chosen]
+        name = f"{self._names[row]} → {self._names[column]}"
+        return SampleFilter(name, places.astype(np.int64))
+
+    def _open_cell(self, row: int, column: int) -> None:
+        """Go deep: show the pictures of a cell."""
+        found = self._sample_filter(row, column)
+        if found is not None:
+            self.workspace.filter_samples(found)
+            self.view_wanted.emit("samples")
 
     # -- figure and state --------------------------------------------------------------------------------------------
 
@@ -215,24 +262,45 @@ class EvaluateView(View):
 
 
 class Figure(QWidget):
-    """One large number with its name above."""
+    """One large number with its name above; a click asks what it means."""
+
+    clicked = Signal()
 
     def __init__(self, words: str, definition: str) -> None:
         super().__init__()
-        self._words, self._number = QLabel(words), QLabel()
+        self._words, self._number, self._delta = QLabel(words), QLabel(), QLabel()
         self._words.setProperty("role", "small")
         self._number.setProperty("role", "title")
+        self._delta.setProperty("role", "small")
+        self._delta.setToolTip("Difference to the network that is compared with")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self._words)
+        above = QHBoxLayout()
+        above.setSpacing(6)
+        above.addWidget(self._words)
+        above.addWidget(self._delta)
+        above.addStretch(1)
+        layout.addLayout(above)
         layout.addWidget(self._number)
         self.setToolTip(definition)
 
-    def say(self, text: str) -> None:
-        """Change the number."""
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Ask for the definition with formula, source and limits."""
+        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
+            self.clicked.emit()
+
+    def say(self, text: str, delta: str = "") -> None:
+        """Change the number, and how far it is from that of the network compared with."""
         self._number.setText(text)
-        self._number.setAccessibleName(f"{self._words.text()} {text}")
+        self._delta.setText(delta)
+        self._delta.setVisible(bool(delta))
+        self._number.setAccessibleName(f"{self._words.text()} {text} {delta}".strip())
+
+    @property
+    def delta(self) -> str:
+        """The difference as it is shown, "" for none."""
+        return self._delta.text()
 
     @property
     def text(self) -> str:
@@ -261,3 +329,15 @@ def _why_no_matrix(run: Run) -> str:
     if "top1" not in run.result:
         return "These pictures have no labels: there are predictions, but no accuracy."
     return "There is no confusion matrix: the run ended early, or the network has too many classes."
+
+
+def _figure_text(name: str, value: float) -> str:
+    return numbers.percent(value) if name != "loss" else numbers.with_unit(value, "nats")
+
+
+def _delta_text(name: str, value: float, other: Result | None) -> str:
+    """Difference to another run: percentage points, or nats."""
+    if other is None or name not in other:
+        return ""
+    difference = value - other.value(name)
+    return numbers.signed(100 * difference, 1) if name != "loss" else numbers.signed(difference, 3)

@@ -14,11 +14,13 @@ from app.drawing.lanes import Lane
 from app.drawing.readout import Entry, Key, Legend, Line, Readout
 from app.drawing.tracks import TrackStack
 from app.forms import menus
+from app.forms.head import Head
 from app.reading import conditions, numbers
-from app.reading.comparing import Compared
+from app.reading.comparing import Compared, compared_run
 from app.reading.depth import EMPTY_AXIS, LAYER_KINDS, MODES, DepthAxis, Floats, depth_axis
 from app.reading.measurements import (
     NOT_APPLICABLE,
+    POINT,
     STATE_TEXTS,
     VALUE,
     ZERO,
@@ -81,12 +83,8 @@ class Overview(View):
         self.facts = Line(self.theme)
         self.offer = Offer()
         self.offer.pressed.connect(self.fill)
-        header = QHBoxLayout()
-        header.setContentsMargins(8, 6, 8, 2)
-        header.addWidget(self.title, 1)
-        for widget in (self.span_chip, self.mode, menu_button("Tracks", self.tracks_menu)):
-            header.addWidget(widget)
-        header.addWidget(menu_button("Compare", self.compare_menu))
+        buttons = (menu_button("Tracks", self.tracks_menu), menu_button("Compare", self.compare_menu))
+        self.head = Head(self.title, self.span_chip, self.mode, *buttons)
         footer = QHBoxLayout()
         footer.setContentsMargins(8, 0, 8, 4)
         footer.addWidget(self.facts, 1)
@@ -94,7 +92,7 @@ class Overview(View):
         layout = QVBoxLayout(self.content)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addLayout(header)
+        layout.addWidget(self.head)
         layout.addWidget(self.stack, 1)
         layout.addWidget(self.readout)
         layout.addLayout(footer)
@@ -124,7 +122,7 @@ class Overview(View):
         self.metrics = {metric.key: metric for metric in available(workspace)}
         if self.tracks.adopt(tuple(self.metrics.values())):
             self.readout.reset()
-        compared = workspace.runs.get(workspace.compared) if workspace.compared is not None else None
+        compared = compared_run(workspace)
         self._compared = Compared(workspace, compared, self.axis, KINDS[self.rows]) if compared else None
         lanes = [
             self._lane(track, self.metrics[track.key]) for track in self.tracks.tracks if track.key in self.metrics
@@ -376,7 +374,8 @@ class Overview(View):
         for track in self.tracks.tracks:
             metric = self.metrics.get(track.key)
             run = (source(self.workspace, metric) or self._structure_run()) if metric else None
-            if metric and run and run.folder:
+            # Points lie between layers: the figures of their own method show them.
+            if metric and metric.combine != POINT and run and run.folder:
                 runs[str(run.folder)] = None
                 outputs.append(f"{run.request.method}.{metric.output}")
         if not outputs:

@@ -16,12 +16,14 @@ from app.drawing import rank_lanes
 from app.drawing.lanes import TONES, Lane
 from app.drawing.norm_plot import NormPlot
 from app.drawing.readout import Entry, Key, Legend, Line, Readout
-from app.drawing.spectrum_plots import NO_LAYERS, SpectrumPlot, TolerancePlot, spectra_of
+from app.drawing.spectrum_plots import NO_LAYERS, Spectrum, SpectrumPlot, TolerancePlot, spectra_of
 from app.drawing.tracks import TrackStack
+from app.forms import menus
 from app.forms.fields import SlidingNumber
 from app.forms.rank_controls import POINTS, RankControls
 from app.reading import conditions, norms, numbers, rank_reading
-from app.reading.depth import EMPTY_AXIS, DepthAxis, depth_axis
+from app.reading.comparing import Compared, counterpart
+from app.reading.depth import EMPTY_AXIS, DepthAxis, Floats, depth_axis
 from app.reading.glossary import TERMS
 from app.reading.measurements import STATE_TEXTS, VALUE, Values
 from app.reading.rank_reading import HIGHEST, LOWEST, MEASURES, WITH_TOLERANCE, Reading
@@ -46,6 +48,8 @@ class RankView(View):
         self._weights: dict[str, float] = {}
         self._values: Values | None = None
         self._top = 0.0
+        self._compared: Compared | None = None
+        self._heights: Floats = np.empty(0)
         self._figure = "profile"
         self._build()
         self._connect()
@@ -117,6 +121,8 @@ class RankView(View):
         stack.stepped.connect(self._stepped)
         stack.arranged.connect(self._arranged)
         stack.menu_wanted.connect(self._show_menu)
+        for plot in (self.spectrum, self.curve, self.norm):
+            plot.menu_wanted.connect(lambda place: self._show_menu(place, 0))
         for name, plot in (("profile", stack.plot), ("spectrum", self.spectrum), ("tolerance", self.curve)):
             plot.focused.connect(lambda name=name: self._focus(name))
         self.norm.focused.connect(lambda: self._focus("nuclear_norm"))
@@ -181,6 +187,7 @@ class RankView(View):
         if run.open:
             profile.top = max(profile.top, self._top)
         self._top = profile.top
+        self._add_outline(profile)
         lanes = [profile]
         if rank_lanes.CHANGE in self.controls.extra and np.any(rank_reading.activation_after(axis.layers) >= 0):
             lanes.append(rank_lanes.change_lane(axis, result, self.reading))
@@ -192,6 +199,18 @@ class RankView(View):
         span = self.workspace.span
         self.stack.show_lanes(axis, lanes, axis.slots_of_span(span) if span else None)
         self._show_legend(lanes)
+
+    def _add_outline(self, profile: Lane) -> None:
+        """Draw the network that is compared with behind the profile."""
+        self._compared, second = None, counterpart(self.workspace, METHOD)
+        if second is None:
+            return
+        self._compared = Compared(self.workspace, second, self.axis, POINTS[self.controls.points])
+        values = rank_lanes.at_slots(self._compared.axis, second.result, rank_reading.read(second.result, self.reading))
+        heights = self._compared.aligned(values)
+        self._heights = heights
+        profile.outline = (self.axis.x, self.axis.half, heights)
+        profile.top = max(profile.top, float(np.nanmax(heights, initial=0.0)))
 
     def _show_legend(self, lanes: list[Lane]) -> None:
         profile, color = lanes[0], self.theme.color
@@ -207,6 +226,8 @@ class RankView(View):
             keys.append(Key("dot", f"{profile.dots_title} (right)", color("text")))
         if any(lane.style == "change" for lane in lanes):
             keys += [Key("ring", "before activation"), Key("dot", "after activation", color("rank"))]
+        if self._compared is not None:
+            keys.append(Key("frame", self._compared.name, color("outline")))
         states = {int(state) for lane in lanes for state in np.unique(lane.states)} - {VALUE}
         self.legend.show_keys(tuple(keys), tuple(sorted(states)))
 
@@ -227,12 +248,23 @@ class RankView(View):
         names = tuple(name for name in self.workspace.selection.layers if name in result.names("layer"))
         if not names and result.layers:
             names = (result.layers[norms.final_row(result)].name,)
-        found = spectra_of(result, names, self.reading)
+        found = (*spectra_of(result, names, self.reading), *self._second_spectrum(names))
         missing = "have" if len(names) > 1 else "has"
         note = f"{', '.join(names)} {missing} not been measured." if names else NO_LAYERS
         self.spectrum.show_spectra(found, note)
         if self.which.value == "tolerance":
             self.curve.show_spectra(found, note)
+
+    def _second_spectrum(self, names: tuple[str, ...]) -> tuple[Spectrum, ...]:
+        """Singular values of the layer that corresponds to the current one, in the network compared with."""
+        slot = self.axis.slot_of(names[-1]) if names else -1
+        if self._compared is None or slot < 0:
+            return ()
+        place = self._compared.place_of(slot)
+        if place < 0:
+            return ()
+        found = spectra_of(self._compared.run.result, (self._compared.axis.slots[place].name,), self.reading)
+        return tuple(replace(item, label=f"{item.label} · {self._compared.name}") for item in found)
 
     def _show_selection(self) -> None:
         slots = tuple(slot for slot in map(self.axis.slot_of, self.workspace.selection.layers) if slot >= 0)
@@ -270,6 +302,8 @@ class RankView(View):
         if state == VALUE:
             low, high = (math.nan if part is None else float(part[slot]) for part in (values.low, values.high))
             text = numbers.interval(value, low, high)
+        if self._compared is not None and math.isfinite(self._heights[slot]):
+            text += f" (outline {numbers.short(float(self._heights[slot]))})"
         found = [Entry(self.reading.term.title, text, "rank", self.reading.term.definition)]
         if row < 0:
             return found
@@ -340,6 +374,7 @@ class RankView(View):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction("Show the whole depth", self.stack.go_home)
         menu.addAction("Show all layers in every view", lambda: self.workspace.set_span(None))
+        menus.fill_compare(menu.addMenu("Compare"), self.workspace)
         menu.addAction("What is this?", lambda: self.help_wanted.emit(METHOD))
         menu.popup(place)
 

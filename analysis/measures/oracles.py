@@ -1,0 +1,267 @@
+"""What an all-knowing choice among configurations would reach, and what chance alone would. numpy only.
+
+`correct` has axes (picture, configuration) everywhere; column 0 is the network as it is. An oracle is an upper bound:
+it rises with the number of guesses, also when they carry no information (Inkawhich et al. 2021 for the oracles; the
+chance references, kappa and the exact growth curve are ours, the latter being the estimator of pass@k, Chen et al.
+2021).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class LossOracles:
+    """Pictures answered by the configuration of lowest, middle and highest loss.
+
+    Attributes
+    ----------
+    best, median, worst
+        (picture,) the configuration chosen.
+    best_accuracy, median_accuracy, worst_accuracy, best_loss, median_loss, worst_loss
+        Mean accuracy and loss of those choices.
+    """
+
+    best: Integers
+    median: Integers
+    worst: Integers
+    best_accuracy: float
+    median_accuracy: float
+    worst_accuracy: float
+    best_loss: float
+    median_loss: float
+    worst_loss: float
+
+
+def any_correct(correct: Bools) -> float:
+    """Share of pictures that at least one configuration gets right: the oracle, an upper bound."""
+    return float(correct.any(axis=1).mean())
+
+
+def all_correct(correct: Bools) -> float:
+    """Share of pictures that no configuration breaks."""
+    return float(correct.all(axis=1).mean())
+
+
+def loss_order(loss: Floats) -> Integers:
+    """Order the configurations of every picture by rising loss, axes (picture, place); NaN comes last."""
+    return np.argsort(np.where(np.isnan(loss), np.inf, loss), axis=1, kind="stable")
+
+
+def by_loss(correct: Bools, loss: Floats) -> LossOracles:
+    """Choose by loss; the median is the lower one: sorted place ``floor((K - 1) / 2)``. Ties go to the lower index."""
+    order = loss_order(loss)
+    rows = np.arange(len(loss))
+    # The first of the highest losses, not the last.
+    worst = np.argmax(np.where(np.isnan(loss), np.inf, loss), axis=1)
+    picks = (order[:, 0], order[:, (loss.shape[1] - 1) // 2], worst)
+    return LossOracles(
+        *picks, *(float(correct[rows, pick].mean()) for pick in picks), *(float(loss[rows, p].mean()) for p in picks)
+    )
+
+
+def rank_curve(correct: Bools, loss: Floats) -> Floats:
+    """Accuracy of the configuration with the j-th lowest loss of each picture, axes (j,)."""
+    curve: Floats = np.take_along_axis(correct, loss_order(loss), axis=1).mean(axis=0)
+    return curve
+
+
+def growth_curve(correct: Bools, sizes: Sequence[int] = ()) -> Floats:
+    """Compute the expected oracle of random subsets of k configurations exactly; axes (k,), k = 1..K or `sizes`.
+
+    ``1 - mean_i binom(K - r_i, k) / binom(K, k)`` with r_i right configurations for picture i.
+
+    Examples
+    --------
+    >>> growth_curve(np.array([[True, False], [False, False]])).tolist()
+    [0.25, 0.5]
+    """
+    total = correct.shape[1]
+    wrong = total - correct.sum(axis=1).astype(np.float64)
+    missed = np.ones(len(correct))
+    curve = np.empty(total)
+    for taken in range(total):
+        missed = missed * np.maximum(wrong - taken, 0.0) / (total - taken)
+        curve[taken] = 1 - missed.mean()
+    return curve if not sizes else curve[np.asarray(sizes, dtype=np.int64) - 1]
+
+
+def distinct_answers(prediction: Integers) -> Integers:
+    """Count the different classes that the configurations give, axes (picture,)."""
+    ordered = np.sort(prediction, axis=1)
+    counts: Integers = 1 + (np.diff(ordered, axis=1) != 0).sum(axis=1)
+    return counts
+
+
+def matched_list(true_rank: Integers, prediction: Integers) -> float:
+    """Accuracy of the plain network if it may give as many answers for a picture as the configurations gave.
+
+    Parameters
+    ----------
+    true_rank
+        (picture,) rank of the label under the network as it is, from 1.
+    prediction
+        (picture, configuration).
+    """
+    return float((true_rank <= distinct_answers(prediction)).mean())
+
+
+def shuffled_oracle(prediction: Integers, label: Integers) -> float:
+    """Compute the expected oracle if labels were dealt out anew: the mean share of labels among the answers."""
+    counts = np.bincount(label, minlength=int(prediction.max(initial=0)) + 1).astype(np.float64)
+    ordered = np.sort(prediction, axis=1)
+    first = np.ones(ordered.shape, dtype=bool)
+    first[:, 1:] = np.diff(ordered, axis=1) != 0
+    shares = np.where(ordered >= 0, counts[np.maximum(ordered, 0)], 0.0) * first
+    return float(shares.sum(axis=1).mean() / len(label))
+
+
+def kappa(oracle: float, chance: float) -> float:
+    """Chance-corrected oracle ``(O - chance) / (1 - chance)``; NaN if chance reaches everything."""
+    return (oracle - chance) / (1 - chance) if chance < 1 else float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Rescue:
+    """What configurations do for pictures that the plain network gets wrong.
+
+    Attributes
+    ----------
+    count
+        Number of those pictures.
+    share, chance
+        Share of them with a right configuration; share expected of as many random wrong-to-right guesses.
+    corrected
+        ``(share - chance) / (1 - chance)``.
+    """
+
+    count: int
+    share: float
+    chance: float
+    corrected: float
+
+
+def rescue(correct: Bools, prediction: Integers, classes: int) -> Rescue:
+    """Measure the rescue of pictures that column 0 gets wrong; NaN where there are none."""
+    wrong = ~correct[:, 0]
+    if not wrong.any():
+        return Rescue(0, float("nan"), float("nan"), float("nan"))
+    share = float(correct[wrong].any(axis=1).mean())
+    chance = float(((distinct_answers(prediction[wrong]) - 1) / max(classes - 1, 1)).mean())
+    return Rescue(int(wrong.sum()), share, chance, kappa(share, chance))
+
+
+def independence_ceiling(correct: Bools) -> float:
+    """Oracle of independent configurations of these accuracies, ``1 - prod(1 - a_k)``; for reference only."""
+    return float(1 - np.prod(1 - correct.mean(axis=0)))
+
+
+def duplicates(prediction: Integers, loss: Floats | None) -> Integers:
+    """First configuration that each one repeats: same answers for all pictures, losses within 1e-6; axes (config.,).
+
+    A configuration that repeats none is its own. Without losses only the answers count.
+    """
+    found = np.arange(prediction.shape[1])
+    groups: dict[bytes, list[int]] = {}
+    for column in range(prediction.shape[1]):
+        alike = groups.setdefault(np.ascontiguousarray(prediction[:, column]).tobytes(), [])
+        for other in alike:
+            if loss is None or np.allclose(loss[:, column], loss[:, other], rtol=1e-6, atol=1e-9, equal_nan=True):
+                found[column] = other
+                break
+        else:
+            alike.append(column)
+    return found
+
+
+def effective(duplicate_of: Integers) -> Integers:
+    """Columns that repeat no earlier one."""
+    return np.flatnonzero(duplicate_of == np.arange(len(duplicate_of)))
+
+
+def only_solver(correct: Bools) -> Integers:
+    """Pictures that a configuration alone gets right, axes (configuration,)."""
+    counts: Integers = correct[correct.sum(axis=1) == 1].sum(axis=0)
+    return counts
+
+
+def shared_credit(correct: Bools) -> Floats:
+    """Sum of 1 / r over the pictures that a configuration gets right; adds up to the covered pictures."""
+    right = correct.sum(axis=1)
+    weights = np.divide(1.0, right, out=np.zeros(len(right)), where=right > 0)
+    credit: Floats = weights @ correct
+    return credit
+
+
+def point_subsets(options: Integers) -> tuple[tuple[tuple[int, ...], Integers], ...]:
+    """For every subset of switch points: (points, configurations whose other points are as in the network).
+
+    Parameters
+    ----------
+    options
+        (configuration, point) option numbers.
+    """
+    points = options.shape[1]
+    found = []
+    for size in range(1, points + 1):
+        for chosen in combinations(range(points), size):
+            others = [point for point in range(points) if point not in chosen]
+            found.append((chosen, np.flatnonzero((options[:, others] == 0).all(axis=1))))
+    return tuple(found)
+
+
+def bootstrap(
+    measure: Callable[[Integers], float], count: int, resamples: int = 1000, seed: int = 0
+) -> tuple[float, float]:
+    """Interval of 95 % over pictures by the percentile bootstrap; paired, as all terms of a measure see the same draw.
+
+    Parameters
+    ----------
+    measure
+        From row numbers of pictures, with repetitions, to a number.
+    count
+        Number of pictures.
+    """
+    if count < 2:
+        return float("nan"), float("nan")
+    random = np.random.RandomState([seed, count])
+    values = np.array([measure(random.randint(0, count, count)) for _ in range(resamples)])
+    low, high = np.nanpercentile(values, [2.5, 97.5]) if np.isfinite(values).any() else (np.nan, np.nan)
+    return float(low), float(high)
+
+
+def mean_interval(values: Floats, resamples: int = 1000, seed: int = 0) -> tuple[float, float]:
+    """Bootstrap interval of the mean of a number per picture, such as a difference of two oracles."""
+    return bootstrap(lambda rows: float(values[rows].mean()), len(values), resamples, seed)
+
+
+def beyond_list(correct: Bools, true_rank: Integers, prediction: Integers) -> Floats:
+    """Per picture: the oracle less the plain network's list of equal length. Its mean is the part that is new."""
+    listed = true_rank <= distinct_answers(prediction)
+    return correct.any(axis=1).astype(np.float64) - listed
+
+
+def missed_by_subsets(correct: Bools, size: int) -> Floats:
+    """Per picture: chance that none of `size` random configurations is right. 1 - its mean is the growth curve."""
+    total = correct.shape[1]
+    wrong = total - correct.sum(axis=1).astype(np.float64)
+    taken = np.arange(size)
+    factors = np.maximum(wrong[:, None] - taken, 0.0) / (total - taken)
+    product: Floats = factors.prod(axis=1)
+    return product
+
+
+def beyond_pool(correct: Bools, pool: Bools, size: int = 0) -> Floats:
+    """Per picture: oracle of k configurations less that of k copies of a pool on the same pictures (0: all copies)."""
+    size = size or min(correct.shape[1], pool.shape[1])
+    return missed_by_subsets(pool, size) - missed_by_subsets(correct, size)

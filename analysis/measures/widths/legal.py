@@ -1,0 +1,159 @@
+"""Which widths are legal, and the nearest that are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.measures.widths.description import Length, WidthGroups
+from analysis.problems import AnalysisError
+
+Ints = NDArray[np.int64]
+Widths = Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Why a configuration is not legal.
+
+    Attributes
+    ----------
+    group
+        The group to blame, "" where several share it.
+    text
+        One sentence.
+    """
+
+    group: str
+    text: str
+
+
+def spread(found: WidthGroups, place: int, width: int) -> tuple[int, ...] | None:
+    """Share the width of a group among its variables: in proportion, largest remainders first, ties by order.
+
+    Returns
+    -------
+    tuple[int, ...] | None
+        Classes of each of the group's variables, None if the width cannot be made up.
+    """
+    group = found.groups[place]
+    variables = [found.variables[index] for index in group.variables]
+    if len(variables) == 1:
+        whole, rest = divmod(width, variables[0].slots)
+        return None if rest else (whole,)
+    if not variables:
+        return () if width == group.width else None
+    counts = [width * v.count * v.slots // group.width // v.slots for v in variables]
+    wanted = [width * v.count / group.width - count for v, count in zip(variables, counts, strict=True)]
+    left = width - sum(count * v.slots for count, v in zip(counts, variables, strict=True))
+    while left > 0:
+        fits = [i for i, v in enumerate(variables) if v.slots <= left]
+        if not fits:
+            return None
+        most = max(fits, key=lambda i: (wanted[i], -i))
+        counts[most] += 1
+        wanted[most] -= 1
+        left -= variables[most].slots
+    return tuple(counts)
+
+
+def counts(found: WidthGroups, widths: Widths) -> Ints:
+    """Classes of every variable in a configuration; groups that are not named keep their width.
+
+    Raises
+    ------
+    AnalysisError
+        If a group is unknown or locked, or a width cannot be made up of whole classes.
+    """
+    result = np.array([variable.count for variable in found.variables], dtype=np.int64)
+    places = {group.name: place for place, group in enumerate(found.groups)}
+    for name, width in widths.items():
+        place = places[name] if name in places else found.index(name)
+        group = found.groups[place]
+        if width == group.width:
+            continue
+        if group.locked:
+            raise AnalysisError(f"The width of {name} cannot change: {group.reason}.", "Leave it out.", "locked")
+        shares = spread(found, place, width)
+        if shares is None:
+            text = f"{name} cannot have {width} channels."
+            raise AnalysisError(text, f"Its width must be a multiple of {group.step}.", "width")
+        result[list(group.variables)] = shares
+    return result
+
+
+def length(axis: Length, values: Ints) -> int:
+    """Length of an axis."""
+    return axis.fixed + sum(times * int(values[variable]) for variable, times in axis.terms)
+
+
+def objections(found: WidthGroups, widths: Widths) -> tuple[Objection, ...]:
+    """Say what is wrong with a configuration; nothing if it is legal."""
+    wrong = []
+    for name, width in widths.items():
+        group = found.groups[found.index(name)]
+        if width == group.width:
+            continue
+        if group.locked:
+            wrong.append(Objection(name, f"{name} is locked: {group.reason}."))
+        elif width < group.minimum:
+            wrong.append(Objection(name, f"{name} needs at least {group.minimum} channels, not {width}."))
+        elif width % group.step and spread(found, found.index(name), width) is None:
+            wrong.append(Objection(name, f"The width of {name} must be a multiple of {group.step}, not {width}."))
+    if wrong:
+        return tuple(wrong)
+    values = counts(found, widths)
+    for place, what in found.nonempty:
+        if length(found.lengths[place], values) < 1:
+            wrong.append(Objection("", f"{what} would have no channel left."))
+    return tuple(wrong)
+
+
+def check(found: WidthGroups, widths: Widths) -> None:
+    """Refuse a configuration that is not legal.
+
+    Raises
+    ------
+    AnalysisError
+        With all objections.
+    """
+    wrong = objections(found, widths)
+    if wrong:
+        more = f" ({len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        texts = tuple(objection.text for objection in wrong)
+        raise AnalysisError(texts[0] + more, "Choose legal widths (see groups).", "width", texts)
+
+
+def nearest(found: WidthGroups, name: str, width: float, multiple: int = 1, minimum: int = 1) -> int:
+    """Legal width of a group that comes closest to a wish; of two the larger.
+
+    Parameters
+    ----------
+    found, name, width
+        The groups; which of them; the wish.
+    multiple, minimum
+        The width of the *layer* (all groups of the producer together) should be a multiple of `multiple` and at least
+        `minimum`. Where steps make the multiple unreachable, the step alone counts.
+    """
+    group = found.groups[found.index(name)]
+    if group.locked:
+        return group.width
+    others = beside(found, name)
+    step = group.step
+    reachable = [w for w in range(step, step * multiple + 1, step) if (w + others) % multiple == 0]
+    start, period = (reachable[0], int(np.lcm(step, multiple))) if reachable else (step, step)
+    low = max(group.minimum, minimum - others, 1)
+    first = start + max(0, -(-(low - start) // period)) * period
+    chosen = first + max(0, int(np.floor((width - first) / period + 0.5))) * period
+    return int(chosen)
+
+
+def beside(found: WidthGroups, name: str) -> int:
+    """Channels of the original that a group's first producer has beside the group's own."""
+    place = found.index(name)
+    group = found.groups[place]
+    producer = next((p for p in found.producers if place in p.groups), None)
+    return producer.width - group.width if producer is not None else 0

@@ -1,0 +1,193 @@
+"""A learned chooser: from the oracle over configurations to something that can be used.
+
+Small models predict, from pooled features of what all configurations share, which of a few configurations will be
+right. Trained on one half of the pictures and reported on the other, beside the network as it is and the best single
+configuration. The features and the models are ours; the public code of M. Inkawhich (2020) also trains a small network
+to predict the option of lowest loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from analysis.catalogue import MethodInfo, Param
+from analysis.events import Chunk, Declared, Output, Progress
+from analysis.job import Job, Step
+from analysis.measures.selection import greedy_cover, halves
+from analysis.outcomes import check_labels
+from analysis.sweep import PARAMS, Sweep, batches_of, prepare, sweep_batch
+from analysis.taps import taps
+
+INFO = MethodInfo(
+    name="configuration_chooser",
+    title="Configuration chooser",
+    summary="How much of the oracle over configurations a small trained model reaches without labels.",
+    needs=frozenset({"model", "images", "labels"}),
+    params=(
+        *PARAMS,
+        Param("candidates", 6, "Configurations to choose from, found on the training half", 2, 64),
+        Param("hidden", 32, "Hidden units of the MLP", 1, 4096),
+        Param("steps", 300, "Training steps", 1, 100_000),
+        Param("decay", 0.01, "Weight decay", 0.0, 10.0),
+    ),
+    limit=500,
+)
+RULES = ("network as it is", "best static", "logistic", "MLP", "oracle of candidates", "oracle of all")
+RATE = 0.02
+
+
+def run(job: Job) -> Iterator[Step]:
+    """Run all configurations, train both models on one half, and score every rule on the other."""
+    steps = prepare(job)
+    while True:
+        try:
+            done = next(steps)
+        except StopIteration as end:
+            sweep: Sweep = end.value
+            break
+        yield Progress(done, 0, "Trying configurations")
+    check_labels(job.images.labels, sweep.classes)
+    yield _declared(job, sweep)
+    rows: list[NDArray[np.int64]] = []
+    features: list[NDArray[Any]] = []
+    right: list[NDArray[np.bool_]] = []
+    for batch in batches_of(sweep, job.images):
+        features.append(_features(job, sweep, batch.pixels))
+        parts = sweep_batch(sweep, batch.pixels, batch.labels)
+        while True:
+            try:
+                next(parts)
+            except StopIteration as end:
+                right.append(end.value["correct"] == 1)
+                break
+            yield Progress(int(batch.index[0]), job.images.count, "Running configurations")
+        rows.append(batch.index)
+    yield from _choose(job, sweep, np.concatenate(rows), np.concatenate(features), np.concatenate(right))
+
+
+def _features(job: Job, sweep: Sweep, pixels: Tensor) -> NDArray[Any]:
+    """Mean and spread over positions of the tensor before the first switch point, axes (picture, feature)."""
+    found: list[Tensor] = []
+
+    def consume(_name: str, tensor: Tensor) -> None:
+        flat = tensor.double().flatten(2)
+        found[:] = [torch.cat([flat.mean(dim=2), flat.std(dim=2)], dim=1)]
+
+    with taps(job.model.net, job.model.recording, [_source(job, sweep)], consume):
+        job.model.net(pixels)
+    return found[0].cpu().numpy()
+
+
+def _source(job: Job, sweep: Sweep) -> str:
+    """Name of the last row with a map before the first switch point."""
+    layers = job.model.recording.layers
+    names = [layer.name for layer in layers]
+    first = names.index(sweep.space.points[0].name)
+    known = [
+        layer.name
+        for layer in layers[:first]
+        if len(layer.shape) == 3 and layer.kind in ("input", "conv", "activation", "block")
+    ]
+    return known[-1] if known else "input"
+
+
+def _choose(
+    job: Job, sweep: Sweep, rows: NDArray[np.int64], features: NDArray[Any], right: NDArray[np.bool_]
+) -> Iterator[Step]:
+    assert job.images.labels is not None  # the method needs labels
+    seed, labels = job.request.seed, job.images.labels[rows]
+    train, test = halves(labels, seed)
+    cover = greedy_cover(right, sweep.survey.macs, share=1.0, select=train, report=train).chosen
+    candidates = cover[: int(job.params["candidates"])]
+    scaled = (features - features[train].mean(axis=0)) / (features[train].std(axis=0) + 1e-6)
+    x = torch.from_numpy(scaled).float()
+    y = torch.from_numpy(right[:, candidates].astype(np.float32))
+    picks = {"network as it is": np.zeros(len(rows), dtype=np.int64)}
+    picks["best static"] = np.full(len(rows), int(right[train].mean(axis=0).argmax()))
+    for name, hidden in (("logistic", 0), ("MLP", int(job.params["hidden"]))):
+        scores: list[NDArray[Any]] = []
+        yield from _train(job, x, y, train, hidden, scores)
+        picks[name] = np.asarray(candidates)[scores[0].argmax(axis=1)]
+    accuracy = [float(right[test, picks[name][test]].mean()) for name in RULES[:4]]
+    accuracy += [float(right[test][:, list(candidates)].any(axis=1).mean()), float(right[test].any(axis=1).mean())]
+    macs = [float(sweep.survey.macs[picks[name][test]].mean()) for name in RULES[:4]] + [np.nan, np.nan]
+    gap = accuracy[-1] - accuracy[0]
+    closed = [(value - accuracy[0]) / gap if gap > 0 else np.nan for value in accuracy]
+    choice = np.full((2, job.images.count), -1, dtype=np.int32)
+    half = np.full(job.images.count, 255, dtype=np.uint8)
+    choice[0, rows], choice[1, rows] = picks["logistic"], picks["MLP"]
+    half[rows[train]], half[rows[test]] = 0, 1
+    yield Chunk("accuracy", (), np.array(accuracy))
+    yield Chunk("gap_closed", (), np.array(closed))
+    yield Chunk("macs", (), np.array(macs))
+    yield Chunk("choice", (), choice)
+    yield Chunk("reported", (), half)
+    listed = np.full(int(job.params["candidates"]), -1, dtype=np.int32)
+    listed[: len(candidates)] = candidates
+    yield Chunk("candidate", (), listed)
+    spread = 2 * np.sqrt(max(accuracy[0] * (1 - accuracy[0]), 1e-9) / max(len(test), 1))
+    if max(accuracy[2], accuracy[3]) - accuracy[0] < spread:
+        job.warn("no_gain", f"No chooser is better than the network as it is by more than chance ({spread:.3f}).")
+
+
+def _train(
+    job: Job, x: Tensor, y: Tensor, train: NDArray[np.int64], hidden: int, scores: list[NDArray[Any]]
+) -> Iterator[Step]:
+    """Fit one probability of being right per candidate; append the scores of all pictures."""
+    generator = torch.Generator().manual_seed(job.request.seed)
+    sizes = (x.shape[1], hidden, y.shape[1]) if hidden else (x.shape[1], y.shape[1])
+    weights = [
+        nn.Parameter(torch.randn(wide, high, generator=generator) * (wide**-0.5 if hidden else 0.0))
+        for wide, high in pairwise(sizes)
+    ]
+    biases = [nn.Parameter(torch.zeros(size)) for size in sizes[1:]]
+    optimiser = torch.optim.AdamW([*weights, *biases], lr=RATE, weight_decay=float(job.params["decay"]))
+    picked, total = torch.from_numpy(train), int(job.params["steps"])
+    for step in range(total):
+        with torch.enable_grad():
+            loss = functional.binary_cross_entropy_with_logits(_forward(x[picked], weights, biases), y[picked])
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
+        optimiser.step()
+        if step % 20 == 0:
+            yield Progress(step, total, "Training the chooser")
+    with torch.no_grad():
+        scores.append(_forward(x, weights, biases).numpy())
+
+
+def _forward(x: Tensor, weights: list[nn.Parameter], biases: list[nn.Parameter]) -> Tensor:
+    for number, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+        x = (functional.relu(x) if number else x) @ weight + bias
+    return x
+
+
+def _declared(job: Job, sweep: Sweep) -> Declared:
+    rules, count = len(RULES), job.images.count
+    outputs = (
+        Output("accuracy", ("rule",), (rules,), title="Accuracy on the other half"),
+        Output("gap_closed", ("rule",), (rules,), title="Part of the way to the oracle"),
+        Output("macs", ("rule",), (rules,), unit="MAC", title="Mean multiply-adds of a picture"),
+        Output("choice", ("chooser", "sample"), (2, count), "int32", title="Chosen configuration"),
+        Output("reported", ("sample",), (count,), "uint8", title="On the half that is reported"),
+        Output("candidate", ("candidate",), (int(job.params["candidates"]),), "int32", title="Candidates"),
+    )
+    names = (
+        ("rule", RULES),
+        ("chooser", RULES[2:4]),
+        ("configuration", sweep.space.names),
+    )
+    facts = (
+        ("features", f"mean and spread over positions of {_source(job, sweep)}"),
+        ("split", "half of the pictures train, the other half reports; both evenly by class"),
+        ("candidates", "greedy cover of the training half, with the network as it is"),
+        ("oracle", "an upper bound"),
+    )
+    return Declared(outputs, names=names, facts=facts)

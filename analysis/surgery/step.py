@@ -1,0 +1,39 @@
+"""The step of `derive` that changes widths."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from analysis.edits import Edits
+from analysis.graph import record
+from analysis.models import Model
+from analysis.surgery.choosing import choose, read_channels
+from analysis.surgery.dissecting import dissect, refuse_arithmetic
+from analysis.surgery.editing import edit
+from analysis.surgery.importance import importance
+
+
+def change_widths(model: Model, edits: Edits) -> Model:
+    """Return the network with other widths; the given one stays as it is.
+
+    Channels are those that `edits.channels` names; for other groups the rule `edits.keep` chooses ("l1" if empty,
+    "random:SEED" for a seed). `edits.widen` says how channels are added ("split" if empty).
+
+    Raises
+    ------
+    AnalysisError
+        If the widths are not legal, or channels were chosen on another network.
+    """
+    found = dissect(model.net, model.input_shape, model.name)
+    widths = dict(edits.widths)
+    rule, _, seed = (edits.keep or "l1").partition(":")
+    if set(widths) <= {name for name, _ in edits.channels}:  # nothing is left to a rule, which may need pictures
+        scores = np.zeros(len(found.coupling.locked))
+    else:
+        scores = importance(model.net, found, rule, int(seed or 0))
+    copies = read_channels(found, edits.channels, choose(found, widths, scores))
+    net = edit(model.net, found, copies, edits.widen or "split", int(seed or 0)).eval()
+    refuse_arithmetic(found, net)
+    return replace(model, net=net, recording=record(net, model.input_shape))

@@ -1,0 +1,400 @@
+"""Prepare configurations of a network and run them on pictures: shared by the methods about configurations."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from analysis.catalogue import Param
+from analysis.images import Images
+from analysis.job import Job
+from analysis.measures.configurations import (
+    FAMILIES,
+    Option,
+    Pair,
+    Space,
+    SwitchPoint,
+    enumerate_space,
+    options_of,
+    read_points,
+)
+from analysis.outcomes import records, scores_of
+from analysis.problems import AnalysisError
+from analysis.receptive import receptive_field
+from analysis.reshape import OtherPathError, shadow
+from analysis.switches import Switches, default_points, plan_switches, points_of
+from analysis.tracing.operations import CONVOLUTIONS
+from analysis.tracing.recorder import trace
+from analysis.tracing.trace import Trace
+from analysis.walk import Configuration, Flow, NotShareableError, Walker, scout
+
+Array = NDArray[Any]
+COMPARED = 3  # configurations that are run both ways before a sweep
+
+PARAMS = (
+    Param("family", "dilation3", "Options of every switch point", choices=tuple(FAMILIES)),
+    Param("points", "", "Switch points, as layer3.0.conv1:dil1,2,3;layer4.0.conv1:strideD2,K1; empty for four"),
+    Param("policy", "follow", "Shortcuts follow their branch, or are resized", choices=("follow", "resize")),
+    Param("upsample_gain", "none", "Factor on kernels of fractional strides (ours)", choices=("none", "area")),
+    Param("recalibrate", 0, "Pictures that give new batch-norm statistics per configuration, 0 to keep them", 0, 4096),
+    Param("memory", 1024, "MiB that a batch may take; it is made smaller to fit", 16, 1 << 20, shapes_result=False),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What every configuration costs and looks like, from a pass on two pictures.
+
+    Attributes
+    ----------
+    macs
+        (configuration,) multiply-adds of one picture.
+    tree_macs
+        (configuration,) multiply-adds that it adds to the walk.
+    maps
+        (configuration, point, 2) height and width after each switch point.
+    last_map, receptive_field
+        (configuration, 2) of the last convolution, rows and columns; pixels.
+    """
+
+    macs: NDArray[np.int64]
+    tree_macs: NDArray[np.int64]
+    maps: NDArray[np.int64]
+    last_map: NDArray[np.int64]
+    receptive_field: NDArray[np.float64]
+
+
+@dataclass(slots=True)
+class Sweep:
+    """A network with its configurations, ready to run.
+
+    Attributes
+    ----------
+    walker, space, survey
+        What runs them, which there are, what they cost.
+    seen
+        The recorded forward pass.
+    classes
+        Number of outputs.
+    shared
+        True if prefixes are computed once.
+    why_not
+        Why they are not, "" if they are.
+    step
+        Pictures of a batch; halved when memory runs out.
+    calibration
+        (pictures, …) for batch-norm statistics, or None.
+    """
+
+    walker: Walker
+    space: Space
+    survey: Survey
+    seen: Trace
+    classes: int
+    shared: bool
+    why_not: str
+    step: int
+    calibration: Tensor | None = None
+
+
+def two_pictures(images: Images) -> Tensor:
+    """Take the first two readable pictures, or one of them twice."""
+    for batch in images.batches(size=min(max(images.batch, 2), 8)):
+        return torch.cat([batch.pixels, batch.pixels])[:2]
+    raise AnalysisError("There are no pictures.", "Give at least one.")
+
+
+def prepare(job: Job) -> Generator[int, None, Sweep]:
+    """Find the switch points, try every configuration on two pictures, and choose a batch that fits into memory.
+
+    Yields
+    ------
+    int
+        Number of configurations tried so far.
+
+    Raises
+    ------
+    AnalysisError
+        If no configuration but the network's own can be run, or that one is not the network bit for bit.
+    """
+    pictures = two_pictures(job.images)
+    net = shadow(job.model.net)
+    seen = trace(net, tuple(pictures.shape[1:]))
+    space, switches = _space(seen, job.params, (pictures.shape[2], pictures.shape[3]))
+    calibration = _calibration(job.images, int(job.params["recalibrate"]))
+    options: dict[str, Any] = {
+        "resize": job.params["policy"] == "resize" and space.resizes,
+        "area_gain": job.params["upsample_gain"] == "area",
+        "calibration": 0 if calibration is None else len(calibration),
+    }
+    flow, why_not = _flow(net, switches, pictures)
+    walker = Walker(net, switches, flow, **options)
+    trial = pictures if calibration is None else torch.cat([calibration, pictures])
+    with quiet(pictures.device):
+        plain = scores_of(job.model.net(pictures), 2)
+        if not options["resize"] and calibration is None:
+            _check_identity(walker, plain, trial, space)
+        space, survey = yield from _survey(walker, trial, space, seen, plain)
+        why_not = why_not or _difference(walker, Walker(net, switches, None, **options), trial, space)
+    if why_not and flow:
+        walker = Walker(net, switches, None, **options)
+        survey = replace(survey, tree_macs=survey.macs)
+    walker.clear()
+    each = walker.held + 4 * walker.largest + pictures[0].numel() * pictures.element_size()
+    extra = 0 if calibration is None else len(calibration)
+    step = max(1, min(job.images.batch, (int(job.params["memory"]) << 20) // max(each, 1) - extra))
+    return Sweep(walker, space, survey, seen, plain.shape[1], not why_not, why_not, step, calibration)
+
+
+def _space(seen: Trace, params: Any, size: Pair) -> tuple[Space, Switches]:
+    points, options = _points(seen, str(params["points"]), str(params["family"]))
+    last = seen.values[seen.ops[_last_convolution(seen)].outputs[0]].shape[2:]
+    space = enumerate_space(points, options, size, (last[0], last[1]))
+    return space, plan_switches(seen, points, options, params["policy"] == "resize")
+
+
+def _points(seen: Trace, text: str, family: str) -> tuple[list[SwitchPoint], list[tuple[Option, ...]]]:
+    """Switch points and their options; points of the default choice that the family does not fit are left out."""
+    named = read_points(text)
+    wanted = named or dict.fromkeys(default_points(seen), ())
+    points: list[SwitchPoint] = []
+    options: list[tuple[Option, ...]] = []
+    refusals: list[AnalysisError] = []
+    for name in [point.name for point in points_of(seen, tuple(wanted))]:
+        words = wanted[name] or FAMILIES[family]
+        point = points_of(seen, [name], Option.read(words[0]).family)[0]
+        try:
+            several = options_of(point, words)
+            plan_switches(seen, [point], [several])
+        except AnalysisError as error:
+            if named:
+                raise
+            refusals.append(error)
+            continue
+        points.append(point)
+        options.append(several)
+    if not points:
+        reason = str(refusals[0]) if refusals else "The network has no spatial convolution of two dimensions."
+        raise AnalysisError(f"No switch point is possible: {reason}", "Try --set family=dilation3.", "geometry")
+    return points, options
+
+
+def _last_convolution(seen: Trace) -> int:
+    """Last convolution with a map of more than one position, or simply the last."""
+    convs = [op for op in seen.ops if op.name in CONVOLUTIONS and seen.values[op.inputs[0]].feature]
+    if not convs:
+        raise AnalysisError("The network has no convolution.", "Configurations are for convolutional networks.")
+    wide = [op for op in convs if seen.values[op.outputs[0]].positions > 1]
+    return (wide or convs)[-1].index
+
+
+def _flow(net: nn.Module, switches: Switches, pictures: Tensor) -> tuple[Flow | None, str]:
+    try:
+        return scout(net, switches, pictures), ""
+    except NotShareableError as error:
+        return None, str(error)
+    except OtherPathError as error:
+        text = "The network takes another path for two pictures than for one."
+        raise AnalysisError(text, f"Its geometry cannot be changed: {error}.", "path") from error
+
+
+def _check_identity(walker: Walker, plain: Tensor, trial: Tensor, space: Space) -> None:
+    own = scores_of(walker.run(trial, space.configurations[0]), len(trial))[-2:]
+    if not torch.equal(torch.nan_to_num(own), torch.nan_to_num(plain)):
+        raise AnalysisError(
+            "The configuration that changes nothing does not give the network's own outputs.",
+            "Its forward pass is not the same every time, so configurations cannot be compared.",
+            "identity",
+        )
+
+
+def _survey(
+    walker: Walker, trial: Tensor, space: Space, seen: Trace, plain: Tensor
+) -> Generator[int, None, tuple[Space, Survey]]:
+    """Run every configuration on two pictures; those that do not run are left out."""
+    last = _shown(seen)[_last_convolution(seen)]
+    switched = {role.points[0]: at for at, role in walker.switches.roles.items() if role.kind == "switch"}
+    kept: list[Configuration] = []
+    dropped = list(space.dropped)
+    rows: list[tuple[int, int, list[Pair], Pair]] = []
+    for number, configuration in enumerate(space.configurations):
+        reason = _why_not(walker, trial, configuration, plain)
+        if not reason:
+            maps = [_map(walker.sizes[switched[point]]) for point in range(len(space.points))]
+            rows.append((sum(walker.macs), _added(walker, kept, configuration), maps, _map(walker.sizes[last])))
+            kept.append(configuration)
+        elif not any(configuration):
+            raise AnalysisError(f"The network does not run: {reason}.", "Measure accuracy first.", "geometry")
+        else:
+            walker.clear()
+            dropped.append((space.name(configuration), reason))
+        yield number + 1
+    if len(kept) == 1 and len(space.configurations) > 1:
+        reason = dropped[-1][1]
+        hint = (
+            "Sizes of maps cannot be changed here; try --set family=dilation3." if space.resizes else "Choose others."
+        )
+        raise AnalysisError(f"None of the configurations runs: {reason}.", hint, "geometry")
+    fields = [receptive_field(seen, walker.switches, walker.options(configuration)) for configuration in kept]
+    survey = Survey(
+        np.array([row[0] for row in rows], dtype=np.int64),
+        np.array([row[1] for row in rows], dtype=np.int64),
+        np.array([row[2] for row in rows], dtype=np.int64),
+        np.array([row[3] for row in rows], dtype=np.int64),
+        np.array(fields, dtype=np.float64),
+    )
+    return replace(space, configurations=tuple(kept), dropped=tuple(dropped)), survey
+
+
+def _added(walker: Walker, before: Sequence[Configuration], configuration: Configuration) -> int:
+    """Multiply-adds that a configuration adds to the walk, after those before it."""
+    if walker.flow is None or not before:
+        return sum(walker.macs)
+    shared = next(level for level, (old, new) in enumerate(zip(before[-1], configuration, strict=True)) if old != new)
+    return sum(macs for macs, level in zip(walker.macs, walker.flow.levels, strict=True) if level > shared)
+
+
+def _shown(seen: Trace) -> dict[int, int]:
+    """Operation of the recording to its number among those that torch functions show."""
+    return {op.index: number for number, op in enumerate(op for op in seen.ops if op.order >= 0)}
+
+
+def _map(size: Sequence[int]) -> Pair:
+    return (size[0], size[1]) if len(size) == 2 else (1, 1)
+
+
+def _why_not(walker: Walker, trial: Tensor, configuration: Configuration, plain: Tensor) -> str:
+    try:
+        output = scores_of(walker.run(trial, configuration), len(trial))
+    except AnalysisError as error:
+        return str(error).rstrip(".")
+    except (OtherPathError, NotShareableError) as error:
+        return f"the network takes another path, {error}"
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        if _out_of_memory(error):
+            raise
+        return " ".join(str(error).split())[:200] or type(error).__name__
+    if output.shape[1] != plain.shape[1]:
+        return f"the network gives {output.shape[1]} outputs instead of {plain.shape[1]}"
+    if not torch.isfinite(output).all() and torch.isfinite(plain).all():
+        return "its outputs are not finite"
+    return ""
+
+
+def _difference(walker: Walker, naive: Walker, trial: Tensor, space: Space) -> str:
+    """Run some configurations without sharing; say so if they give other outputs."""
+    if walker.flow is None:
+        return ""
+    count = len(space.configurations)
+    chosen = sorted({count // 3, 2 * count // 3, count - 1})[:COMPARED]
+    walker.clear()
+    for number, configuration in enumerate(space.configurations):
+        if number in chosen or number + 1 in chosen:
+            shared = scores_of(walker.run(trial, configuration), len(trial))
+        if number in chosen:
+            alone = scores_of(naive.run(trial, configuration), len(trial))
+            if not torch.allclose(
+                shared, alone, rtol=1e-4, atol=0 if trial.device.type == "cpu" else 1e-5, equal_nan=True
+            ):
+                return "shared prefixes give other outputs than whole passes"
+    return ""
+
+
+def _calibration(images: Images, count: int) -> Tensor | None:
+    if not count:
+        return None
+    order = np.random.RandomState([images.count, 0]).permutation(images.count)[:count]
+    return torch.cat([batch.pixels for batch in images.batches(order=np.sort(order))])
+
+
+def quiet(device: torch.device) -> AbstractContextManager[Any]:
+    """Let kernels of a GPU be the same every time, and not be tuned for each of many shapes."""
+    if device.type != "cuda":
+        return nullcontext()
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+
+
+# ---- running ---------------------------------------------------------------------------------------------------------
+
+
+def sweep_batch(sweep: Sweep, pixels: Tensor, labels: Tensor | None) -> Generator[int, None, dict[str, Array]]:
+    """Run all configurations on some pictures; when memory runs out, on half as many at a time.
+
+    Yields
+    ------
+    int
+        Multiply-adds of one picture times pictures, done since the last step.
+
+    Returns
+    -------
+    dict
+        Records with axes (picture, configuration, …), and "mean_prediction" and "vote_prediction", axes (picture,).
+    """
+    parts: list[dict[str, Array]] = []
+    first = 0
+    while first < len(pixels):
+        last = min(first + sweep.step, len(pixels))
+        try:
+            part = yield from _configurations(sweep, pixels[first:last], None if labels is None else labels[first:last])
+        except (RuntimeError, MemoryError) as error:
+            sweep.walker.clear()
+            if sweep.step == 1 or last - first == 1 or not _out_of_memory(error):
+                raise
+            sweep.step = max(1, (last - first) // 2)
+            continue
+        parts.append(part)
+        first = last
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return "not enough memory" in str(error) or "can't allocate memory" in str(error)
+
+
+def _configurations(sweep: Sweep, pixels: Tensor, labels: Tensor | None) -> Generator[int, None, dict[str, Array]]:
+    extra = 0 if sweep.calibration is None else len(sweep.calibration)
+    given = pixels if sweep.calibration is None else torch.cat([sweep.calibration, pixels])
+    columns: list[dict[str, Array]] = []
+    total = np.zeros((len(pixels), sweep.classes))
+    votes = np.zeros((len(pixels), sweep.classes), dtype=np.int64)
+    for configuration in sweep.space.configurations:
+        with quiet(pixels.device):
+            logits = scores_of(sweep.walker.run(given, configuration), len(given))[extra:]
+        found = records(logits, labels)
+        total += found.pop("shares")
+        known = found["prediction"] >= 0
+        votes[np.flatnonzero(known), found["prediction"][known]] += 1
+        columns.append(found)
+        yield sweep.walker.computed * len(pixels)
+    sweep.walker.clear()
+    stacked = {name: np.stack([column[name] for column in columns], axis=1) for name in columns[0]}
+    most = np.where(votes == votes.max(axis=1, keepdims=True), total, -1.0)
+    return stacked | {"mean_prediction": total.argmax(axis=1), "vote_prediction": most.argmax(axis=1)}
+
+
+def batches_of(sweep: Sweep, images: Images, done: NDArray[np.bool_] | None = None) -> Iterator[Any]:
+    """Yield batches of a size that is the same for the whole run; those of which a picture is done are left out.
+
+    Parameters
+    ----------
+    done
+        (picture,) True for what an earlier, unfinished run has measured.
+    """
+    step = sweep.step
+    for first in range(0, images.count, step):
+        places = np.arange(first, min(first + step, images.count), dtype=np.int64)
+        if done is None or not done[places].any():
+            try:
+                yield from images.batches(order=places, size=step)
+            except AnalysisError as error:
+                if not images.skipped or "None of the pictures" not in str(error):
+                    raise

@@ -1,0 +1,328 @@
+"""Where the geometry of a network can be switched, and what else of a block has to follow.
+
+Read off a recorded forward pass, so that any network of torch functions will do: the convolution itself, the padding
+that a layer adds before it, and the shortcuts around it. Which layers are switched by default is our rule; for ResNets
+it gives the layers of the public code of M. Inkawhich (2020).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from analysis.catalogue import nearest
+from analysis.kernels import Padding, same_padding
+from analysis.measures.configurations import Option, Pair, SwitchPoint
+from analysis.problems import AnalysisError
+from analysis.tracing.operations import POOLS, convolution_arguments, spread
+from analysis.tracing.points import activation_points, layer_points, weighted_ops
+from analysis.tracing.residual import Addition, additions
+from analysis.tracing.trace import Op, Ref, Trace
+
+MOST_POINTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What happens to an operation when switch points leave their own geometry.
+
+    Attributes
+    ----------
+    kind
+        "switch" for the convolution itself; "unpad" for a padding before it, which it then brings itself; in a
+        shortcut "project" for a convolution, "pool", or "slice"; "join" for the sum.
+    points
+        Numbers of the switch points that it depends on.
+    around
+        For "switch": what the network adds around the map beforehand.
+    argument
+        For "join": which argument of the sum is the shortcut.
+    rest
+        Factor by which the shortcut reduces the map on account of other layers.
+    whole
+        For "join": True if nothing else of the shortcut reduces the map, so that it is subsampled here.
+    """
+
+    kind: str
+    points: tuple[int, ...]
+    around: Padding | None = None
+    argument: int = 0
+    rest: Pair = (1, 1)
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """A network's operations, and the parts they play for given switch points.
+
+    Attributes
+    ----------
+    points
+        From input to output.
+    options
+        Options of each point; the first is its own.
+    names
+        Name of every operation in the order of a forward pass.
+    roles
+        Number of an operation to its part.
+    complete
+        False if the network computes something that torch functions do not show.
+    """
+
+    points: tuple[SwitchPoint, ...]
+    options: tuple[tuple[Option, ...], ...]
+    names: tuple[str, ...]
+    roles: Mapping[int, Role]
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Layers:
+    seen: Trace
+    convs: Mapping[str, int]  # name of a row to its operation
+    sums: tuple[Addition, ...]
+
+
+def _layers(seen: Trace) -> _Layers:
+    weighted = weighted_ops(seen)
+    activations = activation_points(seen, weighted)
+    convs = {
+        point.name: point.op
+        for point in layer_points(seen, weighted, activations)
+        if point.kind == "conv" and len(seen.values[seen.ops[point.op].inputs[1]].shape) == 4
+    }
+    return _Layers(seen, convs, additions(seen, weighted, activations))
+
+
+def default_points(seen: Trace) -> tuple[str, ...]:
+    """Choose the first spatial convolution of each of the last four stages.
+
+    A stage is a run of spatial convolutions with maps of one size. The convolution that reads the picture counts only
+    where its stage holds no other.
+    """
+    layers = _layers(seen)
+    stages: list[list[str]] = []
+    size: tuple[int, ...] = ()
+    for name, index in sorted(layers.convs.items(), key=lambda item: item[1]):
+        op = seen.ops[index]
+        if op.name != "conv2d" or max(seen.values[op.inputs[1]].shape[2:]) == 1:
+            continue
+        here = seen.values[op.outputs[0]].shape[2:]
+        if here != size or not stages:
+            stages.append([])
+        size = here
+        stages[-1].append(name)
+    first = min(layers.convs.items(), key=lambda item: item[1], default=("", 0))[0]
+    chosen = [next((name for name in stage if name != first), stage[0]) for stage in stages]
+    return tuple(chosen[-MOST_POINTS:])
+
+
+def points_of(seen: Trace, names: Sequence[str], family: str = "") -> tuple[SwitchPoint, ...]:
+    """Describe convolutions as switch points, in the order of execution.
+
+    Parameters
+    ----------
+    seen
+        A recorded forward pass.
+    names
+        Rows of convolutions.
+    family
+        "stride" to describe the layer that carries the stride of the block, where that is another one.
+
+    Raises
+    ------
+    AnalysisError
+        If a name is no convolution of two dimensions.
+    """
+    layers = _layers(seen)
+    for name in names:
+        _check_layer(layers, name)
+    ordered = sorted(dict.fromkeys(names), key=lambda name: layers.convs[name])
+    return tuple(_point(layers, name, family) for name in ordered)
+
+
+def _check_layer(layers: _Layers, name: str) -> None:
+    if name not in layers.convs:
+        hint = nearest(name, list(layers.convs)) if layers.convs else "The network has none."
+        raise AnalysisError(f"'{name}' is no convolution of two dimensions.", hint, "geometry")
+    if layers.seen.ops[layers.convs[name]].name != "conv2d":
+        hint = "Choose an ordinary convolution."
+        raise AnalysisError(f"The geometry of {name}, a transposed convolution, cannot be changed.", hint, "geometry")
+
+
+def _point(layers: _Layers, name: str, family: str) -> SwitchPoint:
+    seen, op = layers.seen, layers.seen.ops[_carrier(layers, name) if family == "stride" else layers.convs[name]]
+    given = convolution_arguments(op.name, op.arguments, dict(op.keywords))
+    around = _padding_before(seen, op)
+    source = seen.ops[seen.values[op.inputs[0]].maker].inputs[0] if around else op.inputs[0]
+    return SwitchPoint(
+        name,
+        _pair(seen.values[op.inputs[1]].shape[2:]),
+        _pair(spread(given.get("stride", 1), 2)),
+        _pair(spread(given.get("dilation", 1), 2)),
+        _pair(seen.values[source].shape[2:]),
+        _pair(seen.values[op.outputs[0]].shape[2:]),
+    )
+
+
+def _pair(size: Iterable[int]) -> Pair:
+    high, wide = size
+    return high, wide
+
+
+def _carrier(layers: _Layers, name: str) -> int:
+    """Operation that carries the stride: the layer itself, or the strided 1 x 1 convolution before it in its block."""
+    seen, own = layers.seen, layers.convs[name]
+    if _stride(seen.ops[own]) != (1, 1):
+        return own
+    for addition in layers.sums:
+        if own in addition.path:
+            before = seen.behind((seen.ops[own].inputs[0],), addition.source)
+            for index in sorted(before & set(layers.convs.values()) & addition.path):
+                op = seen.ops[index]
+                if op.name == "conv2d" and _stride(op) != (1, 1) and max(seen.values[op.inputs[1]].shape[2:]) == 1:
+                    return index
+    return own
+
+
+def _stride(op: Op) -> Pair:
+    given = convolution_arguments(op.name, op.arguments, dict(op.keywords))
+    return _pair(spread(given.get("stride", 1), 2))
+
+
+def _padding_before(seen: Trace, op: Op) -> Padding | None:
+    """Find a padding of the map right before a convolution, used by nothing else."""
+    maker = seen.values[op.inputs[0]].maker
+    if maker < 0 or seen.ops[maker].name not in ("pad", "constant_pad_nd"):
+        return None
+    pad = seen.ops[maker]
+    given = dict(zip(("input", "pad", "mode", "value"), pad.arguments, strict=False)) | dict(pad.keywords)
+    sides, mode = given.get("pad", ()), str(given.get("mode", "constant"))
+    alone = seen.consumers.get(pad.outputs[0], ()) == (op.index,)
+    if len(sides) != 4 or not alone or given.get("value") not in (None, 0, 0.0):
+        return None
+    arguments = convolution_arguments(op.name, op.arguments, dict(op.keywords))
+    kernel, dilation = seen.values[op.inputs[1]].shape[2:], spread(arguments.get("dilation", 1), 2)
+    maps = seen.values[pad.inputs[0]].shape[2:]
+    rule = [same_padding(maps[axis], _stride(op)[axis], kernel[axis], dilation[axis]) for axis in (1, 0)]
+    same = mode == "constant" and [*rule[0], *rule[1]] == list(sides)
+    left, right, top, bottom = sides
+    return Padding((left, right, top, bottom), mode, same)
+
+
+def plan_switches(
+    seen: Trace, points: Sequence[SwitchPoint], options: Sequence[Sequence[Option]], resize: bool = False
+) -> Switches:
+    """Find the part that every operation plays.
+
+    Parameters
+    ----------
+    seen
+        A recorded forward pass.
+    points, options
+        Switch points and the options of each.
+    resize
+        True for the shortcut policy "resize": shortcuts run at stride 1 and are brought to size at the sum.
+
+    Raises
+    ------
+    AnalysisError
+        If an option does not fit its layer; the message names it.
+    """
+    layers = _layers(seen)
+    shown = [op for op in seen.ops if op.order >= 0]
+    place = {op.index: number for number, op in enumerate(shown)}
+    roles: dict[int, Role] = {}
+    for number, (point, several) in enumerate(zip(points, options, strict=True)):
+        family = several[0].family
+        op = seen.ops[_carrier(layers, point.name) if family == "stride" else layers.convs[point.name]]
+        for option in several[1:]:
+            _check_option(seen, op, point, option)
+        around = _padding_before(seen, op)
+        if around:
+            roles[place[seen.values[op.inputs[0]].maker]] = Role("unpad", (number,))
+        if place[op.index] in roles:
+            text = f"The switch points {points[roles[place[op.index]].points[0]].name} and {point.name} overlap."
+            raise AnalysisError(text, "Name one of them.", "geometry")
+        roles[place[op.index]] = Role("switch", (number,), around)
+    strided = {
+        number: _carrier(layers, point.name)
+        for number, point in enumerate(points)
+        if options[number][0].family == "stride"
+    }
+    for addition in layers.sums:
+        for index, role in _shortcut_roles(layers, addition, strided, points, resize):
+            roles[place[index]] = role
+    return Switches(
+        tuple(points),
+        tuple(tuple(several) for several in options),
+        tuple(op.name for op in shown),
+        roles,
+        len(shown) == len(seen.ops) and not seen.notes,
+    )
+
+
+def _check_option(seen: Trace, op: Op, point: SwitchPoint, option: Option) -> None:
+    kernel = seen.values[op.inputs[1]].shape[2:]
+    problem = ""
+    if option.kind in ("up", "ker") and (min(kernel) == 1 or any(side % 2 == 0 for side in kernel)):
+        problem = "needs a kernel with odd sides above 1"
+    elif option.kind == "ker" and any(side % 2 == 0 for side in option.size):
+        problem = "is no kernel with odd sides"
+    elif option.kind == "dil" and any(
+        (new - old) * (k - 1) % 2 for new, old, k in zip(option.size, point.dilation, kernel, strict=True)
+    ):
+        problem = "needs a kernel with odd sides"
+    if problem:
+        text = f"{option.word} is not possible at {point.name}: it {problem}, not {kernel[0]} x {kernel[1]}."
+        raise AnalysisError(text, "Choose another layer, or dilation.", "geometry")
+
+
+def _shortcut_roles(
+    layers: _Layers,
+    addition: Addition,
+    strided: Mapping[int, int],
+    points: Sequence[SwitchPoint],
+    resize: bool,
+) -> Iterable[tuple[int, Role]]:
+    """Parts that the shortcut of one sum plays; none if no switch point with strides lies in its branch."""
+    seen, op = layers.seen, layers.seen.ops[addition.op]
+    sides = [seen.between(addition.source, op.inputs[side]) for side in (0, 1)]
+    main = next((side for side in (0, 1) if set(strided.values()) & sides[side] - sides[1 - side]), None)
+    if main is None:
+        return
+    inside = tuple(number for number, index in strided.items() if index in sides[main] - sides[1 - main])
+    before, after = (seen.values[value].shape[2:] for value in (addition.source, op.inputs[main]))
+    own = [1, 1]
+    for number in inside:
+        own = [own[axis] * points[number].stride[axis] for axis in (0, 1)]
+    rest = tuple(max(1, round(before[axis] / max(after[axis], 1) / own[axis])) for axis in (0, 1))
+    reducer = _reducer(seen, sorted(sides[1 - main]))
+    if reducer is not None:
+        yield reducer[0], Role(reducer[1], inside, rest=_pair(rest))
+    yield addition.op, Role("join", inside, argument=1 - main, rest=_pair(rest), whole=reducer is None)
+
+
+def _reducer(seen: Trace, passed: Sequence[int]) -> tuple[int, str] | None:
+    """Find the operation of a shortcut that reduces the map, or that could: (operation, its part)."""
+    convs = [index for index in passed if seen.ops[index].name == "conv2d"]
+    strided = [index for index in convs if _stride(seen.ops[index]) != (1, 1)]
+    pools = [index for index in passed if seen.ops[index].name in POOLS]
+    slices = [index for index in passed if seen.ops[index].name == "getitem" and _steps(seen.ops[index])]
+    for found, kind in ((strided, "project"), (pools, "pool"), (slices, "slice"), (convs, "project")):
+        if found:
+            return found[0], kind
+    return None
+
+
+def _steps(op: Op) -> bool:
+    place: Any = op.arguments[1] if len(op.arguments) > 1 else ()
+    if not isinstance(place, tuple) or len(place) != 4 or isinstance(place[0], Ref):
+        return False
+    return any(isinstance(item, slice) and item.step not in (None, 1) for item in place[2:])
+
+
+def with_options(switches: Switches, options: Sequence[Sequence[Option]]) -> Switches:
+    """Return the same switches with other options."""
+    return replace(switches, options=tuple(tuple(several) for several in options))

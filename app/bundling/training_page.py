@@ -1,0 +1,192 @@
+"""Over training: a map of points x checkpoints, and the last or the selected point against accuracy and loss."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
+
+from analysis.measures.partitions import time_average
+from app.bundling.page import Page, entries
+from app.drawing.bundle_map import BundleMap, Map, shade, zero_color
+from app.drawing.curves import Curve, CurvePlot, Guide, Spots
+from app.drawing.readout import Key, Legend
+from app.reading.bundles import ENTROPY, Line, Reading
+from app.reading.depth import Floats
+from app.reading.glossary import TERMS
+from app.theme import Theme
+
+WORDS = {ENTROPY: "entropy H", "bundles": "bundles n/N", "conflict": "share of pictures in conflict"}
+
+
+class TrainingPage(Page):
+    """Maps above (one for outputs, one for branches), two time series below."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__(theme, "Over training")
+        self.kind = ENTROPY
+        self.maps = (BundleMap(theme, "Outputs over training"), BundleMap(theme, "Branches over training"))
+        self.accuracy = CurvePlot(theme, "Accuracy over training", "checkpoint", "shares of pictures")
+        self.loss = CurvePlot(theme, "Loss over training", "checkpoint", "nats")
+        self.keys = (Legend(theme, wrap=True), Legend(theme, wrap=True))
+        for number, plot in enumerate(self.maps):
+            plot.cell_clicked.connect(lambda row, column, line=number: self._choose(line, row, column))
+            plot.cell_hovered.connect(lambda row, column, line=number: self._hover(line, row, column))
+        self.define("entropy", "bundles", "samples_in_conflict", "error_floor")
+        for keys, name in zip(self.keys, ("error_floor", "entropy"), strict=True):
+            keys.setToolTip(f"{TERMS[name].title}: {TERMS[name].definition}")
+        self.maps[1].box.setXLink(self.maps[0].box)
+        above = QWidget()
+        both = QHBoxLayout(above)
+        both.setContentsMargins(0, 0, 0, 0)
+        both.setSpacing(0)
+        for plot in self.maps:
+            both.addWidget(plot, 1)
+        below = QWidget()
+        series = QHBoxLayout(below)
+        series.setContentsMargins(0, 0, 0, 0)
+        series.setSpacing(0)
+        for curve, keys in zip((self.accuracy, self.loss), self.keys, strict=True):
+            curve.x_axis.text = self._name
+            curve.hovered.connect(self._point_at)
+            column = QVBoxLayout()
+            column.setSpacing(0)
+            column.addWidget(keys)
+            column.addWidget(curve, 1)
+            series.addLayout(column, 1)
+        halves = QSplitter(Qt.Orientation.Vertical)
+        halves.setHandleWidth(3)
+        halves.setChildrenCollapsible(False)
+        halves.addWidget(above)
+        halves.addWidget(below)
+        halves.setSizes([300, 190])
+        self.body.addWidget(halves, 1)
+
+    def set_kind(self, kind: str) -> None:
+        """Show another value in the map."""
+        self.kind = kind if kind in WORDS else ENTROPY
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Draw all checkpoints."""
+        reading = self.reading
+        if reading is None:
+            return
+        for number, plot in enumerate(self.maps):
+            plot.setVisible(number < len(reading.lines))
+            if number < len(reading.lines):
+                self._show_map(plot, reading, reading.lines[number])
+        point = self.point(reading)
+        self._show_accuracy(reading, point)
+        self._show_loss(reading, point)
+        count = reading.measured
+        bound = "" if reading.exact else " · floor and ceiling are bounds in exact mode, guides in this one"
+        several = f"{count} of {len(reading.checkpoints)} checkpoints" if len(reading.checkpoints) > 1 else ""
+        alone = "" if several else "One checkpoint: open several weight files to see training"
+        self.claim.say(f"{several or alone} · curves are of {reading.point_words(point)}{bound}")
+        self._show_keys(reading)
+
+    def point(self, reading: Reading) -> int:
+        """Point of the time series: the one that was chosen, else the last."""
+        return self.look.point if self.look.chosen else int(reading.lines[0].points[-1])
+
+    def _name(self, place: float) -> str:
+        """Name of a checkpoint, for a place on the x axis."""
+        names = self.reading.checkpoints if self.reading is not None else ()
+        return names[round(place)] if 0 <= round(place) < len(names) and place == round(place) else ""
+
+    def _show_map(self, plot: BundleMap, reading: Reading, line: Line) -> None:
+        values = reading.value(self.kind)[:, line.points]
+        broken = reading.non_finite()[:, line.points]
+        top = (reading.highest if reading.highest > 0 else 1.0) if self.kind == ENTROPY else 1.0
+        names = tuple(reading.point_words(int(point)) for point in line.points)
+        plot.cells.stages = stage_rows(reading, line)
+        plot.show_map(Map(values.T, broken.T, time_average(values), top), names, reading.checkpoints)
+        words = WORDS[self.kind]
+        plot.set_title(f"{words} of {'branches' if line.name == 'branch' else 'outputs'}")
+        row = np.flatnonzero(line.points == self.look.point)
+        plot.select(int(row[0]) if len(row) else -1, self.look.checkpoint)
+
+    def _show_keys(self, reading: Reading) -> None:
+        theme = self.theme
+        top = f"{reading.highest:.3g} nats = H(Y)" if self.kind == ENTROPY else "1"
+        keys = [
+            Key("bar", "exactly zero", zero_color(theme)),
+            Key("bar", "just above", shade(theme, 0.0)),
+            Key("bar", top, shade(theme, 1.0)),
+        ]
+        if reading.non_finite().any():
+            keys.append(Key("hatch", "not finite", theme.color("non_finite")))
+        self.legend.show_keys(tuple(keys))
+
+    # -- time series -------------------------------------------------------------------------------------------------
+
+    def _show_accuracy(self, reading: Reading, point: int) -> None:
+        x = np.arange(len(reading.checkpoints), dtype=np.float64)
+        series = (
+            (reading.per_checkpoint("accuracy"), "accuracy", "widths", False),
+            (1 - reading.table("error_floor")[:, point], "ceiling 1 − e", "bundles", True),
+            (reading.value("bundles")[:, point], "n/N", "outline", False),
+        )
+        self._draw(self.accuracy, self.keys[0], x, series, 1.0)
+
+    def _show_loss(self, reading: Reading, point: int) -> None:
+        x = np.arange(len(reading.checkpoints), dtype=np.float64)
+        loss, entropy = reading.per_checkpoint("loss"), reading.table("entropy")[:, point]
+        series = ((loss, "loss", "widths", False), (entropy, "floor H", "bundles", True))
+        highest = reading.highest if reading.highest > 0 else 1.0
+        known = loss[np.isfinite(loss)]
+        self._draw(self.loss, self.keys[1], x, series, max(highest, float(known.max(initial=0.0))))
+        guides: tuple[Guide, ...] = (Guide("y", highest, "H(Y)"),) if reading.highest > 0 else ()
+        guides += (Guide("x", float(self.look.checkpoint)),) if self.look.checkpoint >= 0 and len(x) > 1 else ()
+        self.loss.show_curves(self.loss.item.curves, guides)
+
+    def _draw(
+        self,
+        plot: CurvePlot,
+        legend: Legend,
+        x: Floats,
+        series: tuple[tuple[Floats, str, str, bool], ...],
+        top: float,
+    ) -> None:
+        curves = tuple(Curve(x, y, hue=hue, dashed=dashed) for y, _, hue, dashed in series)
+        shapes = {False: "dot", True: "ring"}
+        legend.show_keys(tuple(Key(shapes[d], label, self.theme.color(hue)) for _, label, hue, d in series))
+        guides = (Guide("x", float(self.look.checkpoint)),) if self.look.checkpoint >= 0 and len(x) > 1 else ()
+        plot.show_curves(curves, guides)
+        known = [(x[np.isfinite(y)], y[np.isfinite(y)], hue, dashed) for y, _, hue, dashed in series]
+        plot.show_spots(tuple(Spots(a, b, hue=hue, hollow=dashed) for a, b, hue, dashed in known if len(a)))
+        home = ((-0.3, max(len(x) - 0.7, 0.7)), (-0.03 * top, 1.12 * top))
+        if plot.home != home:
+            plot.set_home(*home)
+
+    # -- pointing ----------------------------------------------------------------------------------------------------
+
+    def _choose(self, line: int, row: int, column: int) -> None:
+        if self.reading is not None:
+            self.cell_chosen.emit(column, int(self.reading.lines[line].points[row]))
+
+    def _hover(self, line: int, row: int, column: int) -> None:
+        reading = self.reading
+        if reading is None or row < 0:
+            self.told.emit("", ())
+            return
+        point = int(reading.lines[line].points[row])
+        heading = f"{reading.point_words(point)} · {reading.checkpoints[column]}"
+        self.told.emit(heading, entries(reading, column, point))
+
+    def _point_at(self, place: tuple[float, float] | None) -> None:
+        reading = self.reading
+        if reading is None or place is None:
+            self.told.emit("", ())
+            return
+        column = min(max(round(place[0]), 0), len(reading.checkpoints) - 1)
+        point = self.point(reading)
+        heading = f"{reading.point_words(point)} · {reading.checkpoints[column]}"
+        self.told.emit(heading, entries(reading, column, point))
+
+
+def stage_rows(reading: Reading, line: Line) -> tuple[int, ...]:
+    """Rows of a map at which the map size of the network changes."""
+    firsts = [stage.first for stage in reading.axis.stages[1:]]
+    return tuple(int((line.points < first).sum()) for first in firsts)

@@ -1,0 +1,173 @@
+"""What to explain and how: picture, class, layer, baseline, algorithms, and how the maps are coloured."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QCheckBox, QComboBox, QCompleter, QLabel, QSlider, QVBoxLayout, QWidget
+
+from analysis.measures.attributions import ALGORITHMS
+from app.forms.widgets import GRID, button, row, tool, whole_number
+from app.reading.attribution_reading import DEFAULT, Wish
+from app.theme import Theme
+
+BASELINES = (("zero", "zero (mean colour)"), ("black", "black"), ("white", "white"), ("blur", "blurred picture"))
+FIRST_LAYER = "last with maps"
+TARGETS = (("predicted", "predicted class"), ("label", "true class"))
+
+
+class AttributionForm(QWidget):
+    """Two rows of controls."""
+
+    changed = Signal()
+    """What to explain has changed."""
+    shown_changed = Signal()
+    """How it is shown has changed."""
+    stepped = Signal(int)
+    """The picture before (-1) or after (1) is wanted."""
+    explain_wanted = Signal()
+    cancel_wanted = Signal()
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._taking = False
+        self.before = tool(theme, "back", "Previous picture", lambda: self.stepped.emit(-1))
+        self.after = tool(theme, "forward", "Next picture", lambda: self.stepped.emit(1))
+        self.picture = QLabel()
+        self.target, self.layer, self.baseline = QComboBox(), QComboBox(), QComboBox()
+        self.steps = whole_number(2, 2000)
+        self.steps.setValue(50)
+        self.steps.lineEdit().setAccessibleName("Steps, typed")
+        self.steps.setToolTip("Steps of integrated gradients and conductance; more bring the delta closer to 0.")
+        self.explain = button("Explain", self.explain_wanted.emit, "primary")
+        self.cancel = button("Cancel", self.cancel_wanted.emit)
+        self.boxes: dict[str, QCheckBox] = {}
+        self.shared = QCheckBox("one scale for all")
+        self.opacity = QSlider(Qt.Orientation.Horizontal)
+        self._set_up()
+        self._lay_out()
+
+    def _set_up(self) -> None:
+        for widget, name in (
+            (self.target, "Class to explain"), (self.layer, "Layer"), (self.baseline, "Baseline"),
+            (self.steps, "Steps"), (self.opacity, "Opacity of the colours"),
+        ):  # fmt: skip
+            widget.setAccessibleName(name)
+        self.target.setEditable(True)
+        self.target.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self.target.setMinimumContentsLength(13)
+        typed = self.target.lineEdit()
+        assert typed is not None  # an editable box has one
+        typed.setAccessibleName("Class to explain, type to filter")
+        typed.editingFinished.connect(self._say_changed)
+        self.layer.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.layer.setMinimumContentsLength(13)
+        for value, words in BASELINES:
+            self.baseline.addItem(words, value)
+        for item in ALGORITHMS:
+            box = QCheckBox(item.title)
+            box.setToolTip(item.summary)
+            box.setChecked(item.name in DEFAULT)
+            box.toggled.connect(self._say_changed)
+            self.boxes[item.name] = box
+        self.shared.setToolTip("The same colours mean the same values in all maps; else each map has its own scale.")
+        self.opacity.setRange(10, 100)
+        self.opacity.setValue(80)
+        self.opacity.setFixedWidth(90)
+        for combo in (self.target, self.layer, self.baseline):
+            combo.currentIndexChanged.connect(self._say_changed)
+        self.steps.valueChanged.connect(self._say_changed)
+        self.shared.toggled.connect(lambda _on: self.shown_changed.emit())
+        self.opacity.valueChanged.connect(lambda _value: self.shown_changed.emit())
+        self.set_names((), ())
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(8, 8, 8, 0)
+        column.setSpacing(GRID // 2)
+        stepping = row(self.before, self.picture, self.after, spacing=4)
+        choosing = row(_soft("Class"), self.target, GRID, _soft("Layer"), self.layer, spacing=4)
+        top = row(spacing=2 * GRID)
+        top.addLayout(stepping)
+        top.addLayout(choosing)
+        top.addStretch(1)
+        top.addWidget(self.cancel)
+        top.addWidget(self.explain)
+        column.addLayout(top)
+        boxes = list(self.boxes.values())
+        for part in (boxes[:4], boxes[4:]):
+            column.addLayout(row(*part, None, spacing=10))
+        integral = row(_soft("Baseline"), self.baseline, GRID, _soft("Steps"), self.steps, spacing=4)
+        colours = row(self.shared, GRID, _soft("Opacity"), self.opacity, spacing=4)
+        below = row(spacing=2 * GRID)
+        below.addLayout(integral)
+        below.addStretch(1)
+        below.addLayout(colours)
+        column.addLayout(below)
+
+    # -- contents ----------------------------------------------------------------------------------------------------
+
+    def set_names(self, classes: tuple[str, ...], layers: tuple[str, ...]) -> None:
+        """Offer the classes and layers of a network; what is chosen stays where it can."""
+        now = (self.wish.target, self.wish.layer)
+        self._taking = True
+        if [self.target.itemText(i) for i in range(len(TARGETS), self.target.count())] != list(classes) or (
+            self.target.count() < len(TARGETS)
+        ):
+            self.target.clear()
+            for value, words in (*TARGETS, *((name, name) for name in classes)):
+                self.target.addItem(words, value)
+            completer = QCompleter(self.target.model(), self.target)
+            completer.setFilterMode(Qt.MatchFlag.MatchContains)
+            completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+            self.target.setCompleter(completer)
+        if [self.layer.itemData(i) for i in range(1, self.layer.count())] != list(layers) or not self.layer.count():
+            self.layer.clear()
+            self.layer.addItem(FIRST_LAYER, "")
+            for name in layers:
+                self.layer.addItem(name, name)
+        self._taking = False
+        self._choose(*now)
+
+    def _choose(self, target: str, layer: str) -> None:
+        self._taking = True
+        place = self.target.findData(target)
+        self.target.setCurrentIndex(max(place, 0))
+        self.layer.setCurrentIndex(max(self.layer.findData(layer), 0))
+        self._taking = False
+
+    @property
+    def wish(self) -> Wish:
+        """What is chosen."""
+        text = self.target.currentText().strip()
+        place = self.target.findText(text, Qt.MatchFlag.MatchFixedString)
+        target = str(self.target.itemData(place)) if place >= 0 else text
+        names = tuple(name for name, box in self.boxes.items() if box.isChecked())
+        layer, baseline = self.layer.currentData(), self.baseline.currentData()
+        return Wish(names, target or "predicted", str(layer or ""), str(baseline or "zero"), self.steps.value())
+
+    def set_wish(self, wish: Wish) -> None:
+        """Choose without announcing it."""
+        self._taking = True
+        for name, box in self.boxes.items():
+            box.setChecked(name in wish.algorithms)
+        self.baseline.setCurrentIndex(max(self.baseline.findData(wish.baseline), 0))
+        self.steps.setValue(wish.steps)
+        self._taking = False
+        self._choose(wish.target, wish.layer)
+
+    def set_busy(self, busy: bool) -> None:
+        """Offer to cancel instead of to explain while something is being computed."""
+        self.cancel.setVisible(busy)
+        self.explain.setVisible(not busy)
+        self.explain.setEnabled(bool(self.wish.algorithms))
+
+    def _say_changed(self, *_: object) -> None:
+        if not self._taking:
+            self.explain.setEnabled(bool(self.wish.algorithms))
+            self.changed.emit()
+
+
+def _soft(text: str) -> QLabel:
+    made = QLabel(text)
+    made.setProperty("role", "soft")
+    return made

@@ -1,0 +1,307 @@
+"""The architecture of the open network as a graph: blocks fold, any measure colours it, the selection is shared."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QPoint, QTimer, Signal
+from PySide6.QtGui import QColor, QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedLayout, QToolButton, QVBoxLayout, QWidget
+
+from analysis.figures import FigureSpec
+from analysis.measures.architecture import Architecture, GraphNode
+from app.drawing.readout import Line
+from app.forms import menus
+from app.forms.widgets import label
+from app.graphing.canvas import GraphCanvas
+from app.graphing.scale import ColorScale
+from app.reading.measurements import ZERO, Metric, Values, available, read, source
+from app.theme import Theme
+from app.workspace import Workspace
+
+EMPTY = "The graph shows how the layers of a network feed each other. It needs a network."
+NO_EDGES = "This structure was stored without edges. Open the network again to see its graph."
+
+
+class GraphPanel(QWidget):
+    """Colours, folding and the canvas."""
+
+    help_wanted = Signal(str)
+    state_changed = Signal()
+
+    def __init__(self, workspace: Workspace, theme: Theme) -> None:
+        super().__init__()
+        self.workspace, self.theme = workspace, theme
+        self.stale = True
+        self.metric_key = ""
+        self.metrics: dict[str, Metric] = {}
+        self.architecture: Architecture | None = None
+        self.folded: frozenset[str] = frozenset()
+        self.node_values: list[float] = []
+        self._structure: object = None
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(0)
+        self._soon.timeout.connect(self._refresh_now)
+        self._build()
+        for signal in (
+            workspace.model_changed, workspace.runs_changed, workspace.run_changed, workspace.selection_changed,
+            theme.changed,
+        ):  # fmt: skip
+            signal.connect(self.invalidate)
+
+    def _build(self) -> None:
+        self.setObjectName("panel")
+        self.setAccessibleName("Architecture graph")
+        self.canvas, self.scale, self.summary = GraphCanvas(self.theme), ColorScale(self.theme), Line(self.theme)
+        self.colors = QMenu(self)
+        self.colors.aboutToShow.connect(self._fill_colors)
+        self.color_button = _flat("Colour ▾", "Colour the nodes by a measure")
+        self.color_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.color_button.setMenu(self.colors)
+        self.fold_button = _flat("Fold", "Fold every block")
+        self.unfold_button = _flat("Unfold", "Unfold every block")
+        self.fit_button = _flat("Fit", "Show the whole graph (0)")
+        self.fold_button.clicked.connect(self.fold_all)
+        self.unfold_button.clicked.connect(self.unfold_all)
+        self.fit_button.clicked.connect(self.canvas.fit)
+        above = QHBoxLayout()
+        above.setContentsMargins(4, 4, 4, 2)
+        above.setSpacing(0)
+        above.addWidget(self.color_button)
+        above.addStretch(1)
+        for button in (self.fold_button, self.unfold_button, self.fit_button):
+            above.addWidget(button)
+        self.content, self.empty = QWidget(), label(EMPTY, "soft", wrap=True)
+        self.empty.setContentsMargins(12, 12, 12, 12)
+        column = QVBoxLayout(self.content)
+        column.setContentsMargins(0, 0, 0, 4)
+        column.setSpacing(0)
+        column.addLayout(above)
+        column.addWidget(self.canvas, 1)
+        column.addWidget(self.scale)
+        below = QHBoxLayout()
+        below.setContentsMargins(8, 2, 8, 0)
+        below.addWidget(self.summary)
+        column.addLayout(below)
+        self._stack = QStackedLayout(self)
+        self._stack.addWidget(self.content)
+        self._stack.addWidget(self.empty)
+        self.canvas.node_clicked.connect(self._clicked)
+        self.canvas.unfold_wanted.connect(self.unfold)
+        self.canvas.fold_wanted.connect(self.fold)
+        self.canvas.menu_wanted.connect(self._show_menu)
+
+    # -- updates -----------------------------------------------------------------------------------------------------
+
+    def invalidate(self) -> None:
+        """Refresh soon, once; when hidden, as soon as the panel is shown."""
+        self.stale = True
+        if self.isVisible() and not self._soon.isActive():
+            self._soon.start()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Catch up with what happened while hidden."""
+        super().showEvent(event)
+        self._soon.stop()
+        self._refresh_now()
+
+    def _refresh_now(self) -> None:
+        if self.stale and self.isVisible():
+            self.stale = False
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Show the graph of what is open now."""
+        structure = self.workspace.structure
+        known = structure is not None and "edge" in structure
+        if structure is not self._structure:
+            self._structure = structure
+            self._take_structure()
+        self.empty.setText(EMPTY if structure is None else NO_EDGES)
+        self._stack.setCurrentWidget(self.content if known else self.empty)
+        if known:
+            self._color()
+            self._show_selection()
+            shown, groups = self.canvas.shown, sum(node.folded for node in self.canvas.shown.nodes)
+            folded = f" · {groups} folded" if groups else ""
+            self.summary.say(f"{len(shown.nodes)} nodes · {len(shown.edges)} edges{folded}")
+
+    def _take_structure(self) -> None:
+        structure = self.workspace.structure
+        self.architecture, self.folded = None, frozenset()
+        if structure is not None and "edge" in structure:
+            edges = [(int(source), int(target)) for source, target in np.asarray(structure["edge"])]
+            self.architecture = Architecture(structure.layers, edges)
+            self.folded = self.architecture.first_folds()
+        self._draw(fit=True)
+
+    def _draw(self, fit: bool = False) -> None:
+        if self.architecture is None:
+            return
+        self.canvas.show_graph(self.architecture, self.architecture.show(self.folded), fit)
+        if fit and self.canvas.scale_now < 0.5:
+            self.canvas.show_beginning()
+
+    # -- colours -----------------------------------------------------------------------------------------------------
+
+    def _color(self) -> None:
+        self.metrics = {metric.key: metric for metric in available(self.workspace)}
+        metric = self.metrics.get(self.metric_key)
+        nodes = self.canvas.shown.nodes
+        self.node_values = [float("nan")] * len(nodes)
+        if metric is not None:
+            run = source(self.workspace, metric)
+            values = read(metric, self.workspace.layers, run.result if run else None)
+            self.node_values = [node_value(node, values, metric) for node in nodes]
+        known = [value for value in self.node_values if value == value]
+        low, high = min([0.0, *known]), max(known, default=0.0)
+        self.canvas.set_fills([self._fill(value, low, high) for value in self.node_values])
+        self.scale.show_scale(metric if known else None, low, high, any(v != v for v in self.node_values))
+        self.color_button.setText(f"{metric.title if metric else 'Colour'} ▾")
+        self.color_button.setAccessibleName(f"Colour: {metric.title if metric else 'none'}")
+
+    def _fill(self, value: float, low: float, high: float) -> QColor | None:
+        if value != value:
+            return None
+        return self.theme.heat(0.06 + 0.78 * ((value - low) / (high - low) if high > low else 0.0))
+
+    def _fill_colors(self) -> None:
+        self.colors.clear()
+        menus.add_choice(self.colors, "No colour", not self.metric_key, partial(self.color_by, ""))
+        shown = self.metric_key.__eq__
+        menus.fill_metrics(self.colors, self.workspace, self.metrics, shown, self.color_by, clear=False)
+
+    def color_by(self, key: str) -> None:
+        """Colour the nodes by a metric, "" for none."""
+        self.metric_key = key
+        self.state_changed.emit()
+        self.invalidate()
+
+    # -- folding -----------------------------------------------------------------------------------------------------
+
+    def fold(self, name: str) -> None:
+        """Fold a group."""
+        self._set_folded(self.folded | {name})
+
+    def unfold(self, name: str) -> None:
+        """Unfold a group; groups inside it stay folded."""
+        inner = (
+            {g.name for g in self.architecture.groups.values() if g.outer is not None and g.outer.name == name}
+            if self.architecture
+            else set()
+        )
+        self._set_folded((self.folded - {name}) | inner)
+
+    def fold_all(self) -> None:
+        """Fold the innermost groups; a second time, the outermost ones."""
+        if self.architecture is None:
+            return
+        groups = self.architecture.groups.values()
+        holding = {group.outer.name for group in groups if group.outer is not None}
+        inner = frozenset(group.name for group in groups if group.name not in holding)
+        self._set_folded(inner if not inner <= self.folded else frozenset(self.architecture.groups))
+
+    def unfold_all(self) -> None:
+        """Unfold every group."""
+        self._set_folded(frozenset())
+
+    def _set_folded(self, folded: frozenset[str]) -> None:
+        if folded != self.folded:
+            self.folded = folded
+            self._draw()
+            self.invalidate()
+
+    # -- selection ---------------------------------------------------------------------------------------------------
+
+    def _show_selection(self) -> None:
+        found = [number for name in self.workspace.selection.layers if (number := self.node_of(name)) >= 0]
+        marked = tuple(dict.fromkeys(found))
+        self.canvas.set_marked(marked)
+        if marked:
+            self.canvas.bring_into_view(marked[-1])
+
+    def node_of(self, name: str) -> int:
+        """Node that stands for a layer: its own, or the folded group around it; -1 for none."""
+        layers = self.workspace.layers
+        row = next((i for i, layer in enumerate(layers) if layer.name == name), -1)
+        same = layers[row].same_as if row >= 0 else ""
+        for number, node in enumerate(self.canvas.shown.nodes):
+            if row in node.rows or node.name == name:
+                return number
+            if node.folded and (name.startswith((f"{node.name}.", f"{node.name}:"))):
+                return number
+        return self.node_of(same) if same and same != name else -1
+
+    def _clicked(self, number: int, extend: bool) -> None:
+        node = self.canvas.shown.nodes[number]
+        names = {layer.name for layer in self.workspace.layers}
+        own = node.name if node.name in names else self.workspace.layers[node.rows[-1]].name
+        self.workspace.select_layer(own, extend)
+
+    # -- menu, figure and state --------------------------------------------------------------------------------------
+
+    def _show_menu(self, place: QPoint, number: int) -> None:
+        menu = QMenu(self)
+        node = self.canvas.shown.nodes[number] if number >= 0 else None
+        if node is not None and node.folded:
+            menu.addAction("Unfold", partial(self.unfold, node.name))
+        if node is not None and self.architecture is not None:
+            opened = [g.name for g in self.architecture.around(node.rows[0]) if g.name in self.canvas.shown.open_groups]
+            for name in reversed(opened):
+                menu.addAction(f"Fold {name}", partial(self.fold, name))
+        menu.addAction("Show the whole graph", self.canvas.fit)
+        exporting = menu.addAction("Export figure…", self._export)
+        exporting.setEnabled(self.figure_spec() is not None)
+        menu.addAction("What is this?", lambda: self.help_wanted.emit("structure"))
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(place)
+
+    def figure_spec(self) -> FigureSpec | None:
+        """Return the graph as it is folded and coloured as a figure, None without a stored structure."""
+        workspace = self.workspace
+        run = next((r for r in workspace.runs.values() if r.result is workspace.structure and r.folder), None)
+        if run is None or self.architecture is None:
+            return None
+        runs, metric = [str(run.folder)], self.metrics.get(self.metric_key)
+        measured = source(workspace, metric) if metric is not None else None
+        if measured is not None and measured.folder:
+            runs.append(str(measured.folder))
+        shown = metric is not None and (measured is None or bool(measured.folder))
+        measure = metric.output if metric is not None and shown else ""
+        return FigureSpec("graph", tuple(runs), (("folded", ",".join(sorted(self.folded))), ("measure", measure)))
+
+    def _export(self) -> None:
+        spec = self.figure_spec()
+        if spec is not None:
+            self.workspace.request_figure(spec)
+
+    def state(self) -> dict[str, Any]:
+        """Return the colouring as JSON values."""
+        return {"metric": self.metric_key}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what :meth:`state` returned; anything else is ignored."""
+        metric = state.get("metric")
+        self.metric_key = metric if isinstance(metric, str) else ""
+        self.invalidate()
+
+
+def node_value(node: GraphNode, values: Values, metric: Metric) -> float:
+    """Value of a node: costs of a group are added, all else is that of the last row that has it; NaN for none."""
+    there = [row for row in node.rows if values.states[row] <= ZERO]
+    if not there:
+        return float("nan")
+    if metric.combine == "sum":
+        return float(values.values[there].sum())
+    return float(values.values[there[-1]])
+
+
+def _flat(words: str, tip: str) -> QToolButton:
+    button = QToolButton()
+    button.setText(words)
+    button.setToolTip(tip)
+    button.setProperty("role", "flat")
+    return button

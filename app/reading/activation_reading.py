@@ -1,0 +1,182 @@
+"""What runs of `activations` say about one layer, and which run to ask for. No widgets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from analysis.config import LayerSpec
+from analysis.measures.channels import by_strength, groups_of
+from analysis.request import Request
+from analysis.result import Result
+from app.reading.depth import Floats, Ints
+from app.workspace import Run, Workspace
+
+METHOD = "activations"
+LOOK = 200
+"""Pictures of a look that is taken without asking."""
+FEWEST = 32
+"""With fewer pictures than these a look says too little to be taken by itself."""
+PATIENCE = 5.0
+"""Seconds that a look may take without having been asked for."""
+SPEED = {"cpu": 8e9}
+FAST = 3e11
+KEPT = 24
+"""Looks that are kept; older ones are taken out of the window."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChannelReading:
+    """One row of a result.
+
+    Attributes
+    ----------
+    result, row
+        Where it stands.
+    channels
+        Number of channels.
+    """
+
+    result: Result
+    row: int
+    channels: int
+
+    def values(self, name: str) -> Floats:
+        """Return a measure per channel, (channel,); NaN for what is missing."""
+        array = self.result[name][self.row, : self.channels]
+        values = array.astype(np.float64)
+        if array.dtype.kind in "iu":
+            values[array == (255 if array.dtype.kind == "u" else -1)] = np.nan
+        return values
+
+    @property
+    def maps(self) -> Floats:
+        """(channel, y, x) maps of the first picture, without what pads them; empty if there are none."""
+        if "maps" not in self.result or not self.result["maps"].shape[1]:
+            return np.empty((0, 0, 0))
+        maps = np.asarray(self.result["maps"][self.row, 0, : self.channels], dtype=np.float64)
+        _, down, across = np.nonzero(np.isfinite(maps))
+        if not down.size:
+            return np.empty((0, 0, 0))
+        return maps[:, : int(down.max()) + 1, : int(across.max()) + 1]
+
+    @property
+    def picture(self) -> int:
+        """Place in its source of the picture whose maps these are, -1 for none."""
+        names = self.result.names("picture")
+        return int(names[0]) if names else -1
+
+    @property
+    def known(self) -> bool:
+        """True if the statistics of the channels have arrived."""
+        return bool(np.isfinite(self.values("mean")).any())
+
+    def marks(self) -> list[str]:
+        """Say what is special about each channel: "dead", "constant", "duplicate" or ""."""
+        dead, constant, first = self.values("dead"), self.values("constant"), self.values("duplicate_of")
+        found = []
+        for channel in range(self.channels):
+            twin = np.isfinite(first[channel]) and first[channel] != channel
+            found.append(
+                "dead" if dead[channel] == 1 else "constant" if constant[channel] == 1 else "duplicate" if twin else ""
+            )
+        return found
+
+    def listed(self, mark: str) -> tuple[int, ...]:
+        """Return the channels that are "dead" or "constant"."""
+        return tuple(np.flatnonzero(self.values(mark) == 1).tolist())
+
+    def groups(self) -> list[tuple[int, ...]]:
+        """Return the groups of channels that say the same."""
+        first = self.values("duplicate_of")
+        return groups_of(np.where(np.isfinite(first), first, -1).astype(np.int64))
+
+    def top(self, channel: int) -> list[tuple[int, float]]:
+        """Return the pictures that excite a channel most: place in the source, largest activation."""
+        if not 0 <= channel < self.channels:
+            return []
+        places, values = self.result["top_pictures"][self.row, channel], self.result["top_values"][self.row, channel]
+        return [
+            (int(place), float(value))
+            for place, value in zip(places, values, strict=True)
+            if place >= 0 and np.isfinite(value)
+        ]
+
+    def filters(self, channel: int) -> Floats:
+        """Return the filter of a channel, (in, y, x); empty if the layer has none."""
+        if "filters" not in self.result or channel < 0:
+            return np.empty((0, 0, 0))
+        kept = np.asarray(self.result["filters"][self.row], dtype=np.float64)
+        if channel >= len(kept) or not np.isfinite(kept[channel]).any():
+            return np.empty((0, 0, 0))
+        fine = np.isfinite(kept[channel])
+        inputs = fine.any(axis=(1, 2))
+        high, wide = fine.any(axis=(0, 2)), fine.any(axis=(0, 1))
+        return np.asarray(kept[channel][inputs][:, high][:, :, wide])
+
+
+def order(maps: Floats) -> Ints:
+    """Order channels by the strength of their maps: the mean magnitude, strongest first."""
+    return by_strength(np.abs(maps).mean(axis=(1, 2)) if maps.size else np.empty(0))
+
+
+def reading_of(run: Run, layer: LayerSpec) -> ChannelReading | None:
+    """Find a layer in a run, None if it is not there."""
+    names = run.result.names("layer")
+    if layer.name not in names or "channels" not in run.result:
+        return None
+    row = names.index(layer.name)
+    count = int(run.result["channels"][row])
+    if count < 0:  # statistics follow at the end; the maps of the first picture are there before
+        count = run.result["mean"].shape[1]
+    return ChannelReading(run.result, row, count)
+
+
+def fits(run: Run, workspace: Workspace) -> bool:
+    """Tell whether a run is of the network, the edits and the pictures that are open."""
+    asked, shown = run.request, workspace.new_request(METHOD)
+    return (
+        asked.method == METHOD
+        and (asked.model, asked.images, asked.edits) == (shown.model, shown.images, shown.edits)
+        and run.state in ("queued", "running", "completed")
+    )
+
+
+def find(workspace: Workspace, layer: LayerSpec, sample: int) -> Run | None:
+    """Return the newest run with statistics of a layer, or with its maps of one picture.
+
+    Parameters
+    ----------
+    sample
+        Place of the picture, -1 for the statistics over all of the run's pictures.
+    """
+    found = []
+    for run in workspace.runs.values():
+        picks = str(dict(run.request.params).get("samples", ""))
+        wanted = picks == str(sample) if sample >= 0 else not picks
+        named = run.request.layers == layer.name or layer.name in run.result.names("layer")
+        if wanted and named and fits(run, workspace):
+            found.append(run)
+    return max(found, key=lambda run: (run.state == "completed", run.number), default=None)
+
+
+def look_size(workspace: Workspace) -> int:
+    """Pictures that a look may take without having been asked for, 0 where it would take too long."""
+    macs = sum(layer.macs for layer in workspace.layers)
+    speed = FAST if workspace.compute.device.startswith(("cuda", "mps")) else SPEED["cpu"]
+    affordable = int(PATIENCE * speed / (1.5 * macs)) if macs else LOOK
+    return 0 if affordable < FEWEST else min(LOOK, affordable)
+
+
+def look_request(workspace: Workspace, layer: LayerSpec, sample: int, limit: int) -> Request:
+    """Make the request for a layer: the maps of one picture, or statistics over `limit` pictures."""
+    if sample >= 0:
+        return replace(workspace.new_request(METHOD, samples=str(sample)), layers=layer.name)
+    return replace(workspace.new_request(METHOD), layers=layer.name, limit=limit)
+
+
+def outdated(workspace: Workspace) -> list[int]:
+    """Return the numbers of looks that can go, because there are many newer ones."""
+    glances = [run for run in workspace.runs.values() if run.purpose == "glance" and not run.open]
+    return [run.number for run in sorted(glances, key=lambda run: run.number)[:-KEPT]]

@@ -1,0 +1,92 @@
+"""How far the pictures of a bundle are from its first one: which run to ask for, and what it says. No widgets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from analysis.config import LayerSpec
+from analysis.request import ModelSource, Request
+from analysis.result import Result
+from app.reading.depth import Ints
+from app.workspace import Run, Workspace
+
+METHOD = "activations"
+MOST = 64
+"""Pictures whose values one run keeps."""
+WHOLE = 512
+"""Side up to which maps are kept value by value."""
+
+
+def why_not(run: Run, point: LayerSpec, checkpoint: int, scaled: bool) -> str:
+    """Say why distances cannot be measured here; "" if they can."""
+    if point.kind == "branch" and scaled:
+        return "Branches of this run are scaled; their values are not kept."
+    if point.kind == "input":
+        return "The pictures themselves are shown."
+    if weights_of(run, checkpoint) is None:
+        return "Only the last checkpoint can be opened alone here."
+    return ""
+
+
+def weights_of(run: Run, checkpoint: int) -> ModelSource | None:
+    """Network with the weights of one checkpoint of a run, None if its file is not known."""
+    model = run.request.model
+    count = len(run.result.names("checkpoint")) or 1
+    if model is None:
+        return None
+    if len(model.weights) == count:
+        return replace(model, weights=(model.weights[checkpoint],))
+    return model if checkpoint == count - 1 else None
+
+
+def request_for(workspace: Workspace, run: Run, point: str, checkpoint: int, places: Ints) -> Request:
+    """Ask for all values of a point for the first pictures of a bundle."""
+    chosen = places[:MOST].tolist()
+    words = ", ".join(str(place) for place in chosen)
+    request = workspace.new_request(METHOD, samples=words, maps=len(chosen), map_side=WHOLE)
+    model = weights_of(run, checkpoint)
+    return replace(request, model=model, images=run.request.images, edits=run.request.edits, layers=point, limit=-1)
+
+
+def answer(workspace: Workspace, request: Request) -> Result | None:
+    """Return the result of the run that was asked for, None before there is one."""
+    wanted = (request.method, request.model, request.images, request.edits, request.params, request.layers)
+    for run in reversed(workspace.runs.values()):
+        own = run.request
+        if (own.method, own.model, own.images, own.edits, own.params, own.layers) == wanted and run.result.declared:
+            return run.result
+    return None
+
+
+def distances(result: Result, places: Ints, tau: float) -> dict[int, float]:
+    """Largest difference of any value from the first picture's, in widths of the grid; plain where there is none.
+
+    Parameters
+    ----------
+    places
+        Places of the bundle's pictures in their source; the first one is compared with.
+    tau
+        Width of the grid, NaN for no grid.
+
+    Returns
+    -------
+    dict[int, float]
+        Place to distance; pictures whose values have not arrived are left out.
+    """
+    if "maps" not in result or not len(places):
+        return {}
+    names = [int(name) for name in result.names("picture")]
+    maps = np.asarray(result["maps"][0], dtype=np.float64)
+    first = names.index(int(places[0])) if int(places[0]) in names else -1
+    if first < 0 or not np.isfinite(maps[first]).any():
+        return {}
+    unit = tau if np.isfinite(tau) and tau > 0 else 1.0
+    wanted = set(places.tolist())
+    found = {}
+    for number, place in enumerate(names[: len(maps)]):
+        gap = np.abs(maps[number] - maps[first])
+        if place in wanted and np.isfinite(gap).any():
+            found[place] = float(np.nanmax(gap)) / unit
+    return found

@@ -1,0 +1,243 @@
+"""The loaded pictures as a table: labels, predictions, which of them to show and in which order. No widgets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.pictures import PictureSet
+from analysis.result import Result
+from app.reading.depth import Floats, Ints
+
+Flags = NDArray[np.bool_]
+ORDERS = ("place", "confidence", "loss")
+ORDER_WORDS = {"place": "as they lie", "confidence": "confidence", "loss": "loss"}
+VERDICTS = ("all", "right", "wrong")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Which pictures are wanted, and in which order.
+
+    Attributes
+    ----------
+    label
+        Number of a class of the source, -1 for all.
+    verdict
+        One of :data:`VERDICTS`.
+    low, high
+        Range of the confidence, both inclusive, 0 to 1.
+    words
+        Part of the name of the true or of the predicted class.
+    order
+        One of :data:`ORDERS`.
+    falling
+        True for the largest first.
+    """
+
+    label: int = -1
+    verdict: str = "all"
+    low: float = 0.0
+    high: float = 1.0
+    words: str = ""
+    order: str = "place"
+    falling: bool = False
+
+    @property
+    def needs_run(self) -> bool:
+        """True if only pictures with a prediction can fit."""
+        return self.verdict != "all" or self.low > 0 or self.high < 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SampleTable:
+    """What is known of every picture of a source. All arrays have the axis (picture,).
+
+    Attributes
+    ----------
+    count
+        Number of pictures.
+    rows
+        int64, row of the picture in the run, -1 where the run did not use it; all -1 without a run.
+    labels
+        int64, class of the source, -1 where there is none.
+    predictions
+        int64, class of the network's output, -1 for not in the run.
+    right
+        int8: 1 right, 0 wrong, -1 unknown.
+    confidence, loss
+        float64, NaN for unknown.
+    names
+        Names of the source's classes.
+    outputs
+        Names of the network's outputs; empty if unknown.
+    """
+
+    count: int
+    rows: Ints
+    labels: Ints
+    predictions: Ints
+    right: NDArray[np.int8]
+    confidence: Floats
+    loss: Floats
+    names: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    @property
+    def measured(self) -> bool:
+        """True if there is a prediction for any picture."""
+        return bool((self.predictions >= 0).any())
+
+    def label_name(self, place: int) -> str:
+        """Name of a picture's true class, "" for none."""
+        return _name(self.names, int(self.labels[place]))
+
+    def prediction_name(self, place: int) -> str:
+        """Name of the class that is predicted for a picture, "" for not in the run."""
+        return self.output_name(int(self.predictions[place]))
+
+    def output_name(self, output: int) -> str:
+        """Name of an output of the network, its number where it has none."""
+        return _name(self.outputs, output)
+
+
+def _name(names: tuple[str, ...], number: int) -> str:
+    if number < 0:
+        return ""
+    return names[number] if number < len(names) else str(number)
+
+
+def sample_table(pictures: PictureSet, result: Result | None) -> SampleTable:
+    """Bring a source of pictures and a run of `evaluate` together, by the places of the pictures in the source.
+
+    Parameters
+    ----------
+    result
+        The run, possibly on some of the pictures only; None for none. A run whose places do not fit into the source
+        (other pictures) is left out.
+    """
+    count = len(pictures)
+    rows = _rows(count, result)
+    there = np.flatnonzero(rows >= 0)
+    labels = np.full(count, -1, dtype=np.int64) if pictures.labels is None else pictures.labels.astype(np.int64)
+    predictions, right = np.full(count, -1, dtype=np.int64), np.full(count, -1, dtype=np.int8)
+    confidence, loss = np.full(count, np.nan), np.full(count, np.nan)
+    outputs: tuple[str, ...] = ()
+    names = pictures.classes
+    if result is not None and len(there):
+        outputs = result.names("class")
+        predictions[there] = result["prediction"][rows[there]]
+        confidence[there] = result["confidence"][rows[there]]
+        if "sample_loss" in result:
+            loss[there] = result["sample_loss"][rows[there]]
+        own = np.asarray(result["label"], dtype=np.int64)[rows[there]]
+        known = (own >= 0) & (predictions[there] >= 0)
+        right[there[known]] = (own == predictions[there])[known]
+        if pictures.labels is None:
+            labels[there] = own
+            names = outputs
+        names = names or _names_through(labels[there], own, outputs)
+    return SampleTable(count, rows, labels, predictions, right, confidence, loss, names, outputs)
+
+
+def _rows(count: int, result: Result | None) -> Ints:
+    rows = np.full(count, -1, dtype=np.int64)
+    if result is None or "prediction" not in result or "confidence" not in result:
+        return rows
+    size = len(result["prediction"])
+    prepared = result.prepared
+    places = prepared.indices if prepared is not None and prepared.indices is not None else np.arange(size)
+    if len(places) != size or (size and int(places.max()) >= count):
+        return rows
+    rows[places.astype(np.int64)] = np.arange(size)
+    return rows
+
+
+def _names_through(labels: Ints, own: Ints, outputs: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of the source's classes, from the outputs that the engine has matched them with."""
+    if not outputs or not len(labels):
+        return ()
+    names = [str(number) for number in range(int(labels.max(initial=-1)) + 1)]
+    for label, output in {(int(a), int(b)) for a, b in zip(labels, own, strict=True) if a >= 0 and b >= 0}:
+        names[label] = _name(outputs, output)
+    return tuple(names)
+
+
+def fitting(table: SampleTable, wish: Wish, among: Ints | None = None) -> Ints:
+    """List the places of the pictures that are wanted, in the wanted order.
+
+    Parameters
+    ----------
+    among
+        Places to choose from, e.g. the pictures of a bundle; None for all.
+
+    Returns
+    -------
+    (n,) int64
+        Equal values, and pictures without a value, keep the order of the source; those without a value come last.
+    """
+    fits = np.ones(table.count, dtype=bool)
+    if among is not None:
+        fits[:] = False
+        fits[among[(among >= 0) & (among < table.count)]] = True
+    if wish.label >= 0:
+        fits &= table.labels == wish.label
+    if wish.verdict != "all":
+        fits &= table.right == (1 if wish.verdict == "right" else 0)
+    if wish.low > 0 or wish.high < 1:
+        with np.errstate(invalid="ignore"):
+            fits &= (table.confidence >= wish.low) & (table.confidence <= wish.high)
+    if wish.words.strip():
+        fits &= _named(table, wish.words)
+    return _ordered(table, wish, np.flatnonzero(fits))
+
+
+def _named(table: SampleTable, words: str) -> Flags:
+    """Tell which pictures have all words in the name of their true, or of their predicted class."""
+    return _with_words(table.labels, table.names, words) | _with_words(table.predictions, table.outputs, words)
+
+
+def _with_words(classes: Ints, names: tuple[str, ...], words: str) -> Flags:
+    most = int(classes.max(initial=-1))
+    wanted = words.lower().split()
+    fits = [all(word in _name(names, number).lower() for word in wanted) for number in range(most + 1)]
+    return np.array([*fits, False], dtype=bool)[classes]  # -1 takes the last entry
+
+
+def _ordered(table: SampleTable, wish: Wish, places: Ints) -> Ints:
+    if wish.order == "place":
+        return places[::-1] if wish.falling else places
+    values = (table.confidence if wish.order == "confidence" else table.loss)[places]
+    return places[np.argsort(-values if wish.falling else values, kind="stable")]  # NaN sorts last either way
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """One of the most likely classes of a picture.
+
+    Attributes
+    ----------
+    share
+        Softmax, 0 to 1.
+    right
+        True if it is the label of the picture.
+    """
+
+    name: str
+    share: float
+    right: bool
+
+
+def guesses(table: SampleTable, result: Result | None, place: int) -> tuple[Guess, ...]:
+    """List the most likely classes of a picture, the first one first; at least the prediction, if there is one."""
+    row = int(table.rows[place]) if 0 <= place < table.count else -1
+    if result is None or row < 0 or table.predictions[place] < 0:
+        return ()
+    own = int(result["label"][row])
+    if "top_class" in result:
+        classes, shares = result["top_class"][row].tolist(), result["top_share"][row].tolist()
+    else:
+        classes, shares = [int(table.predictions[place])], [float(table.confidence[place])]
+    return tuple(Guess(table.output_name(c), s, c == own) for c, s in zip(classes, shares, strict=True) if c >= 0)

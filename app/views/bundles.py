@@ -1,0 +1,437 @@
+"""Bundles: where the network merges pictures of different classes, over depth, over training, down to the pictures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from PySide6.QtCore import QPoint
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout
+
+from analysis.catalogue import Value
+from analysis.figures import FigureSpec
+from analysis.measures.bundles import members
+from analysis.request import Request
+from app.browsing.thumbnails import Thumbnails
+from app.bundling.bundle_page import BundlePage
+from app.bundling.depth_page import DepthPage
+from app.bundling.flow_page import FlowPage
+from app.bundling.page import Page
+from app.bundling.removal_page import RemovalPage
+from app.bundling.tolerance_page import TolerancePage
+from app.bundling.training_page import WORDS, TrainingPage
+from app.commands import SetEdits
+from app.drawing.readout import Line, Readout
+from app.reading import conditions, distances
+from app.reading.bundles import METHOD, Look, Reading, effort_of
+from app.reading.removal import METHOD as REMOVAL
+from app.reading.removal import RemovalReading, effort
+from app.theme import Theme
+from app.views.base import Segments, View
+from app.workspace import Run, SampleFilter, Workspace
+
+PAGES = (
+    ("depth", "Depth"),
+    ("training", "Training"),
+    ("bundle", "Bundle"),
+    ("flow", "Flow"),
+    ("tolerance", "Tolerance"),
+    ("removal", "Removal"),
+)
+VALUES = (("entropy", "H"), ("bundles", "n/N"), ("conflict", "in conflict"))
+FIGURE_OF = {
+    "depth": "bundle_depth",
+    "training": "bundle_heatmap",
+    "bundle": "bundle_depth",
+    "flow": "bundle_depth",
+    "tolerance": "critical_tolerance",
+    "removal": "block_removal",
+}
+HINT = "Click a point to select its layer · the segments above show the same run from other sides"
+SENTENCE = (
+    "Bundles shows at which layers pictures of different classes become equal, so that nothing after can tell them "
+    "apart, and how this changes over training."
+)
+
+
+class BundlesView(View):
+    """One run of conflicting bundles from several sides; what is looked at is the same on all of them."""
+
+    def __init__(self, workspace: Workspace, theme: Theme) -> None:
+        super().__init__(workspace, theme, "Conflicting bundles")
+        self.reading: Reading | None = None
+        self.look = Look()
+        self._settled = False
+        """True if the user has chosen a checkpoint; until then the newest one is shown."""
+        self._filter: SampleFilter | None = None
+        self._read: tuple[object, ...] = ()
+        self._opened: tuple[object, ...] = ()
+        self._build()
+        self.thumbnails.opened.connect(self.invalidate)
+
+    # -- parts -------------------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.thumbnails = Thumbnails(self)
+        self.segments = Segments(PAGES, "Side")
+        self.values = Segments(VALUES, "Value of the map")
+        self.checkpoints = QComboBox()
+        self.checkpoints.setAccessibleName("Checkpoint")
+        self.checkpoints.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.checkpoints.setToolTip("Checkpoint that is looked at")
+        self.pages: dict[str, Page] = {
+            "depth": DepthPage(self.theme),
+            "training": TrainingPage(self.theme),
+            "bundle": BundlePage(self.theme, self.thumbnails),
+            "flow": FlowPage(self.theme),
+            "tolerance": TolerancePage(self.theme),
+        }
+        self.removal = RemovalPage(self.theme)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.removal)
+        self.removal.kept.connect(self._keep_removed)
+        self.removal.measured.connect(self._measure_removed)
+        self.removal.told.connect(self._tell)
+        for page in self.pages.values():
+            self.stack.addWidget(page)
+            page.point_chosen.connect(self.choose_point)
+            page.cell_chosen.connect(self._choose_cell)
+            page.bundle_chosen.connect(self.choose_bundle)
+            page.told.connect(self._tell)
+        self.bundle_page.followed_to.connect(self._follow)
+        self.bundle_page.distances_wanted.connect(self._measure_distances)
+        self.bundle_page.sample_chosen.connect(self.workspace.select_sample)
+        self.readout, self.facts = Readout(self.theme), Line(self.theme)
+        self.badges = Line(self.theme, "small", "warning")
+        self.readout.set_hint(HINT)
+        self.segments.chosen.connect(self.show_page)
+        self.values.chosen.connect(self._value_chosen)
+        self.checkpoints.activated.connect(lambda row: self._choose_checkpoint(row))
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        header = QHBoxLayout()
+        header.setContentsMargins(8, 8, 8, 4)
+        header.setSpacing(8)
+        header.addWidget(self.segments)
+        header.addStretch(1)
+        header.addWidget(self.values)
+        header.addWidget(self.checkpoints)
+        footer = QVBoxLayout()
+        footer.setContentsMargins(8, 0, 8, 4)
+        footer.setSpacing(0)
+        footer.addWidget(self.facts)
+        footer.addWidget(self.badges)
+        layout = QVBoxLayout(self.content)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(header)
+        layout.addWidget(self.stack, 1)
+        layout.addWidget(self.readout)
+        layout.addLayout(footer)
+
+    @property
+    def bundle_page(self) -> BundlePage:
+        """The page with the pictures."""
+        page = self.pages["bundle"]
+        assert isinstance(page, BundlePage)
+        return page
+
+    # -- showing -----------------------------------------------------------------------------------------------------
+
+    def concerns(self, run: Run) -> bool:
+        """Tell whether a run is one of those that are drawn here."""
+        return run.request.method in (METHOD, REMOVAL, distances.METHOD)
+
+    def refresh(self) -> None:
+        """Draw the newest run, as far as it has come."""
+        if self.segments.value == "removal" and self.workspace.model is not None:
+            self._show_removal()
+            return
+        run = self.workspace.latest(METHOD)
+        if run is None or not len(run.result["label"]):
+            self.reading = None
+            self._show_why_empty()
+            return
+        self.show_content()
+        read = (id(run.result), run.result.arrived.get("label", 0))
+        if read != self._read:
+            self._read = read
+            self.reading = Reading(run.result)
+        assert self.reading is not None  # read just before
+        self._take_look(self.reading)
+        self._open_pictures(run)
+        self._show_checkpoints(self.reading)
+        self._show_page()
+        self._show_distances(run, self.reading)
+        self._show_run(run, self.reading)
+
+    def _take_look(self, reading: Reading) -> None:
+        """Look at the selected layer, else at the first conflict, else at the last point; at a checkpoint there is."""
+        look = self.look
+        count = len(reading.checkpoints)
+        newest = reading.last if reading.last >= 0 else count - 1
+        stays = self._settled and 0 <= look.checkpoint < count and reading.knows(look.checkpoint)
+        if not stays and look.checkpoint != newest:
+            look = replace(look, checkpoint=newest, bundle=-1)
+        wanted = reading.point_of(self.workspace.selection.layer)
+        chosen = wanted >= 0 or (look.chosen and look.point < len(reading.points))
+        if wanted < 0:
+            wanted = look.point if chosen else reading.worth_a_look(look.checkpoint)
+        if wanted != look.point:
+            look = replace(look, point=wanted, bundle=-1)
+        look = replace(look, chosen=chosen)
+        self._set_look(look)
+
+    def _set_look(self, look: Look) -> None:
+        """Look elsewhere; without a bundle the filter that one had set ends."""
+        self.look = look
+        if look.bundle < 0 and self._filter is not None:
+            if self.workspace.sample_filter is self._filter:
+                self.workspace.filter_samples(None)
+            self._filter = None
+
+    def _show_page(self) -> None:
+        name = self.segments.value
+        self.stack.setCurrentWidget(self.pages[name])
+        self.values.setVisible(name == "training")
+        if self.reading is not None:
+            self.pages[name].show_reading(self.reading, self.look)
+
+    def _show_checkpoints(self, reading: Reading) -> None:
+        names = reading.checkpoints
+        if tuple(self.checkpoints.itemText(i) for i in range(self.checkpoints.count())) != names:
+            self.checkpoints.clear()
+            self.checkpoints.addItems(list(names))
+        self.checkpoints.setCurrentIndex(self.look.checkpoint)
+        self.checkpoints.setVisible(len(names) > 1)
+
+    def _show_run(self, run: Run, reading: Reading) -> None:
+        words = [conditions.progress(run), *reading.conditions(max(self.look.checkpoint, 0))]
+        self.facts.say(" · ".join(word for word in words if word), conditions.details(run.result))
+        badges = list(conditions.badges(run, self.workspace.edits))
+        badges += [warning.text for warning in run.result.warnings if warning.code != "undersampled"]
+        self.badges.say(" · ".join(badges))
+        self.badges.setVisible(bool(badges))
+
+    # -- distances ---------------------------------------------------------------------------------------------------
+
+    def _wanted_distances(self, run: Run, reading: Reading) -> tuple[Request | None, str]:
+        """Return what has to be asked for, or why it cannot be."""
+        look, page = self.look, self.bundle_page
+        if look.bundle < 0:
+            return None, "Choose a bundle first."
+        point = reading.points[look.point]
+        scaled = "scaled" in reading.result.facts.get("branches", "").replace("unscaled", "")
+        why = distances.why_not(run, point, look.checkpoint, scaled)
+        if why:
+            return None, why
+        places = reading.places[page.rows()]
+        return distances.request_for(self.workspace, run, point.name, look.checkpoint, places), ""
+
+    def _show_distances(self, run: Run, reading: Reading) -> None:
+        if self.segments.value != "bundle":
+            return
+        request, why = self._wanted_distances(run, reading)
+        result = distances.answer(self.workspace, request) if request else None
+        tau = float(reading.per_checkpoint("tau")[self.look.checkpoint])
+        places = reading.places[self.bundle_page.rows()]
+        found = distances.distances(result, places, tau) if result else {}
+        self.bundle_page.show_distances(found, "τ" if tau == tau else "", why)
+
+    def _measure_distances(self) -> None:
+        run = self.workspace.latest(METHOD)
+        if run is not None and self.reading is not None:
+            request, _ = self._wanted_distances(run, self.reading)
+            if request is not None:
+                self.workspace.request_run(request)
+
+    # -- removal -----------------------------------------------------------------------------------------------------
+
+    def _show_removal(self) -> None:
+        """Show the newest study of removal; it needs no run of bundles."""
+        self.show_content()
+        self.stack.setCurrentWidget(self.removal)
+        self.values.hide()
+        self.checkpoints.hide()
+        workspace = self.workspace
+        run = workspace.latest(REMOVAL)
+        if run is None:
+            self._show_why_no_removal()
+            return
+        self.removal.show_removal(RemovalReading(run.result), workspace.edits.removed)
+        facts = run.result.facts
+        signs = ("seed", "η", "B", "W", "τ", "device")
+        words = [conditions.progress(run), facts.get("pictures", ""), *(f"{s} {facts[s]}" for s in signs if s in facts)]
+        self.facts.say(" · ".join(word for word in words if word), conditions.details(run.result))
+        badges = conditions.badges(run, run.request.edits)  # what is kept here does not make the study old
+        self.badges.say(" · ".join(badges))
+        self.badges.setVisible(bool(badges))
+
+    def _show_why_no_removal(self) -> None:
+        workspace = self.workspace
+        self.facts.say("")
+        self.badges.hide()
+        sentence = "Removal shows how many residual blocks a trained network can do without, and which."
+        if workspace.layers and not any(layer.kind == "branch" for layer in workspace.layers):
+            self.removal.show_nothing(f"{sentence} This network has no residual blocks.")
+        elif any(run.open and run.request.method == REMOVAL for run in workspace.runs.values()):
+            self.removal.show_nothing("Removal is being measured …")
+        elif workspace.images is None:
+            self.removal.show_nothing(f"{sentence} It needs pictures with labels.")
+        else:
+            self.removal.show_nothing(f"{sentence} {effort(workspace.layers, workspace.limit, workspace.compute.device)}", "Measure removal")
+
+    def _keep_removed(self, blocks: tuple[str, ...]) -> None:
+        count = len(blocks)
+        words = f"remove {count} block{'' if count == 1 else 's'}" if count else "put blocks back"
+        self.workspace.undo.push(SetEdits(self.workspace, replace(self.workspace.edits, removed=blocks), words))
+
+    def _measure_removed(self, blocks: tuple[str, ...]) -> None:
+        params = {"blocks": ",".join(blocks)} if blocks else {}
+        request = self.workspace.new_request(REMOVAL, **params)
+        self.workspace.request_run(replace(request, edits=replace(request.edits, removed=())))
+
+    # -- empty -------------------------------------------------------------------------------------------------------
+
+    def _show_why_empty(self) -> None:
+        workspace = self.workspace
+        needs = "It needs a network and pictures with labels."
+        if workspace.model is None:
+            self.show_empty(f"{SENTENCE} {needs}", "Open the demo")
+        elif workspace.images is None:
+            self.show_empty(f"{SENTENCE} It needs pictures with labels.", "Choose pictures…")
+        elif any(run.open and run.request.method == METHOD for run in workspace.runs.values()):
+            self.show_empty("Bundles are being measured …")
+        else:
+            self.show_empty(SENTENCE, "Measure bundles", self._duration())
+
+    def _duration(self) -> str:
+        """Say about how long a run takes: a few passes over the pictures for every checkpoint."""
+        workspace = self.workspace
+        info = workspace.method(METHOD)
+        count = workspace.limit if workspace.limit > 0 else (info.limit if info and info.limit else 512)
+        seconds = effort_of(workspace.layers, count, workspace.compute.device)
+        size = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+        return f"about {size} for {count:,} pictures and each checkpoint on {workspace.compute.device}"
+
+    def fill(self) -> None:
+        """Do what the button of the empty state says."""
+        if self.workspace.model is None:
+            self.action_wanted.emit("open_demo")
+        elif self.workspace.images is None:
+            self.action_wanted.emit("choose_images")
+        else:
+            self.workspace.request_run(self.workspace.new_request(METHOD))
+
+    def _open_pictures(self, run: Run) -> None:
+        """Open the pictures of the run, which need not be those that are open; only when somebody looks at them."""
+        images = run.request.images
+        if images is None or self.segments.value != "bundle":
+            return
+        layers = self.workspace.layers
+        shape = layers[0].shape if layers and layers[0].kind == "input" else ()
+        wanted = (images.location, shape if images.location.startswith("noise:") else ())
+        if wanted != self._opened:
+            self._opened = wanted
+            self.thumbnails.open(images.location, shape)
+
+    # -- choices -----------------------------------------------------------------------------------------------------
+
+    def show_page(self, name: str) -> None:
+        """Show another side."""
+        self.segments.set_value(name)
+        self.readout.show_entries("", ())
+        self.state_changed.emit()
+        self.invalidate()
+
+    def choose_point(self, point: int) -> None:
+        """Select a point, and its layer everywhere."""
+        reading = self.reading
+        if reading is None or not 0 <= point < len(reading.points):
+            return
+        if point != self.look.point:
+            self._set_look(replace(self.look, point=point, bundle=-1, chosen=True))
+        self.workspace.select_layer(reading.points[point].name)
+        self.invalidate()
+
+    def _choose_cell(self, checkpoint: int, point: int) -> None:
+        self._settled = True
+        if checkpoint != self.look.checkpoint:
+            self._set_look(replace(self.look, checkpoint=checkpoint, bundle=-1))
+        self.choose_point(point)
+
+    def _choose_checkpoint(self, checkpoint: int) -> None:
+        self._settled = True
+        self._set_look(replace(self.look, checkpoint=checkpoint, bundle=-1))
+        self.invalidate()
+
+    def choose_bundle(self, point: int, bundle: int) -> None:
+        """Select a bundle: its pictures are shown here, and alone wherever pictures are browsed."""
+        self.bundle_page.followed = self.bundle_page.followed[:0]
+        self._look_into(point, bundle)
+        self.show_page("bundle")
+
+    def _follow(self, point: int, bundle: int) -> None:
+        followed = self.bundle_page.followed
+        self._look_into(point, bundle)
+        self.bundle_page.look = self.look
+        self.bundle_page.followed = followed
+        self.invalidate()
+
+    def _look_into(self, point: int, bundle: int) -> None:
+        reading = self.reading
+        if reading is None:
+            return
+        self._set_look(Look(self.look.checkpoint, point, bundle, True))
+        self.workspace.select_layer(reading.points[point].name)
+        if bundle >= 0:
+            places = reading.places[members(reading.ids(self.look.checkpoint, point), bundle)]
+            self._filter = SampleFilter(f"bundle {bundle} at {reading.point_words(point)}", places)
+            self.workspace.filter_samples(self._filter)
+
+    def _value_chosen(self, value: str) -> None:
+        page = self.pages["training"]
+        assert isinstance(page, TrainingPage)
+        page.set_kind(value)
+        self.state_changed.emit()
+
+    def _tell(self, heading: str, found: object) -> None:
+        self.readout.show_entries(heading, tuple(found) if isinstance(found, tuple) else ())
+
+    def contextMenuEvent(self, event: Any) -> None:
+        """Offer the page that says more."""
+        menu = QMenu(self)
+        menu.addAction("What is this?", lambda: self.help_wanted.emit(METHOD))
+        menu.popup(QPoint(event.globalPos()))
+
+    # -- figure and state --------------------------------------------------------------------------------------------
+
+    def figure_spec(self) -> FigureSpec | None:
+        """Return the figure of the side that is shown, None without a stored run."""
+        method = REMOVAL if self.segments.value == "removal" else METHOD
+        run = self.workspace.latest(method)
+        if run is None or run.folder is None:
+            return None
+        name = FIGURE_OF[self.segments.value]
+        options: tuple[tuple[str, Value], ...] = ()
+        reading = self.reading
+        if name in ("bundle_depth", "critical_tolerance") and reading is not None and len(reading.checkpoints) > 1:
+            options = (("checkpoint", reading.checkpoints[self.look.checkpoint]),)
+        if name == "bundle_heatmap" and self.values.value == "conflict":
+            options = (("value", "samples_in_conflict"),)
+        return FigureSpec(name, (str(run.folder),), options)
+
+    def state(self) -> dict[str, Any]:
+        """Return side and value of the map."""
+        return {"side": self.segments.value, "value": self.values.value}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what :meth:`state` returned; unknown words are ignored."""
+        side, value = state.get("side"), state.get("value")
+        if isinstance(side, str):
+            self.segments.set_value(side)
+        if isinstance(value, str) and value in WORDS:
+            self.values.set_value(value)
+            self._value_chosen(value)
+        self.invalidate()
