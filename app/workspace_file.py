@@ -175,7 +175,7 @@ def migrate(plain: dict[str, Any], number: int) -> dict[str, Any]:
     names = {"network": "model", "pictures": "images"}
     moved = {names.get(name, name): value for name, value in plain.items()}
     edits = moved.pop("edits", None)
-    if edits is not None and edits != to_plain(Edits()):
+    if edits and any(edits.values()):
         moved |= {"steps": [{"text": "Edits of an older file", "edits": edits}], "step": 1}
     if isinstance(moved.get("runs"), list):
         moved["runs"] = [{"folder": folder} if isinstance(folder, str) else folder for folder in moved["runs"]]

@@ -22,9 +22,10 @@ from analysis.figures.redraw import save_numbers, table
 from analysis.figures.sheet import Bars, Hatched, Line, Matrix, Points, Sheet
 from analysis.problems import AnalysisError
 from analysis.result import Result
-from tests import scenes
+from tests import bundle_scenes, scenes
 from tests.results import accuracy_result, rank_result, structure_events
 from tests.scenes import lab_events
+from tests.sharing_results import sharing_result, trained_result
 
 M = TypeVar("M")
 SAMPLES: dict[str, list[Result]] = {
@@ -41,7 +42,14 @@ SAMPLES: dict[str, list[Result]] = {
     "graph": [Result.of(structure_events())],
     "confidence": [Result.of(scenes.accuracy_events())],
     "attribution": [Result.of(scenes.attribution_events())],
+    **{
+        name: [Result.of(bundle_scenes.bundle_events(scenes.network(), scenes.MODEL, scenes.IMAGES))]
+        for name in ("bundle_depth", "bundle_heatmap", "bundle_training", "critical_tolerance")
+    },
+    "block_removal": [Result.of(bundle_scenes.removal_events(scenes.network(), scenes.MODEL, scenes.IMAGES))],
     "rank_lab": [Result.of(lab_events(3, ("1x1", "depthwise")))],
+    "sharing_curve": [trained_result()],
+    **{name: [sharing_result()] for name in ("ring_projection", "ring_error", "ring_usage", "ring_correlation")},
 }
 
 

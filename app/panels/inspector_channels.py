@@ -56,6 +56,7 @@ class ChannelSection(QWidget):
         self.grid.chosen.connect(self._choose)
         self.more, self.measure = QPushButton(), QPushButton("Measure its activations")
         self.more.setProperty("role", "link")
+        self.more.setAccessibleName("More or fewer activation maps")
         self.more.clicked.connect(self._show_all)
         self.measure.clicked.connect(self._measure)
         self.channel_title, self.channel_facts = _words("heading"), _words("soft")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from PySide6.QtCore import QPoint
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout
 
 from analysis.catalogue import Value
@@ -21,6 +21,7 @@ from app.bundling.removal_page import RemovalPage
 from app.bundling.tolerance_page import TolerancePage
 from app.bundling.training_page import WORDS, TrainingPage
 from app.commands import SetEdits
+from app.drawing.plots import Plot
 from app.drawing.readout import Line, Readout
 from app.reading import conditions, distances
 from app.reading.bundles import METHOD, Look, Reading, effort_of
@@ -101,6 +102,8 @@ class BundlesView(View):
         self.bundle_page.followed_to.connect(self._follow)
         self.bundle_page.distances_wanted.connect(self._measure_distances)
         self.bundle_page.sample_chosen.connect(self.workspace.select_sample)
+        for plot in self.stack.findChildren(Plot):
+            plot.menu_wanted.connect(self._show_menu)
         self.readout, self.facts = Readout(self.theme), Line(self.theme)
         self.badges = Line(self.theme, "small", "warning")
         self.readout.set_hint(HINT)
@@ -280,7 +283,9 @@ class BundlesView(View):
         elif workspace.images is None:
             self.removal.show_nothing(f"{sentence} It needs pictures with labels.")
         else:
-            self.removal.show_nothing(f"{sentence} {effort(workspace.layers, workspace.limit, workspace.compute.device)}", "Measure removal")
+            self.removal.show_nothing(
+                f"{sentence} {effort(workspace.layers, workspace.limit, workspace.compute.device)}", "Measure removal"
+            )
 
     def _keep_removed(self, blocks: tuple[str, ...]) -> None:
         count = len(blocks)
@@ -401,9 +406,14 @@ class BundlesView(View):
 
     def contextMenuEvent(self, event: Any) -> None:
         """Offer the page that says more."""
+        self._show_menu(QPoint(event.globalPos()))
+
+    def _show_menu(self, place: QPoint) -> None:
         menu = QMenu(self)
-        menu.addAction("What is this?", lambda: self.help_wanted.emit(METHOD))
-        menu.popup(QPoint(event.globalPos()))
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        page = REMOVAL if self.segments.value == "removal" else METHOD
+        menu.addAction("What is this?", lambda: self.help_wanted.emit(page))
+        menu.popup(place)
 
     # -- figure and state --------------------------------------------------------------------------------------------
 
