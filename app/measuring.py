@@ -21,8 +21,10 @@ from app.notices import Notice, NoticeAction, Notices
 from app.settings import Preferences
 from app.workspace import Run, Workspace
 
-FIRST_LOOK = ("feature_rank", "evaluate")
-"""Methods of a first look."""
+WHOLE = ("feature_rank", "evaluate")
+"""Methods of a first look that are better with all pictures."""
+FIRST_LOOK = (*WHOLE, "conflicting_bundles")
+"""Methods of a first look. Numbers of bundles of different sample sizes do not compare, so they stay as they are."""
 LOOK_LIMIT = 200
 """Pictures of a first look."""
 OFFER = 30.0
@@ -69,6 +71,7 @@ class Measuring(QObject):
         workspace.run_finished.connect(self._on_run_finished)
         workspace.run_wanted.connect(self.measure)
         workspace.glance_wanted.connect(self.glance)
+        workspace.look_wanted.connect(self.look)
         workspace.edits_changed.connect(self._on_edits)
         client.ready.connect(self._on_ready)
         client.lost.connect(self._on_lost)
@@ -216,12 +219,12 @@ class Measuring(QObject):
             self.client.submit(request, purpose="glance")
 
     def first_look(self) -> None:
-        """Measure rank and accuracy on a small stratified sample."""
+        """Measure rank, accuracy and bundles on a small stratified sample."""
         lacking = "model" if self.workspace.model is None else "images" if self.workspace.images is None else ""
         if lacking:
             self._say_lacking(lacking)
             return
-        for name in FIRST_LOOK:
+        for name in filter(self.workspace.method, FIRST_LOOK):
             run = self.look(replace(self.workspace.new_request(name), limit=LOOK_LIMIT))
             if run:
                 self._looks.add(run.number)
@@ -317,7 +320,7 @@ class Measuring(QObject):
         self.notices.add(Notice(text, actions=(action,), key="look", seconds=OFFER))
 
     def _measure_all(self) -> None:
-        for name in FIRST_LOOK:
+        for name in WHOLE:
             self.measure(replace(self.workspace.new_request(name), limit=-1))
 
     def delete(self, folder: Path) -> None:

@@ -43,6 +43,7 @@ METHODS = (
         ),
     ),
     MethodInfo("evaluate", "Accuracy", "Top-1, top-5, loss.", needs=frozenset({"model", "images", "labels"})),
+    MethodInfo("conflicting_bundles", "Conflicting bundles", "Where classes merge.", limit=512),
     MethodInfo("weight_spectrum", "Weight spectrum", "Singular values.", needs=frozenset({"model"})),
 )
 DEVICES = (DeviceInfo("cpu", "16 cores", 64 << 30, 40 << 30), DeviceInfo("cuda:0", "Test GPU", 80 << 30, 78 << 30))
@@ -128,6 +129,7 @@ SCRIPTS: dict[str, Script] = {
     "structure": structure,
     "feature_rank": rank,
     "evaluate": rank,
+    "conflicting_bundles": rank,
     "weight_spectrum": rank,
 }
 
