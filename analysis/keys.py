@@ -23,7 +23,7 @@ from torch import Tensor, nn
 MODES = ("update-grid", "exact", "close")
 ROUTES = ("xxh3_128", "mixer")
 CLOSE_RELATIVE, CLOSE_ABSOLUTE = 1e-5, 1e-8
-CHUNK = 1 << 17  # values that are worked on at a time: they stay in the cache between the operations
+CHUNK = 1 << 18  # values that are worked on at a time: they stay in the cache between the operations
 MIXED = 1 << 22  # the same on an accelerator, where few large operations are better
 
 Keys = NDArray[np.int64]
@@ -139,6 +139,7 @@ class KeyReader:
         self.finite = np.zeros(count, dtype=bool)
         self.magnitude = 0.0
         self._buffers: tuple[Tensor, ...] = ()
+        self._weight = torch.empty(())
 
     def update(self, values: Tensor, places: NDArray[np.int64]) -> None:
         """Take in the rows of one batch.
@@ -154,34 +155,39 @@ class KeyReader:
         self.seen[places] = True
         self.finite[places] = True
         route = self.route or route_of(values.device)
+        self._look_for_gaps(rows, places)
         step = max(1, (CHUNK if route == ROUTES[0] else MIXED) // max(rows.shape[1], 1))
         for start in range(0, len(rows), step):
             part, where = rows[start : start + step].float(), places[start : start + step]
             part = part * self.scale if self.scale is not None else part
-            self._look_for_gaps(part, where)
             for number, buffer in enumerate(self._quantised(part)):
                 found = hashed(buffer) if route == ROUTES[0] else mixed(buffer)
                 self.keys[number, where] = found
 
-    def _look_for_gaps(self, part: Tensor, where: NDArray[np.int64]) -> None:
-        if not part.numel():
+    def _look_for_gaps(self, rows: Tensor, places: NDArray[np.int64]) -> None:
+        if not rows.numel():
             return
-        low, high = (float(value) for value in torch.aminmax(part))
+        low, high = (self._scaled(float(value)) for value in torch.aminmax(rows))
         if not (np.isfinite(low) and np.isfinite(high)):
-            whole = torch.isfinite(part).all(dim=1)
-            self.finite[where] = whole.cpu().numpy()
-            part = part[whole]
-            if not len(part):
+            scaled = rows.float() if self.scale is None else rows.float() * self.scale
+            whole = torch.isfinite(scaled).all(dim=1)
+            self.finite[places] = whole.cpu().numpy()
+            scaled = scaled[whole]
+            if not len(scaled):
                 return
-            low, high = (float(value) for value in torch.aminmax(part))
+            low, high = (float(value) for value in torch.aminmax(scaled))
         self.magnitude = max(self.magnitude, -low, high)
+
+    def _scaled(self, value: float) -> float:
+        with np.errstate(over="ignore"):
+            return float(np.float32(value) * np.float32(1.0 if self.scale is None else self.scale))
 
     def _quantised(self, part: Tensor) -> list[Tensor]:
         """One tensor for each width of the grid; they are overwritten by the next call."""
         if self.ruler is None:
             return [part + 0.0]  # -0 becomes +0
         step, out = self._space(part)
-        weight = torch.tensor(self.ruler.amplitude, dtype=torch.float32, device=part.device)
+        weight = self._weight
         torch.mul(part, self.ruler.eta, out=step)
         step.mul_(1.0 / self.ruler.batch)
         made = []
@@ -198,11 +204,13 @@ class KeyReader:
 
     def _space(self, part: Tensor) -> tuple[Tensor, list[Tensor]]:
         # W - x is never -0, so that equal numbers have equal bits without another pass.
-        need = 1 + len(self.factors)
+        # The last grid needs the steps no longer: it takes their place.
         if not self._buffers or self._buffers[0].numel() < part.numel() or self._buffers[0].device != part.device:
-            self._buffers = tuple(torch.empty(part.numel(), device=part.device) for _ in range(need))
-        step, *out = (buffer[: part.numel()].view(part.shape) for buffer in self._buffers)
-        return step, out
+            self._buffers = tuple(torch.empty(part.numel(), device=part.device) for _ in self.factors)
+            amplitude = self.ruler.amplitude if self.ruler else 0.0
+            self._weight = torch.tensor(amplitude, dtype=torch.float32, device=part.device)
+        step, *others = (buffer[: part.numel()].view(part.shape) for buffer in self._buffers)
+        return step, [*others, step]
 
 
 def hashed(rows: Tensor) -> Keys:

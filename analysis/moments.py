@@ -232,7 +232,7 @@ class ColumnMoment:
 
 
 class Extremes:
-    """Smallest and largest value of every channel, over all positions of all pictures that are finite.
+    """Which channels never fire and which always do, and which pictures are finite.
 
     Parameters
     ----------
@@ -242,16 +242,28 @@ class Extremes:
         How many pictures will come.
     device, dtype
         Those of the features.
+
+    Attributes
+    ----------
+    low, high
+        Smallest and largest value of every channel, over the finite pictures up to the point from which no value could
+        make a channel dead or always on any more.
     """
 
     def __init__(self, channels: int, pictures: int, device: torch.device, dtype: torch.dtype) -> None:
         self.low = torch.full((channels,), torch.inf, device=device, dtype=dtype)
         self.high = torch.full((channels,), -torch.inf, device=device, dtype=dtype)
         self.dropped = torch.zeros(pictures, dtype=torch.bool, device=device)
+        self._settled = False
 
     def update(self, features: Tensor, first: int) -> Tensor:
         """Take in features, axes (picture, channel, ...), and tell which pictures are finite, axes (picture,) bool."""
         maps = features.flatten(2) if features.ndim > 2 else features.unsqueeze(2)
+        finite = _finite(maps) if self._settled else self._look(maps)
+        self.dropped[first : first + maps.shape[0]] = ~finite
+        return finite
+
+    def _look(self, maps: Tensor) -> Tensor:
         # Reductions over a short last axis are slow: small maps are reduced over the pictures first.
         ranges = _ranges(maps) if maps.shape[2] >= 64 else (maps, maps)
         lowest, highest = ranges[0].flatten(1).amin(dim=1), ranges[1].flatten(1).amax(dim=1)
@@ -259,7 +271,9 @@ class Extremes:
         low, high = (only(values, finite, fill) for values, fill in zip(ranges, (torch.inf, -torch.inf), strict=True))
         self.low = torch.minimum(self.low, low.amin(dim=0).amin(dim=1))
         self.high = torch.maximum(self.high, high.amax(dim=0).amax(dim=1))
-        self.dropped[first : first + maps.shape[0]] = ~finite
+        if maps.device.type == "cpu":  # elsewhere looking would mean waiting
+            decided = (self.low <= 0) & ((self.low < 0) | (self.high > 0))
+            self._settled = bool(decided.all())
         return finite
 
     def merge(self, other: Extremes) -> None:
@@ -309,6 +323,14 @@ def only(values: Tensor, keep: Tensor, fill: float) -> Tensor:
     if keep.device.type == "cpu" and bool(keep.all()):  # elsewhere looking would mean waiting
         return values
     return torch.where(keep.reshape(-1, *[1] * (values.ndim - 1)), values, fill)
+
+
+def _finite(maps: Tensor) -> Tensor:
+    """Tell which pictures are finite, axes (picture,) bool: one sum instead of a look at both ends."""
+    finite = torch.isfinite(maps.flatten(1).sum(dim=1))
+    if not bool(finite.all()):  # or a sum of finite values is too large
+        finite[~finite] = torch.isfinite(maps[~finite]).flatten(1).all(dim=1)
+    return finite
 
 
 def _ranges(maps: Tensor) -> tuple[Tensor, Tensor]:
