@@ -57,8 +57,13 @@ def prepare_demo(window: MainWindow) -> None:
     window.desk.notices.clear()
     convolutions = [layer.name for layer in window.workspace.layers if layer.kind == "conv"]
     window.workspace.select_layer(convolutions[len(convolutions) // 2])
-    window.workspace.select_sample(12)
-    window.workspace.request_run(window.workspace.new_request("attribution", algorithms="all", samples="12"))
+    seen = window.workspace.latest("evaluate")
+    prepared = seen.result.prepared if seen else None
+    assert prepared is not None
+    assert prepared.indices is not None
+    sample = int(prepared.indices[3])
+    window.workspace.select_sample(sample)
+    window.workspace.request_run(window.workspace.new_request("attribution", algorithms="all", samples=str(sample)))
     wait(lambda: window.workspace.latest("attribution") is not None and idle(window), "the attributions")
 
 
@@ -71,6 +76,29 @@ def show_graph(window: MainWindow) -> None:
     if folded:
         panel.unfold(folded[0])
     rest()
+
+
+def prepare_methods(window: MainWindow) -> None:
+    """Measure what the tabs of the larger methods show."""
+    workspace = window.workspace
+    for method, limit in (("parameter_sharing", 500), ("dynamic_configurations", 120)):
+        if workspace.method(method):
+            workspace.request_run(replace(workspace.new_request(method), limit=limit))
+            wait(lambda: idle(window), method)
+    window.desk.notices.clear()
+
+
+def prepare_plain(window: MainWindow) -> None:
+    """Open the deep plain network of the demo, and count its bundles over its checkpoints."""
+    window.desk.session.open_model(ModelSource("demo:fashion_plain"))
+    wait(lambda: window.workspace.structure is not None and idle(window), "the plain network")
+    window.workspace.request_run(window.workspace.new_request("conflicting_bundles"))
+    wait(lambda: window.workspace.latest("conflicting_bundles") is not None and idle(window), "its bundles")
+    window.desk.notices.clear()
+    window.tabs.show_view("bundles")
+    view: Any = window.tabs.view("bundles")
+    rest()
+    view.show_page("training")
 
 
 def prepare_comparison(window: MainWindow) -> None:
@@ -102,6 +130,7 @@ def main(folder: Path) -> None:
         rest()
         shots(window, folder, "start")
         prepare_demo(window)
+        prepare_methods(window)
         for name, _title in window.tabs.names():
             window.tabs.show_view(name)
             rest()
@@ -119,6 +148,8 @@ def main(folder: Path) -> None:
             window.panel(panel)
             rest()
             shots(window, folder, panel)
+        prepare_plain(window)
+        shots(window, folder, "bundles-plain")
         window.tabs.show_view("overview")
         window.slots.export_figure()
         rest(6)
