@@ -566,6 +566,7 @@ def test_an_empty_group_is_said_in_words(conflicting: int, words: str, theme: Th
     view = view_of(removal(conflicting), theme, qtbot, "removal")
     assert words in view.removal.claim.text
     assert sum(key.words.startswith("random") for key in view.removal.legend.keys) == 1
+    assert any(key.words.endswith("at τ, so no curve") for key in view.removal.legend.keys)
 
 
 def test_removal_asks_for_what_it_needs(theme: Theme, qtbot: QtBot) -> None:
@@ -642,6 +643,15 @@ def test_distances_are_the_largest_difference_in_widths() -> None:
     assert distances.distances(result, np.array([4, 9, 11]), 0.25) == {4: 0.0, 9: 2.0, 11: 0.0}
     assert distances.distances(result, np.array([4, 9]), float("nan")) == {4: 0.0, 9: 0.5}
     assert distances.distances(result, np.array([5, 9]), 0.25) == {}
+
+
+def test_values_are_rows_of_heat_on_one_scale() -> None:
+    maps = np.array([[[[[0.0, 2.0, 4.0, 6.0]]], [[[8.0, 8.0, 0.0, 0.0]]], [[[np.nan] * 4]]]])
+    shape = Output("maps", ("layer", "picture", "channel", "y", "x"), maps.shape)
+    result = Result.of((Declared((shape,), names=(("picture", ("4", "9", "11")),)), Chunk("maps", (), maps)))
+    rows = distances.heat_rows(result, np.array([4, 9, 11]), 2)
+    assert {place: row.tolist() for place, row in rows.items()} == {4: [0.125, 0.625], 9: [1.0, 0.0]}
+    assert distances.heat_rows(result, np.array([5]), 2) == {}
 
 
 def test_pictures_of_a_real_bundle_lie_within_one_width(theme: Theme, qtbot: QtBot) -> None:

@@ -1,4 +1,4 @@
-"""The pictures of a bundle: each with its true and its predicted label, and a bar in the colour of its label."""
+"""The pictures of a bundle: each with its labels, a bar in their colour, and a row of its values if known."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from PySide6.QtWidgets import QStyle, QStyleOptionViewItem, QWidget
 from app.browsing.grid import PAD, Index, SampleGrid, SamplesModel, TileDelegate
 from app.browsing.thumbnails import SIDE, Thumbnails
 from app.drawing.label_colors import label_color
+from app.reading.depth import Floats
 from app.theme import Theme
 
 BAR = 4
+HEAT = 8
+CELLS = 42
+"""Cells of the row of activation values."""
 
 
 class MemberTiles(TileDelegate):
@@ -20,6 +24,7 @@ class MemberTiles(TileDelegate):
     def __init__(self, theme: Theme, model: SamplesModel, thumbnails: Thumbnails, parent: QWidget) -> None:
         super().__init__(theme, model, thumbnails, parent)
         self.distances: dict[int, str] = {}
+        self.rows: dict[int, Floats] = {}
 
     def tile(self) -> QSize:
         """Return the size of a tile: the picture, a bar and two lines."""
@@ -39,6 +44,8 @@ class MemberTiles(TileDelegate):
         self._paint_picture(painter, QRect(rect.left() + PAD, rect.top() + PAD, SIDE, SIDE), place)
         if place in self.distances:
             self._tag(painter, rect, self.distances[place])
+        if place in self.rows:
+            self._heat(painter, rect, self.rows[place])
         label = int(table.labels[place])
         bar = QRectF(rect.left() + PAD, rect.top() + PAD + SIDE, SIDE, BAR)
         painter.fillRect(bar, label_color(self.theme, label))
@@ -60,6 +67,13 @@ class MemberTiles(TileDelegate):
         painter.fillRect(room, self.theme.color("surface"))
         painter.setPen(self._text)
         painter.drawText(room, Qt.AlignmentFlag.AlignCenter, words)
+
+    def _heat(self, painter: QPainter, rect: QRect, row: Floats) -> None:
+        """Paint the values at the foot of the picture, from small (light) to large."""
+        left, top = rect.left() + PAD, rect.top() + PAD + SIDE - HEAT
+        edges = [left + round(SIDE * n / len(row)) for n in range(len(row) + 1)]
+        for start, end, value in zip(edges, edges[1:], row.tolist(), strict=False):
+            painter.fillRect(QRect(start, top, end - start, HEAT), self.theme.heat(value))
 
     def _write(self, painter: QPainter, rect: QRect, line: int, words: str, color: QColor) -> None:
         height = self._metrics.height()
@@ -83,8 +97,8 @@ class MemberGrid(SampleGrid):
         self.setAccessibleName("Pictures of the bundle")
         self._fit()
 
-    def show_distances(self, words: dict[int, str]) -> None:
-        """Write into the pictures how far each is from the first one."""
-        if words != self.members.distances:
-            self.members.distances = words
+    def show_values(self, words: dict[int, str], rows: dict[int, Floats]) -> None:
+        """Write into the pictures how far each is from the first one, and paint its values as a row of heat."""
+        if words != self.members.distances or rows.keys() != self.members.rows.keys():
+            self.members.distances, self.members.rows = words, rows
             self.viewport().update()

@@ -14,7 +14,7 @@ from app.bundling.page import Page, bundles, entropy_words
 from app.drawing.readout import Line
 from app.forms.widgets import button, label
 from app.reading.bundles import Look, Reading
-from app.reading.depth import Ints
+from app.reading.depth import Floats, Ints
 from app.reading.glossary import TERMS
 from app.theme import Theme
 
@@ -162,13 +162,16 @@ class BundlePage(Page):
         if not keep:
             self.head.say("")
 
-    def show_distances(self, found: dict[int, float], unit: str, why_not: str) -> None:
-        """Show distances from the first picture, or why they cannot be measured."""
+    def show_distances(self, found: dict[int, float], rows: dict[int, Floats], unit: str, why_not: str) -> None:
+        """Show distances from the first picture and the values as rows of heat, or why they cannot be measured."""
         words = {place: f"{zero(value)} {unit}".strip() for place, value in found.items()}
-        self.grid.show_distances(words)
+        self.grid.show_values(words, rows)
         self.measure.setEnabled(self.look.bundle >= 0 and not why_not and not found)
         tip = TERMS["bundle_distance"].definition
-        self.measure.setToolTip(why_not or (f"Shown in the pictures. {tip}" if found else f"Measure: {tip}"))
+        self.measure.setToolTip(
+            why_not
+            or (f"Shown in the pictures, above the values as a row of heat. {tip}" if found else f"Measure: {tip}")
+        )
 
     # -- following ---------------------------------------------------------------------------------------------------
 

@@ -219,6 +219,8 @@ class RemovalPage(QWidget):
         self.plot.show_removed(curves, len(reading.blocks), chosen, 100 * reading.least())
         keys = [Key("dash", f"random: {c.name}", self.theme.color(c.hue)) for c in curves if not c.ordered]
         keys += [Key("dash", f"order: {c.name}", self.theme.color(c.hue)) for c in curves if c.ordered]
+        none = self.theme.color("unused")
+        keys += [Key("dash", f"no {name} block at τ, so no curve", none) for name in reading.empty_groups()]
         self.legend.show_keys((*keys, Key("dot", "ticked", self.theme.color("text"))))
         self.claim.say(claim(reading))
         self._show_costs(reading, ticked, accuracy)
@@ -296,9 +298,10 @@ def claim(reading: RemovalReading) -> str:
     empty = reading.empty_groups()
     if np.all(reading.conflicting >= 0):
         count = int((reading.conflicting == 1).sum())
-        none = f", so there is no curve of {empty[0]} ones" if empty else ""
+        none = f", so no curve of {empty[0]} ones" if empty else ""
         words.append(f"{count or 'none'} conflict{'s' if count == 1 else ''} at τ{none}")
-    return " · ".join(words) or "Blocks are being measured …"
+    text = " · ".join(words) or "Blocks are being measured …"
+    return text[:1].upper() + text[1:]
 
 
 def _tolerance(value: float) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from analysis.config import LayerSpec
 from analysis.request import ModelSource, Request
 from analysis.result import Result
-from app.reading.depth import Ints
+from app.reading.depth import Floats, Ints
 from app.workspace import Run, Workspace
 
 METHOD = "activations"
@@ -58,6 +58,37 @@ def answer(workspace: Workspace, request: Request) -> Result | None:
         if (own.method, own.model, own.images, own.edits, own.params, own.layers) == wanted and run.result.declared:
             return run.result
     return None
+
+
+def heat_rows(result: Result, places: Ints, cells: int) -> dict[int, Floats]:
+    """Values of each picture of a bundle as one row of cells, on one scale from 0 (smallest) to 1 (largest).
+
+    Parameters
+    ----------
+    places
+        Places of the bundle's pictures in their source.
+    cells
+        Most cells of a row; where there are more values, a cell is the mean of neighbours.
+
+    Returns
+    -------
+    dict[int, numpy.ndarray]
+        Place to (cell,) float64, NaN where nothing is known; plain where no values have arrived.
+    """
+    if "maps" not in result or not len(places):
+        return {}
+    names = [int(name) for name in result.names("picture")]
+    maps = np.asarray(result["maps"][0], dtype=np.float64)
+    wanted = set(places.tolist())
+    rows = {place: maps[n].ravel() for n, place in enumerate(names[: len(maps)]) if place in wanted}
+    rows = {place: row[np.isfinite(row)] for place, row in rows.items() if np.isfinite(row).any()}
+    means = {
+        place: np.array([part.mean() for part in np.array_split(row, min(cells, len(row)))])
+        for place, row in rows.items()
+    }
+    low = min((row.min() for row in means.values()), default=0.0)
+    spread = max((row.max() for row in means.values()), default=0.0) - low
+    return {place: (row - low) / spread if spread else np.zeros(len(row)) for place, row in means.items()}
 
 
 def distances(result: Result, places: Ints, tau: float) -> dict[int, float]:

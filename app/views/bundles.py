@@ -12,6 +12,7 @@ from analysis.catalogue import Value
 from analysis.figures import FigureSpec
 from analysis.measures.bundles import members
 from analysis.request import Request
+from app.browsing.members import CELLS
 from app.browsing.thumbnails import Thumbnails
 from app.bundling.bundle_page import BundlePage
 from app.bundling.depth_page import DepthPage
@@ -240,7 +241,8 @@ class BundlesView(View):
         tau = float(reading.per_checkpoint("tau")[self.look.checkpoint])
         places = reading.places[self.bundle_page.rows()]
         found = distances.distances(result, places, tau) if result else {}
-        self.bundle_page.show_distances(found, "τ" if tau == tau else "", why)
+        rows = distances.heat_rows(result, places, CELLS) if result else {}
+        self.bundle_page.show_distances(found, rows, "τ" if tau == tau else "", why)
 
     def _measure_distances(self) -> None:
         run = self.workspace.latest(METHOD)
