@@ -59,7 +59,7 @@ def depth(results: list[Result], options: Options) -> Sheet:
 
 
 def heatmap(results: list[Result], options: Options) -> Sheet:
-    """Draw points (rows) against checkpoints; a cell without any conflict stays empty."""
+    """Draw points (rows) against checkpoints: grey without any conflict, hatched with values that are not finite."""
     result, name = results[0], str(options["value"])
     wanted = {word.strip() for word in str(options["kinds"]).split(",") if word.strip()}
     rows = [i for i, point in enumerate(result.layers) if not wanted or point.kind in wanted]
@@ -70,7 +70,11 @@ def heatmap(results: list[Result], options: Options) -> Sheet:
     shown = np.where(values > 0, values, np.nan)
     output = result.output(name)
     label = f"{output.title} ({output.unit}); grey: exactly 0" if output.unit else f"{output.title}; grey: exactly 0"
-    matrix = Matrix(shown, tuple(result.layers[i].name for i in rows), result.names("checkpoint"), label, "bundles")
+    broken = np.asarray(result["non_finite"], dtype=np.int64)[:, rows].T > 0
+    names = tuple(result.layers[i].name for i in rows)
+    matrix = Matrix(
+        shown, names, result.names("checkpoint"), label, "bundles", blank=np.isnan(values) & ~broken, hatched=broken
+    )
     panel = Panel((matrix,), x_title="checkpoint", y_title="point", height=1.6)
     return Sheet((panel,), note=_note(result, None), fingerprints=fingerprints(results))
 

@@ -225,6 +225,10 @@ def _draw_matrix(figure: Figure, ax: Axes, mark: Matrix, style: Style) -> None:
     )
     figure.colorbar(image, ax=ax, label=mark.label, pad=0.02)
     ax.spines[:].set_visible(False)
+    for mask, hatch in ((mark.blank, ""), (mark.hatched, "//////")):
+        for row, column in np.argwhere(mask) if mask is not None else ():
+            edge = "#9A9A9A" if hatch else "none"
+            ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fc="white", ec=edge, lw=0, hatch=hatch))
     _name_axis(ax.xaxis, mark.columns, ax.get_figure(True).get_size_inches()[0])  # type: ignore[union-attr]
     ax.set_yticks(range(len(mark.rows)) if len(mark.rows) <= 40 else [])
     if len(mark.rows) <= 40:

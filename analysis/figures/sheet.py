@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,13 +76,21 @@ class Hatched:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Matrix:
-    """(rows, columns) values as colours."""
+    """(rows, columns) values as colours; NaN is grey, unless it is said to be blank or hatched.
+
+    Attributes
+    ----------
+    blank, hatched
+        (rows, columns) bool: cells without any value, and cells with values that are not finite.
+    """
 
     values: Floats
     rows: tuple[str, ...]
     columns: tuple[str, ...]
     label: str = ""
     hue: str = "rank"
+    blank: Mask | None = None
+    hatched: Mask | None = None
 
 
 @dataclass(frozen=True, slots=True)
