@@ -11,6 +11,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from analysis.command_line import command_line, needs_file
+from analysis.edits import Edits
 from analysis.problems import AnalysisError, Problem
 from analysis.remote import Hello
 from analysis.request import Compute, Request
@@ -31,7 +32,9 @@ OFFER = 30.0
 """Seconds for which more pictures are offered after a first look."""
 REST = 500
 """Milliseconds that edits rest before they are measured by themselves."""
-ON_THE_CHIP = ("random_weights", "preprocessing_assumed", "input_size_assumed")
+UNSHARED = ("parameter_sharing", "train_shared")
+"""Methods that share weights themselves, and so do not follow edits by themselves."""
+ON_THE_CHIP = ("random_weights", "preprocessing_assumed", "input_size_assumed", "edited")
 """Warnings that are not said again, because the chip of the network carries them as badges."""
 LOGGER = logging.getLogger("layerscope")
 
@@ -238,6 +241,10 @@ class Measuring(QObject):
             self.look(self.workspace.new_request("weight_spectrum"))
 
     def _on_edits(self) -> None:
+        workspace, ring = self.workspace, self.workspace.edits.ring
+        if ring and workspace.structure is not None and workspace.counted is workspace.structure:
+            # Rows with shared weights counted once, for panels and totals.
+            self.glance(replace(workspace.new_request("structure"), edits=Edits(ring=ring)))
         if self.preferences.settings.update_live and self.workspace.structure is not None:
             self._rest.start()
 
@@ -250,6 +257,8 @@ class Measuring(QObject):
                 if run.open and run.request.edits != self.workspace.edits:
                     self.client.cancel(run.number)
         for run in newest.values():
+            if run.request.method in UNSHARED:
+                continue
             self.look(replace(run.request, edits=self.workspace.edits))
 
     # -- what the engine says ----------------------------------------------------------------------------------------

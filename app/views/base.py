@@ -204,6 +204,7 @@ class Offer(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._text, self._button = QLabel(), QPushButton()
+        self._button.setAccessibleName("Do what is offered")
         self._text.setProperty("role", "soft")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(8, 4, 8, 4)
@@ -216,6 +217,7 @@ class Offer(QWidget):
         """Change the words."""
         self._text.setText(text)
         self._button.setText(button)
+        self._button.setAccessibleName(button)
 
 
 def duration_words(workspace: Workspace, method: str) -> str:
