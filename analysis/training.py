@@ -29,7 +29,7 @@ OPTIMISERS = ("sgd", "adam")
 DEFAULT_BATCH = 128
 
 PARAMS = (
-    Param("epochs", 8, "Passes over the training pictures", low=1, high=10_000),
+    Param("epochs", 5, "Passes over the training pictures", low=1, high=10_000),
     Param("lr", 0.1, "Learning rate: the peak of the one cycle, else the first", low=1e-9, high=1e3),
     Param(
         "schedule",
@@ -53,10 +53,10 @@ class Recipe:
     Examples
     --------
     >>> Recipe().epochs
-    8
+    5
     """
 
-    epochs: int = 8
+    epochs: int = 5
     lr: float = 0.1
     schedule: str = "one cycle"
     optimiser: str = "sgd"

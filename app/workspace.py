@@ -98,6 +98,8 @@ class Workspace(QObject):
     """A :class:`analysis.request.Request` that a view asks for; the main window submits it."""
     glance_wanted = Signal(object)
     """A :class:`analysis.request.Request` of a panel for what it shows: carried out quietly and not kept on disk."""
+    look_wanted = Signal(object)
+    """A :class:`analysis.request.Request` of a view for what it is about to show: carried out quietly, kept on disk."""
     figure_wanted = Signal(object)
     """A :class:`analysis.figures.FigureSpec` that a view asks to export."""
     methods_changed = Signal()
@@ -167,13 +169,29 @@ class Workspace(QObject):
     def set_edits(self, edits: Edits) -> None:
         """Replace the edits. Called by undo commands only; views push a command on `undo`."""
         if edits != self.edits:
+            recounted = edits.ring != self.edits.ring
             self.edits = edits
             self.edits_changed.emit()
+            if recounted:
+                self.runs_changed.emit()
 
     @property
     def layers(self) -> tuple[LayerSpec, ...]:
         """Rows of the open network in execution order, empty until its structure is known."""
-        return self.structure.layers if self.structure else ()
+        return self.counted.layers if self.counted else ()
+
+    @property
+    def counted(self) -> Result | None:
+        """Structure whose parameters are counted as they are stored: of shared weights each ring once.
+
+        Until the structure of the shared network is known, that of the network without sharing.
+        """
+        if not self.edits.ring or self.structure is None:
+            return self.structure
+        wanted = Edits(ring=self.edits.ring)
+        runs = (run for run in reversed(self.runs.values()) if run.request.method == "structure")
+        fits = (run for run in runs if run.request.edits == wanted and self._is_of_open_model(run))
+        return next((run.result for run in fits if run.state == "completed"), self.structure)
 
     # -- asking for runs ---------------------------------------------------------------------------------------------
 
@@ -184,17 +202,18 @@ class Workspace(QObject):
     def new_request(self, method: str, **params: Value) -> Request:
         """Make a request for what is open: network, pictures, edits, device, sample size and seed.
 
-        Pictures and network are left out where the method needs none, so that window and command line ask alike.
+        Pictures and network are left out where the method can do nothing with them, so that window and command line
+        ask alike; pictures that it takes without needing them are given if they are open.
         """
         info = self.method(method)
-        needs = info.needs if info else frozenset({"model", "images"})
+        needs = info.needs | info.takes if info else frozenset({"model", "images"})
         return Request(
             method,
             self.shown_model if "model" in needs else None,
             self.images if "images" in needs else None,
             self.edits if "model" in needs else Edits(),
             tuple(sorted(params.items())),
-            limit=self.limit if "images" in needs else 0,
+            limit=self.limit if "images" in needs and self.images is not None else 0,
             seed=self.seed,
             compute=self.compute,
         )
@@ -213,6 +232,10 @@ class Workspace(QObject):
     def request_glance(self, request: Request) -> None:
         """Ask the window to measure, without a word and without a folder, what a panel is about to show."""
         self.glance_wanted.emit(request)
+
+    def request_look(self, request: Request) -> None:
+        """Ask the window to measure without a word what a view shows by itself; a stored answer is used."""
+        self.look_wanted.emit(request)
 
     def request_figure(self, spec: object) -> None:
         """Ask the window to open the export of a figure."""
@@ -349,6 +372,8 @@ class Workspace(QObject):
         if not run.open:
             if run.purpose == "open" and self.loading == number:
                 self._take_structure(run)
+            elif run.request.method == "structure":
+                self.runs_changed.emit()  # parameters are counted anew
             self.run_finished.emit(number)
 
     def _take_structure(self, run: Run) -> None:

@@ -17,7 +17,7 @@ from analysis.problems import RunWarning
 from analysis.request import ImageSource, ModelSource, Request
 from analysis.result import Result
 from app.workspace import Run, Workspace
-from tests import bundle_scenes
+from tests import bundle_scenes, configuration_scenes, sharing_scenes, width_scenes
 
 MODEL = ModelSource("auto", ("resnet20.th",))
 IMAGES = ImageSource("cifar_test1000.npz")
@@ -348,8 +348,16 @@ def full() -> Workspace:
     play(workspace, accuracy_events(), folder="runs/20260101-000000-evaluate-resnet20-cccccc")
     play(workspace, lab_events(8), folder="runs/20260101-000000-rank_lab-bbbbbb")
     play(workspace, attribution_events(), folder="runs/20260101-000000-attribution-resnet20-dddddd")
+    widths = width_scenes.width_events(layers, MODEL)
+    play(workspace, widths, folder="runs/20260101-000000-width_groups-resnet20-ffffff")
     bundles = bundle_scenes.bundle_events(layers, MODEL, IMAGES)
     play(workspace, bundles, folder="runs/20260101-000000-conflicting_bundles-resnet20-dddddd")
+    projected = sharing_scenes.projected_events(layers, MODEL, IMAGES)
+    play(workspace, projected, folder="runs/20260101-000000-parameter_sharing-resnet20-888888")
+    trained = sharing_scenes.trained_events(MODEL, IMAGES)
+    play(workspace, trained, folder="runs/20260101-000000-train_shared-resnet20-999999")
+    tried = configuration_scenes.configuration_events(MODEL, IMAGES)
+    play(workspace, tried, folder="runs/20260101-000000-dynamic_configurations-resnet20-777777")
     return workspace
 
 

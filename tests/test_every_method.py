@@ -29,6 +29,7 @@ QUICK = {
     "configuration_chooser": (*ONE_POINT, ("steps", 20)),
     "block_removal": (("subsets", 1), ("repeats", 1), ("warmup", 0)),
     "rank_lab": (("networks", 1), ("layer", "depthwise")),
+    "width_sensitivity": (("ratios", "0.5"), ("groups", "conv1")),
 }
 """Parameters that make a method short enough to be run many times."""
 HELP = Path(__file__).parents[1] / "resources" / "help"

@@ -219,6 +219,9 @@ def test_a_view_without_data_says_what_it_needs(name: str, theme: Theme, qtbot: 
         ("rank_lab", "rank_lab"),
         ("attribution", "attribution"),
         ("bundles", "conflicting_bundles"),
+        ("configurations", "dynamic_configurations"),
+        ("sharing", "parameter_sharing"),
+        ("widths", "width_groups"),
     ],
 )
 def test_a_view_offers_the_run_that_fills_it(name: str, method: str, theme: Theme, qtbot: QtBot) -> None:

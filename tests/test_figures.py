@@ -21,11 +21,14 @@ from analysis.figures.draw import encode
 from analysis.figures.redraw import save_numbers, table
 from analysis.figures.sheet import Bars, Hatched, Line, Matrix, Points, Sheet
 from analysis.problems import AnalysisError
+from analysis.request import ModelSource
 from analysis.result import Result
 from tests import bundle_scenes, scenes
 from tests.results import accuracy_result, rank_result, structure_events
 from tests.scenes import lab_events
 from tests.sharing_results import sharing_result, trained_result
+from tests.width_results import lw_dna_result, sensitivity_result
+from tests.width_scenes import width_events
 
 M = TypeVar("M")
 SAMPLES: dict[str, list[Result]] = {
@@ -50,6 +53,9 @@ SAMPLES: dict[str, list[Result]] = {
     "rank_lab": [Result.of(lab_events(3, ("1x1", "depthwise")))],
     "sharing_curve": [trained_result()],
     **{name: [sharing_result()] for name in ("ring_projection", "ring_error", "ring_usage", "ring_correlation")},
+    **{name: [lw_dna_result()] for name in ("width_profile", "width_ratio", "width_budget")},
+    "width_sensitivity": [sensitivity_result()],
+    "widths": [Result.of(width_events(scenes.network(), ModelSource("demo:net")))],
 }
 
 
@@ -242,3 +248,16 @@ def test_an_unknown_ending_is_refused_and_leaves_no_file(tmp_path: Path) -> None
 def test_a_spec_survives_json() -> None:
     spec = FigureSpec("profile", ("a", "b"), (("measure", "rank_ratio"), ("centred", True)), Style("page", 150, font=9))
     assert FigureSpec.from_json(spec.to_json()) == spec
+
+
+def test_bundles_that_are_zero_missing_or_not_finite_look_different() -> None:
+    events = list(bundle_scenes.bundle_events(scenes.network(), scenes.MODEL, scenes.IMAGES))
+    result = Result.of(events)
+    result["entropy"][0, 1], result["entropy"][1, 2], result["non_finite"][1, 2] = np.nan, np.nan, 3
+    matrix = only(sheet("bundle_heatmap", [result]), Matrix)
+    assert matrix.blank is not None
+    assert matrix.hatched is not None
+    assert [tuple(cell) for cell in np.argwhere(matrix.hatched)] == [(2, 1)]
+    assert (1, 0) in [tuple(cell) for cell in np.argwhere(matrix.blank)]
+    assert not (matrix.blank & matrix.hatched).any()
+    assert encode(sheet("bundle_heatmap", [result]), Style(), ".png") != encode(sheet("bundle_heatmap"), Style(), ".png")

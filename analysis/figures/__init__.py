@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.catalogue import Param, Value, nearest
-from analysis.figures import accuracy, attribution, bundles, configurations, graph, profile, rank, rank_lab, sharing
+from analysis.figures import (
+    accuracy,
+    attribution,
+    bundles,
+    configurations,
+    graph,
+    profile,
+    rank,
+    rank_lab,
+    sharing,
+    width_search,
+    widths,
+)
 from analysis.figures.sheet import Sheet
 from analysis.figures.spec import FORMATS, PALETTES, SIZES, FigureSpec, Style
 from analysis.problems import AnalysisError
@@ -68,6 +80,7 @@ FIGURES = (
         (attribution.PICTURE, attribution.MAPS, attribution.SHARED),
         attribution.attribution,
     ),
+    FigureInfo("widths", "Widths before and after", ("width_groups",), (widths.WIDTHS,), widths.widths),
     FigureInfo("graph", "Architecture graph", (), (graph.FOLDED, graph.MEASURE), graph.graph),
     FigureInfo("confidence", "Confidence of right and wrong", ("evaluate",), (), accuracy.confidence),
     FigureInfo(
@@ -117,6 +130,16 @@ FIGURES = (
     FigureInfo("cost_map", "Accuracy against cost", ("dynamic_configurations",), (), configurations.cost_map),
     FigureInfo("cover", "Small sets of configurations", ("dynamic_configurations",), (), configurations.cover),
     FigureInfo("policies", "Rules without labels", ("dynamic_configurations",), (), configurations.policies),
+    FigureInfo("width_profile", "Widths found", ("lw_dna",), (width_search.CONTROL,), width_search.width_profile),
+    FigureInfo("width_ratio", "Width ratios", ("lw_dna",), (width_search.CONTROL,), width_search.width_ratio),
+    FigureInfo("width_budget", "Cost against threshold", ("lw_dna",), (), width_search.width_budget),
+    FigureInfo(
+        "width_sensitivity",
+        "Sensitivity of width groups",
+        ("width_sensitivity",),
+        (width_search.VALUE,),
+        width_search.width_sensitivity,
+    ),
 )
 
 

@@ -39,7 +39,12 @@ def growth(results: list[Result], options: Options) -> Sheet:
     rank, label = result["true_rank"][rows, 0].astype(np.int64), result["label"][rows].astype(np.int64)
     curve = oracles.growth_curve(correct)
     marks: list[Mark] = [
-        Line(np.arange(len(curve)).astype(np.float64) + 1, 100 * curve, "configurations (upper bound)", "series0"),
+        Line(
+            np.linspace(1.0, len(curve), len(curve), dtype=np.float64),
+            100 * curve,
+            "configurations (upper bound)",
+            "series0",
+        ),
         Guide("y", 100 * float(correct[:, 0].mean()), "plain"),
         Guide("y", 100 * oracles.matched_list(rank, prediction), "equally long list"),
         Guide("y", 100 * oracles.shuffled_oracle(prediction, label), "shuffled labels"),
@@ -49,7 +54,15 @@ def growth(results: list[Result], options: Options) -> Sheet:
             values = np.asarray(pool["growth"][row], dtype=np.float64)
             known = np.flatnonzero(np.isfinite(values))
             if row and len(known):
-                marks.append(Line(known + 1.0, 100 * values[known], f"{name} pool", f"series{row}", dashed=True))
+                marks.append(
+                    Line(
+                        np.asarray(known + 1, dtype=np.float64),
+                        100 * values[known],
+                        f"{name} pool",
+                        f"series{row}",
+                        dashed=True,
+                    )
+                )
     panel = Panel(
         tuple(marks),
         x_title="number of configurations or copies",

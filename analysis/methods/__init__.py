@@ -10,15 +10,19 @@ from analysis.methods import (
     configuration_chooser,
     conflicting_bundles,
     dynamic_configurations,
+    edited_check,
     evaluate,
     feature_rank,
     latency,
+    lw_dna,
     parameter_sharing,
     rank_lab,
+    save_network,
     structure,
     train_shared,
     weight_spectrum,
     width_groups,
+    width_sensitivity,
 )
 
 METHODS = (
@@ -38,4 +42,8 @@ METHODS = (
     chance_pools,
     configuration_chooser,
     width_groups,
+    save_network,
+    lw_dna,
+    width_sensitivity,
+    edited_check,
 )

@@ -47,7 +47,7 @@ INFO = MethodInfo(
         Param("variants", "full", f"Kinds of sharing, comma-separated: {', '.join(VARIANTS)}"),
         Param("seeds", 1, "Networks per size of the first variant, each with its own ring and first weights", low=1),
         Param("other_seeds", 1, "Networks per size of every other kind", low=1),
-        Param("dense", False, "Also train the network without sharing"),
+        Param("dense", True, "Also train the network without sharing"),
         Param("narrowed", False, "Also train it with fewer channels, to the same total degrees of freedom"),
         Param("scope", "net", "One ring for the net, or one per stage or block", choices=("net", "stage", "block")),
         Param("include", "", "What is shared beside the usual convolutions: stem, linear, grouped"),

@@ -27,6 +27,9 @@ from app.panels.fields import combo, row_label
 from app.theme import Theme
 from app.workspace import Workspace
 
+WITHOUT = "none"
+"""Choice of pictures for a method that takes them but can do without."""
+
 
 class MeasurePanel(QWidget):
     """The form of one method, and the button that starts it.
@@ -141,7 +144,7 @@ class MeasurePanel(QWidget):
         self._method.blockSignals(True)
         self._method.clear()
         for info in self._workspace.methods:
-            if info.name != "structure":
+            if info.name not in ("structure", "save_network"):
                 self._method.addItem(info.title, info.name)
         self._method.setCurrentIndex(max(self._method.findData(name), 0))
         self._method.blockSignals(False)
@@ -165,7 +168,9 @@ class MeasurePanel(QWidget):
         if self._form:
             self._form.set_values(dict(request.params))
         self._layers.setText(request.layers)
-        self._limit.setEditText(self._limit_text(request.limit))
+        info = self._info()
+        without = request.images is None and info is not None and "images" in info.takes
+        self._limit.setEditText(WITHOUT if without else self._limit_text(request.limit))
         self._seed.setValue(request.seed)
 
     def _info(self) -> MethodInfo | None:
@@ -185,11 +190,12 @@ class MeasurePanel(QWidget):
         self._form = ParamsForm(info)
         self._form.changed.connect(self._refresh)
         self._place.addWidget(self._form)
-        needs_images = "images" in info.needs
-        self._sampling_rows.setRowVisible(self._limit, needs_images)
+        self._sampling_rows.setRowVisible(self._limit, "images" in info.needs | info.takes)
         self._limit.blockSignals(True)
         self._limit.clear()
         self._limit.addItems([self._limit_text(0), "200", "500", "1000", "all"])
+        if "images" in info.takes:
+            self._limit.addItem(WITHOUT)
         self._limit.blockSignals(False)
         self._seed.setValue(self._workspace.seed)
         self._refresh()
@@ -227,8 +233,10 @@ class MeasurePanel(QWidget):
         """
         values = self._form.values() if self._form else {}
         plain = self._workspace.new_request(self.method, **values)
-        needs_images = plain.images is not None
-        limit = self._chosen_limit() if needs_images else 0
+        info = self._info()
+        if info is not None and "images" in info.takes and self._limit.currentText().strip().lower() == WITHOUT:
+            plain = replace(plain, images=None)
+        limit = self._chosen_limit() if plain.images is not None else 0
         return replace(plain, layers=self._layers.text().strip(), limit=limit, seed=self._seed.value())
 
     def _refresh(self) -> None:

@@ -189,6 +189,7 @@ class TopBar(QWidget):
             workspace.images_changed,
             workspace.compute_changed,
             workspace.edits_changed,
+            workspace.runs_changed,
             workspace.run_finished,
         ):
             signal.connect(self.refresh)
@@ -221,10 +222,11 @@ class TopBar(QWidget):
         prepared = structure.prepared
         facts = []
         if "total_parameters" in structure and "total_macs" in structure:
-            facts = [short(structure.value("total_parameters")), f"{short(structure.value('total_macs'))} MACs"]
+            counted = workspace.counted or structure
+            facts = [short(counted.value("total_parameters")), f"{short(structure.value('total_macs'))} MACs"]
         badges = list(prepared.badges if prepared else ())
         if not workspace.edits.empty:
-            badges.append("edited")
+            badges.append("weights shared" if workspace.edits.ring else "edited")
         name = display_name(prepared.model if prepared else "", source)
         tip = "\n".join(
             [full_name(source), *badges, "" if workspace.edits.empty else workspace.edits.summary()]
@@ -323,7 +325,7 @@ class TopBar(QWidget):
         menu.addAction(self._actions["first_look"])
         menu.addSeparator()
         for info in self._workspace.methods:
-            if info.name != "structure":
+            if info.name not in ("structure", "save_network"):
                 self._add(menu, f"{info.title}…", info.summary, partial(self.method_chosen.emit, info.name))
         menu.addSeparator()
         for name in ("measure_again", "cancel_run"):

@@ -231,6 +231,123 @@ TERMS: dict[str, Term] = {
     "distinct_expected": Term(
         "Expected entries", "entries", "Different entries that a random layout reads on average.", "parameter_sharing"
     ),
+    "degrees_of_freedom": Term(
+        "Degrees of freedom",
+        "",
+        "Free numbers: entries of the ring in use, and all that is not shared.",
+        "train_shared",
+    ),
+    "energy_kept": Term(
+        "Energy kept",
+        "",
+        "Share of the squared weights that a projection keeps; N/M on average for random signs, whatever the weights.",
+        "parameter_sharing",
+    ),
+    "ring_error": Term(
+        "Error of projection", "", "‖T − K‖² / ‖T‖² of trained weights T and projected ones K.", "parameter_sharing"
+    ),
+    "ring_cosine": Term(
+        "Cosine of projection",
+        "",
+        "Between the trained weights of a layer and the projected ones.",
+        "parameter_sharing",
+    ),
+    "usage": Term(
+        "Usage", "", "Uses of a part of the ring by a layer, over those of an even spread.", "parameter_sharing"
+    ),
+    "reuse": Term("Reuse", "entries", "How many entries of the ring are used 0, 1, 2, … times.", "parameter_sharing"),
+    "overlap": Term(
+        "Overlap", "", "Share of the entries a layer reads that another layer reads as well.", "parameter_sharing"
+    ),
+    "ring_correlation": Term(
+        "Likeness of layers",
+        "1/√n",
+        "Absolute cosine of two layers' weights, cut to the shorter, times √n: about 1 is unrelated.",
+        "parameter_sharing",
+    ),
+    # -- dynamic configurations --------------------------------------------------------------------------------------
+    **{
+        name: Term(title, "", definition, "dynamic_configurations")
+        for name, title, definition in (
+            ("any_correct", "Any-correct oracle", "Upper bound: share of pictures that some configuration gets right."),
+            (
+                "matched_list",
+                "Equally long list",
+                "Accuracy of the plain network with as many answers for a picture as the configurations gave (ours).",
+            ),
+            (
+                "static_gain",
+                "Grouped static gain",
+                "Gain of one configuration per group of pictures, chosen on one half and scored on the other (ours).",
+            ),
+            (
+                "oracle_kappa",
+                "κ of the oracle",
+                "(oracle − chance) / (1 − chance), with chance from labels dealt out anew (ours).",
+            ),
+            (
+                "rescue",
+                "Rescue",
+                "Share of the pictures wrong under the plain network that some configuration gets right.",
+            ),
+            (
+                "oracle_growth",
+                "Growth of the oracle",
+                "Expected oracle of k configurations drawn at random; it rises with k by chance alone.",
+            ),
+            (
+                "chance_pool",
+                "Chance pool",
+                "As many guesses by disturbed pictures or jittered weights, as accurate one by one (ours).",
+            ),
+            (
+                "configuration_accuracy",
+                "Accuracy of a configuration",
+                "Share of all pictures that it gets right if it is used for every one.",
+            ),
+            ("solved_alone", "Right alone", "Pictures that this configuration alone gets right."),
+            (
+                "correctness",
+                "Correctness matrix",
+                "Right or wrong of every picture under every configuration, beside the plain network.",
+            ),
+            (
+                "true_probability",
+                "Probability of the label",
+                "Softmax probability that a configuration gives the true class.",
+            ),
+            (
+                "prefix_tree",
+                "Prefix tree",
+                "Configurations in rows and columns that share the options of their first or last switch points.",
+            ),
+            (
+                "choice_share",
+                "Choices",
+                "How often an option is in the configuration of least, middle or highest loss of a picture.",
+            ),
+            (
+                "opportunity",
+                "Opportunity",
+                "Share of an option if each picture spread one vote over its right configurations (ours).",
+            ),
+            ("pareto_front", "Pareto front", "Configurations that no other beats in both accuracy and multiply-adds."),
+            ("policy_accuracy", "Accuracy of a rule", "On the half of the pictures on which nothing was fitted."),
+            ("gap_closed", "Gap closed", "(rule − plain) / (oracle − plain): the part of the way to the upper bound."),
+            (
+                "greedy_cover",
+                "Cover",
+                "Small sets, each time adding the configuration that makes most still wrong pictures right.",
+            ),
+            (
+                "point_subsets",
+                "Subsets of switch points",
+                "Oracle if only these points may choose and the others stay as they are.",
+            ),
+            ("agreement", "Agreement", "Share of pictures that two configurations answer alike."),
+            ("double_fault", "Double fault", "Share of pictures that two configurations both get wrong."),
+        )
+    },
     # -- rank lab ----------------------------------------------------------------------------------------------------
     "lab_rank_ratio": Term(
         "Rank ratio", "", "Numerical rank of a random layer's output divided by its width, averaged.", "rank_lab"

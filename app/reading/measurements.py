@@ -22,10 +22,10 @@ STATE_TEXTS = ("", "0", "not measured", "not applicable", "not finite")
 States = NDArray[np.uint8]
 RATIO = "effective_rank_ratio"
 """The one measure that is made of two outputs."""
-STRUCTURE = ("width", "parameters", "macs", "activation_bytes")
+STRUCTURE = ("width", "parameters", "parameters_used", "macs", "activation_bytes")
 _FIELDS = {"width": "channels"}
-_COSTS = ("parameters", "macs")
-_REPEATED = (*STRUCTURE, "parameters_used", "channels", "state")
+_COSTS = ("parameters", "parameters_used", "macs")
+_REPEATED = (*STRUCTURE, "channels", "state")
 """Outputs that say again what the structure says, or are codes and no measures."""
 POINT = "point"
 """Combines values of points between layers: a place shows the last point that lies there."""
@@ -169,7 +169,7 @@ def _same_network(workspace: Workspace, run: Run) -> bool:
 
 def totals(workspace: Workspace) -> tuple[float, float]:
     """Return parameters and multiply-adds of the whole network, as the engine counted them."""
-    structure = workspace.structure
+    structure = workspace.counted
     if structure is not None and "total_parameters" in structure and "total_macs" in structure:
         return structure.value("total_parameters"), structure.value("total_macs")
     layers = workspace.layers

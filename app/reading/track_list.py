@@ -18,6 +18,8 @@ FIRST = (
     "latency.latency",
 )
 """Tracks that are shown as soon as they are there, from top to bottom."""
+QUIET = ("parameter_sharing",)
+"""Methods whose tracks are offered and not shown by themselves: a tab of their own shows them better."""
 POWERS = ("conflicting_bundles.critical_tolerance",)
 """Tracks whose values are powers, drawn on a scale of powers unless the user says otherwise."""
 
@@ -45,7 +47,7 @@ class TrackList:
     """The tracks of one view.
 
     A metric that appears for the first time is shown if it is one of :data:`FIRST`, or the first one of a method that
-    has none there. What the user has taken away stays away.
+    has none there and is not one of :data:`QUIET`. What the user has taken away stays away.
     """
 
     def __init__(self) -> None:
@@ -54,7 +56,7 @@ class TrackList:
 
     def adopt(self, metrics: Sequence[Metric]) -> bool:
         """Take in what there is to show; True if that brings new tracks."""
-        known = {key.partition(".")[0] for key in FIRST}
+        known = {key.partition(".")[0] for key in FIRST} | set(QUIET)
         new: list[str] = []
         for metric in metrics:
             if metric.key in self._met:

@@ -41,6 +41,18 @@ def _rank_lab(workspace: Workspace, theme: Theme) -> QWidget:
     return RankLabView(workspace, theme)
 
 
+def _widths(workspace: Workspace, theme: Theme) -> QWidget:
+    from app.views.widths import WidthsView
+
+    return WidthsView(workspace, theme)
+
+
+def _sharing(workspace: Workspace, theme: Theme) -> QWidget:
+    from app.views.sharing import SharingView
+
+    return SharingView(workspace, theme)
+
+
 def _samples(workspace: Workspace, theme: Theme) -> QWidget:
     from app.views.samples import SamplesView
 
@@ -53,10 +65,19 @@ def _attribution(workspace: Workspace, theme: Theme) -> QWidget:
     return AttributionView(workspace, theme)
 
 
+def _configurations(workspace: Workspace, theme: Theme) -> QWidget:
+    from app.views.configurations import ConfigurationsView
+
+    return ConfigurationsView(workspace, theme)
+
+
 VIEWS: tuple[ViewInfo, ...] = (
     ViewInfo("overview", "Overview", _overview),
     ViewInfo("rank", "Rank", _rank),
     ViewInfo("bundles", "Bundles", _bundles),
+    ViewInfo("widths", "Widths", _widths),
+    ViewInfo("sharing", "Sharing", _sharing),
+    ViewInfo("configurations", "Configurations", _configurations),
     ViewInfo("evaluate", "Accuracy", _evaluate),
     ViewInfo("samples", "Samples", _samples),
     ViewInfo("attribution", "Attribution", _attribution),

@@ -1,0 +1,60 @@
+"""Save the network with its edits, so that the window can ask for it like for any run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from analysis.catalogue import MethodInfo, Param
+from analysis.events import Chunk, Declared, Output
+from analysis.job import Job, Step
+from analysis.models import save
+from analysis.problems import AnalysisError
+
+ENDING = ".safetensors"
+
+INFO = MethodInfo(
+    name="save_network",
+    title="Save network",
+    summary="Writes the edited network as one safetensors file with its edits in the header, and the same as JSON.",
+    needs=frozenset({"model"}),
+    params=(Param("path", "", "File to write, ending in .safetensors; empty to count only what would be written"),),
+    trained=False,
+)
+
+
+def run(job: Job) -> Iterator[Step]:
+    """Write the file, then say how large it is."""
+    path = str(job.params["path"])
+    if path:
+        _check(job, path)
+    outputs = (
+        Output("parameters", (), (), "int64", "weights", "Parameters"),
+        Output("macs", (), (), "int64", "multiply-adds", "Multiply-adds of one picture"),
+        Output("file_bytes", (), (), "int64", "bytes", "Size of the file, 0 if none was written"),
+    )
+    yield Declared(outputs, facts=(("file", path or "none"), ("edits", job.request.edits.summary())))
+    totals = job.model.recording.totals
+    yield Chunk("parameters", (), np.asarray(totals.parameters))
+    yield Chunk("macs", (), np.asarray(totals.macs))
+    if path:
+        save(job.model, path, job.request.edits)
+    yield Chunk("file_bytes", (), np.asarray(Path(path).stat().st_size if path else 0))
+
+
+def _check(job: Job, path: str) -> None:
+    """Refuse what could not be opened again.
+
+    Raises
+    ------
+    AnalysisError
+        If the path ends in something else, or the network was read from a file that has edits already.
+    """
+    if not path.endswith(ENDING):
+        raise AnalysisError("The network is saved as a safetensors file.", f"Choose a name that ends in {ENDING}.")
+    told = sum(name == "edits" for name, _ in job.model.facts)
+    if told > (0 if job.request.edits.empty else 1):
+        text = f"{job.model.name} has been edited already, and edits are counted from the network before them."
+        raise AnalysisError(text, "Open that network and apply the whole configuration to it.", "edited")

@@ -1,0 +1,63 @@
+"""Which option of each switch point is best, in the middle and worst, against how often it could have been."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analysis.measures import selection
+from app.configuring.page import NO_LABELS, Page
+from app.drawing.bar_rows import Bar, BarRow, BarRowsPlot
+from app.drawing.readout import Entry, Key
+from app.reading import numbers
+from app.reading.configurations import Look, Reading
+from app.theme import Theme
+
+KINDS = (("best", "widths"), ("median", "sharing"), ("worst", "bundles"), ("opportunity", "cost"))
+
+
+class ChoicesPage(Page):
+    """One row per option, four bars each."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__(theme, "Choices")
+        self.plot = BarRowsPlot(theme, "Choices per switch point", "", "share of pictures")
+        self.body.addWidget(self.plot, 1)
+        self.define(self.plot, "choice_share", "opportunity")
+        self.plot.row_hovered.connect(self._hover)
+
+    def refresh(self, reading: Reading, look: Look) -> None:
+        """Draw all switch points."""
+        self.plot.set_note("" if reading.labelled else NO_LABELS)
+        rows = rows_of(reading) if reading.labelled else ()
+        self.plot.show_rows(rows, (0.0, 1.0))
+        self.plot.set_title("best ÷ opportunity at the right: above 1 an option is best more often than it is right")
+        words = {"opportunity": "opportunity: one vote a picture, spread over its right configurations"}
+        keys = tuple(Key("bar", words.get(name, f"{name} by loss"), self.theme.color(hue)) for name, hue in KINDS)
+        self.legend.show_keys(keys if reading.labelled else ())
+        points = " · ".join(f"{chr(ord('A') + place)} = {name}" for place, name in enumerate(reading.points))
+        self.claim.say(points)
+
+    def _hover(self, row: int) -> None:
+        if not 0 <= row < len(self.plot.rows):
+            self.told.emit("", ())
+            return
+        found = self.plot.rows[row]
+        values = zip(KINDS, found.bars, strict=True)
+        told = tuple(Entry(name, numbers.percent(bar.value), hue) for (name, hue), bar in values)
+        self.told.emit(found.name, (*told, Entry("best ÷ opportunity", found.text, "text_soft")))
+
+
+def rows_of(reading: Reading) -> tuple[BarRow, ...]:
+    """One row for each option of each point."""
+    loss, found = reading.table("loss"), []
+    for point in range(len(reading.points)):
+        shares = selection.choice_shares(reading.correct, loss, reading.options, point)
+        for option in range(len(shares["best"])):
+            first = int(np.flatnonzero(reading.options[:, point] == option)[0])
+            token = reading.token(first, point)
+            name = f"{chr(ord('A') + point)}  {reading.family} {token}" + (" (plain)" if option == 0 else "")
+            bars = tuple(Bar(float(shares[kind][option]), hue) for kind, hue in KINDS)
+            ratio = float(shares["preference"][option])
+            text = f"{ratio:.2f} ×" if np.isfinite(ratio) else numbers.NOTHING
+            found.append(BarRow(name, bars, text, rule=option == 0 and point > 0))
+    return tuple(found)

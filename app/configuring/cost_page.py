@@ -1,0 +1,73 @@
+"""What each configuration reaches and what it costs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analysis.measures import selection
+from app.configuring.page import NO_LABELS, Page
+from app.drawing.cost_plot import CostPlot, Dots
+from app.drawing.readout import Key
+from app.reading import numbers
+from app.reading.configurations import Look, Reading
+from app.reading.depth import Floats
+from app.theme import Theme
+
+
+class CostPage(Page):
+    """The cost map."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__(theme, "Cost map")
+        self.plot = CostPlot(theme)
+        self.body.addWidget(self.plot, 1)
+        self.define(self.plot, "pareto_front", "macs", "solved_alone")
+        self.plot.dot_clicked.connect(self.configuration_chosen)
+        self.plot.dot_hovered.connect(self.tell_configuration)
+
+    def refresh(self, reading: Reading, look: Look) -> None:
+        """Draw all configurations."""
+        self.plot.set_note("" if reading.labelled else NO_LABELS)
+        if not reading.labelled:
+            self.claim.say("")
+            self.plot.show_dots(None, 0)
+            self.legend.show_keys(())
+            return
+        shade, words, ends = shade_of(reading)
+        front = selection.pareto_front(reading.macs, reading.accuracy)
+        dots = Dots(reading.macs.astype(np.float64), reading.accuracy, reading.solved_alone, shade, front)
+        self.plot.show_dots(dots, look.configuration)
+        self.claim.say(claim(reading, front.tolist()))
+        theme = self.theme
+        keys = (
+            Key("ring", "network as it is", theme.color("text")),
+            Key("ring", "looked at", theme.color("accent")),
+            Key("dot", f"{words} {ends[0]}", theme.heat(0.25)),
+            Key("dot", ends[1], theme.heat(1.0)),
+            Key("dash", "larger: more pictures that it alone gets right", theme.color("text_soft")),
+        )
+        self.legend.show_keys(keys)
+
+
+def shade_of(reading: Reading) -> tuple[Floats, str, tuple[str, str]]:
+    """Colour of each configuration between 0 and 1, what it means, and its two ends."""
+    area = np.asarray(reading.result["last_map"], dtype=np.float64).prod(axis=1)
+    field = np.asarray(reading.result["receptive_field"], dtype=np.float64).max(axis=1)
+    if len(np.unique(area)) > 1:
+        values, words = np.log2(np.maximum(area, 1)), "last map"
+        ends = tuple(f"{value:.0f} positions" for value in (area.min(), area.max()))
+    else:
+        values, words = field, "receptive field"
+        ends = tuple(f"{value:,.0f} px" for value in (field.min(), field.max()))
+    span = float(values.max() - values.min())
+    shade = (values - values.min()) / span if span > 0 else np.zeros(len(values))
+    return np.asarray(shade), words, (ends[0], ends[1])
+
+
+def claim(reading: Reading, front: list[int]) -> str:
+    """Say in one line where the network as it is lies."""
+    best = front[-1]
+    words = "on the Pareto front" if 0 in front else "not on the Pareto front"
+    top = f"best single one: {reading.names[best]}, {numbers.percent(float(reading.accuracy[best]))}"
+    own = numbers.percent(float(reading.accuracy[0]))
+    return f"The plain network ({own}) is {words} · {top} on the same pictures, which flatters it"

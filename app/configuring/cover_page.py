@@ -1,0 +1,136 @@
+"""How few configurations reach most of the oracle, and which switch points it needs."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QSplitter
+
+from analysis.measures import oracles
+from app.configuring.page import NO_LABELS, Page
+from app.drawing.bar_rows import Bar, BarRow, BarRowsPlot
+from app.drawing.curves import Curve, CurvePlot, Guide, Spots
+from app.drawing.readout import Key
+from app.reading import numbers
+from app.reading.configurations import Look, Reading
+from app.theme import Theme
+
+MOST = 24
+
+
+class CoverPage(Page):
+    """The staircase above; below it the list that was chosen, and subsets of switch points."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__(theme, "Small sets")
+        self.stairs = CurvePlot(theme, "Cover", "configurations in the set", "right by at least one: upper bound")
+        self.stairs.y_axis.text = _percent
+        self.chosen = BarRowsPlot(theme, "Chosen configurations", "in order; pictures added · MACs", "added, share")
+        self.lattice = BarRowsPlot(theme, "Subsets of switch points", "points that may choose: upper bound", "")
+        below, halves = QSplitter(Qt.Orientation.Horizontal), QSplitter(Qt.Orientation.Vertical)
+        below.addWidget(self.chosen)
+        below.addWidget(self.lattice)
+        below.setSizes([390, 390])
+        halves.addWidget(self.stairs)
+        halves.addWidget(below)
+        halves.setSizes([210, 280])
+        for splitter in (below, halves):
+            splitter.setHandleWidth(3)
+            splitter.setChildrenCollapsible(False)
+        self.body.addWidget(halves, 1)
+        self.define(self.stairs, "greedy_cover")
+        self.define(self.chosen)
+        self.define(self.lattice, "point_subsets")
+        self.chosen.row_clicked.connect(self._choose)
+        self.chosen.row_hovered.connect(self._hover)
+
+    def refresh(self, reading: Reading, look: Look) -> None:
+        """Draw the cover of one half and what it reaches on the other."""
+        enough = reading.labelled and len(reading.rows) >= 4
+        self.stairs.set_note(
+            "" if enough else NO_LABELS if not reading.labelled else "Too few pictures for two halves."
+        )
+        if not enough:
+            self.stairs.show_curves(())
+            for plot in (self.chosen, self.lattice):
+                plot.show_rows(())
+            self.legend.show_keys(())
+            return
+        self._show_stairs(reading)
+        cover = reading.cover
+        half = len(reading.halves[0])
+        self.chosen.show_rows(
+            tuple(
+                BarRow(reading.names[number], (Bar(gain / half, "configurations"),),
+                       f"+{gain} · {numbers.short(float(reading.macs[number]))}")
+                for number, gain in zip(cover.chosen, cover.gains, strict=True)
+            ),
+            selected=cover.chosen.index(look.configuration) if look.configuration in cover.chosen else -1,
+        )  # fmt: skip
+        self._show_lattice(reading)
+        self.claim.say(claim(reading))
+        theme = self.theme
+        keys = (
+            Key("dash", "half that the set was chosen on (dashed)", theme.color("outline")),
+            Key("dot", "other half", theme.color("configurations")),
+        )
+        self.legend.show_keys(keys)
+
+    def _show_stairs(self, reading: Reading) -> None:
+        cover = reading.cover
+        count = min(len(cover.chosen), MOST)
+        x = np.arange(1, count + 1, dtype=np.float64)
+        chosen, other = np.array(cover.selected[:count]), np.array(cover.reported[:count])
+        curves = (
+            Curve(x, chosen, hue="outline", steps=True, dashed=True),
+            Curve(x, other, hue="configurations", steps=True),
+        )
+        report = reading.halves[1]
+        whole = float(reading.correct[report].any(axis=1).mean())
+        guides = (
+            Guide("y", whole, f"all {len(reading.names)}: upper bound"),
+            Guide("y", float(reading.correct[report, 0].mean()), "plain"),
+        )
+        self.stairs.show_curves(curves, guides)
+        self.stairs.show_spots((Spots(x, other, hue="configurations"),))
+        low = float(min(chosen.min(), other.min()))
+        home = ((0.7, count + 0.3), (max(0.0, low - 0.06), 1.01))
+        if self.stairs.home != home:
+            self.stairs.set_home(*home)
+
+    def _show_lattice(self, reading: Reading) -> None:
+        smallest = min(count for _, count, _ in reading.subsets)
+        rows = []
+        points = oracles.point_subsets(reading.options)
+        for (letters, count, oracle), (_, members) in zip(reading.subsets, points, strict=True):
+            equal = float(oracles.growth_curve(reading.correct[:, members])[smallest - 1])
+            bars = (Bar(oracle, "configurations", hollow=True), Bar(equal, "cost"))
+            rows.append(BarRow(f"{letters} (K = {count})", bars, numbers.percent(oracle)))
+        self.lattice.show_rows(tuple(rows))
+        self.lattice.set_title(f"points that may choose: upper bound; grey: {smallest} at random")
+
+    def _choose(self, row: int) -> None:
+        if self.reading is not None:
+            self.configuration_chosen.emit(self.reading.cover.chosen[row])
+
+    def _hover(self, row: int) -> None:
+        known = self.reading is not None and 0 <= row < len(self.chosen.rows)
+        self.tell_configuration(self.reading.cover.chosen[row] if self.reading is not None and known else -1)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g}{numbers.SPACE}%"
+
+
+def claim(reading: Reading) -> str:
+    """Say in one line how few configurations reach nearly all."""
+    cover, report = reading.cover, reading.halves[1]
+    whole = float(reading.correct[report].any(axis=1).mean())
+    enough = next(
+        (n for n, share in enumerate(cover.selected, 1) if share >= 0.99 * cover.selected[-1]), len(cover.chosen)
+    )
+    here, there = cover.selected[enough - 1], cover.reported[enough - 1]
+    return (
+        f"{enough} of {len(reading.names)} reach {numbers.percent(here)} on the half they were chosen on, "
+        f"{numbers.percent(there)} on the other, where all reach {numbers.percent(whole)}"
+    )

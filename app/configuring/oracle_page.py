@@ -1,0 +1,191 @@
+"""The oracle beside what it has to be compared with, and how it grows with the number of configurations."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QSplitter
+
+from analysis.measures import oracles, selection
+from analysis.measures.findings import GROUPINGS
+from app.configuring.page import NO_LABELS, Page, interval
+from app.drawing.bar_rows import Bar, BarRow, BarRowsPlot
+from app.drawing.count_axis import CountAxis
+from app.drawing.curves import Curve, CurvePlot, Guide
+from app.drawing.readout import Key
+from app.reading import numbers
+from app.reading.chance import Pool
+from app.reading.configurations import Look, Reading, Row
+from app.theme import Theme
+
+SOON = "Oracles and their references are read off when all pictures are finished."
+GROUPS = 5
+LOWEST = -0.25
+"""Where the axis begins at the latest: what lies below is cut, and its number stands beside."""
+SHORT = {"perturbation": "disturbed", "jitter": "jittered"}
+HUES = {"perturbation": "sharing", "jitter": "bundles"}
+
+
+class OraclePage(Page):
+    """Numbers with intervals above, the growth curve below."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__(theme, "Oracle and chance")
+        self.pools: tuple[Pool, ...] = ()
+        self.rows = BarRowsPlot(theme, "Oracle beside its references", "", "share of pictures")
+        self.growth = CurvePlot(
+            theme, "Growth of the oracle", "configurations or copies", "right by at least one of k", log_x=True
+        )
+        self.growth.y_axis.text = _percent
+        self.growth.axes.remove(self.growth.x_axis)
+        self.growth.scene().removeItem(self.growth.x_axis)
+        self.growth.x_axis = CountAxis(theme, "bottom", log=True, title="configurations or copies k")
+        self.growth.add_axis(self.growth.x_axis)
+        self.growth.item.axes = (self.growth.x_axis, self.growth.y_axis)
+        halves = QSplitter(Qt.Orientation.Vertical)
+        halves.setHandleWidth(3)
+        halves.setChildrenCollapsible(False)
+        halves.addWidget(self.rows)
+        halves.addWidget(self.growth)
+        halves.setSizes([320, 200])
+        self.body.addWidget(halves, 1)
+        self.define(self.rows, "any_correct", "matched_list", "static_gain", "oracle_kappa")
+        self.define(self.growth, "oracle_growth", "chance_pool")
+
+    def refresh(self, reading: Reading, look: Look) -> None:
+        """Draw the header and the growth curve."""
+        if not reading.labelled:
+            self._show_unlabelled(reading)
+            return
+        self.rows.set_note("" if reading.measures else SOON)
+        rows = rows_of(reading, self.pools)
+        lowest = min((bar.low for row in rows for bar in row.bars if bar.low < 0), default=0.0)
+        lowest = min(lowest, min((bar.value for row in rows for bar in row.bars if bar.value < 0), default=0.0))
+        self.rows.show_rows(rows, (min(0.0, max(LOWEST, math.floor(20 * lowest) / 20)), 1.0))
+        self._show_growth(reading)
+        self.claim.say(claim(reading))
+        theme = self.theme
+        keys = (
+            Key("bar", "one choice for all pictures", theme.color("widths")),
+            Key("frame", "upper bound", theme.color("configurations")),
+            Key("bar", "its chance references", theme.color("cost")),
+            Key("bar", "what is left, held out or corrected", theme.color("configurations")),
+            Key("dash", "95 % interval", theme.color("text")),
+        )
+        pools = tuple(Key("dash", f"{pool.name} pool", theme.color(HUES.get(pool.name, "cost"))) for pool in self.pools)
+        self.legend.show_keys((*keys, *pools))
+
+    def _show_growth(self, reading: Reading) -> None:
+        curve = oracles.growth_curve(reading.correct)
+        curves = [Curve(_log(len(curve)), curve, hue="configurations")]
+        for pool in self.pools:
+            known = pool.growth[np.isfinite(pool.growth)]
+            hue = HUES.get(pool.name, "cost")
+            curves.append(Curve(_log(len(known)), known, hue=hue, dashed=True))
+        plain, chance = float(reading.accuracy[0]), oracles.shuffled_oracle(reading.prediction, reading.label)
+        least = min(plain, float(curve[0]), *(float(pool.growth[0]) for pool in self.pools))
+        low = max(0.0, math.floor(20 * least - 1) / 20)
+        below = f" {numbers.percent(chance)} ▾" if chance < low else ""
+        references = (
+            (plain, "plain", "widths"),
+            (reading.list_accuracy, "equally long list of the plain network", "cost"),
+        )
+        guides = merged((*references, (chance, f"shuffled labels{below}", "cost")), 0.09 * (1 - low))
+        self.growth.show_curves(tuple(curves), guides)
+        self.growth.set_note("")
+        home = ((-0.02, float(np.log10(max(2, len(curve)))) * 1.02), (low, 1.0 + 0.06 * (1 - low)))
+        if self.growth.home != home:
+            self.growth.set_home(*home)
+
+    def _show_unlabelled(self, reading: Reading) -> None:
+        """Say what can be said of pictures without labels."""
+        answers = oracles.distinct_answers(reading.prediction)
+        same = np.asarray((reading.prediction == reading.prediction[:, :1]).mean(axis=1))
+        entropy = reading.table("entropy")
+        shares = (("answers like the plain one", float(same.mean())), ("one answer only", float((answers == 1).mean())))
+        self.rows.set_note("")
+        self.rows.show_rows(tuple(BarRow(name, (Bar(share, "widths"),), _percent(share)) for name, share in shares))
+        self.growth.show_curves(())
+        self.growth.set_note("Without labels there is no oracle.")
+        spread = (
+            f"{answers.mean():.2f} different answers a picture · mean entropy {entropy[:, 0].mean():.2f} nats plain"
+        )
+        self.claim.say(f"{spread}, {entropy.mean():.2f} over all", NO_LABELS)
+        self.legend.show_keys(())
+
+
+def merged(references: tuple[tuple[float, str, str], ...], apart: float) -> tuple[Guide, ...]:
+    """Make a line for every reference; those too close for two labels share one, the highest first."""
+    found: list[Guide] = []
+    for at, words, hue in sorted(references, reverse=True):
+        if found and found[-1].at - at < apart:
+            found[-1] = replace(found[-1], label=f"{found[-1].label} · {words}")
+            words = ""
+        found.append(Guide("y", at, words, hue=hue))
+    return tuple(found)
+
+
+def _log(count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    return np.asarray(np.log10(np.arange(1, count + 1, dtype=np.float64)))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}{numbers.SPACE}%"
+
+
+def _row(name: str, row: Row, hue: str, hollow: bool = False, rule: bool = False) -> BarRow:
+    return BarRow(name, (Bar(row[0], hue, row[1], row[2], hollow),), interval(row), rule)
+
+
+def rows_of(reading: Reading, pools: tuple[Pool, ...]) -> tuple[BarRow, ...]:
+    """Rows of the header: plain and static, oracles with their references, and what does not rise by chance."""
+    if not reading.measures:
+        return ()
+    measure = reading.measure
+    effective = measure("effective configurations")[0]
+    count = f"of {len(reading.names)}" + (f", {effective:.0f} differ" if effective < len(reading.names) else "")
+    found = [
+        _row("plain accuracy", measure("plain accuracy"), "widths"),
+        _row("best static, held out", measure("best static"), "widths"),
+        _row("one configuration, mean", measure("mean of one configuration"), "widths"),
+        _row(f"any right {count}: upper bound", measure("any-correct oracle"), "configurations", True, True),
+        _row("least loss: upper bound", measure("best-loss oracle"), "configurations", True),
+        _row("equally long list", measure("matched list"), "cost"),
+        _row("shuffled labels", measure("shuffled labels"), "cost"),
+        _row("oracle − list", measure("oracle beyond list"), "configurations", rule=True),
+        *(
+            _row(f"oracle − {SHORT.get(pool.name, pool.name)}, k = {len(pool.growth)}", pool.beyond, "configurations")
+            for pool in pools
+        ),
+        _row("κ of the oracle", measure("kappa"), "configurations"),
+    ]
+    rule = True
+    for name in GROUPINGS:
+        gain = measure(f"static gain by {name}")
+        if math.isfinite(gain[0]):
+            row = _row(f"static gain by {name}", gain, "configurations", rule=rule)
+            if len(reading.rows) < GROUPS * selection.FEWEST and not any(gain):
+                # No group is large enough to choose for, so the gain is zero by definition.
+                found.append(replace(row, text=f"fewer than {selection.FEWEST} a group"))
+                rule = False
+                continue
+            found.append(row)
+            found.append(_row("shuffled groups", measure(f"static gain by {name}, shuffled"), "cost"))
+            rule = False
+    return tuple(found)
+
+
+def claim(reading: Reading) -> str:
+    """Say in one line what the oracle is worth."""
+    top = numbers.percent(reading.oracle)
+    words = f"Upper bound {top} from {numbers.percent(float(reading.accuracy[0]))} plain"
+    value, low, high = reading.measure("oracle beyond list")
+    if not math.isfinite(value):
+        return f"{words} · {numbers.percent(reading.list_accuracy)} by an equally long list"
+    if low <= 0 <= high:
+        return f"{words} · no more than an equally long list of the plain network gives"
+    side = "above" if value > 0 else "below"
+    return f"{words} · {abs(100 * value):.1f} points {side} an equally long list of the plain network"

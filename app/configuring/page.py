@@ -1,0 +1,115 @@
+"""What the pages have in common: one claim in words above, keys below, and what a click asks for."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import QPoint, Signal
+from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
+
+from app.drawing.plots import Plot
+from app.drawing.readout import Entry, Legend, Line
+from app.reading import numbers
+from app.reading.configurations import METHOD, Look, Reading, Row, macs_words
+from app.reading.glossary import TERMS
+from app.theme import Theme
+
+NO_LABELS = "These pictures have no labels, so nothing can be right or wrong."
+
+
+class Page(QWidget):
+    """One side of a run.
+
+    Parameters
+    ----------
+    name
+        Accessible name.
+    """
+
+    configuration_chosen = Signal(int)
+    cell_chosen = Signal(int, int)
+    """Row of a finished picture and configuration."""
+    pictures_chosen = Signal(str, object)
+    """Words for pictures and their rows: they are shown wherever pictures are browsed."""
+    told = Signal(str, object)
+    """Heading and entries for the line of values; "" and () for nothing."""
+    help_wanted = Signal(str)
+
+    def __init__(self, theme: Theme, name: str) -> None:
+        super().__init__()
+        self.theme = theme
+        self.setAccessibleName(name)
+        self.reading: Reading | None = None
+        self.look = Look()
+        self.claim = Line(theme, "text", "text")
+        self.legend = Legend(theme, wrap=True)
+        self.body = QVBoxLayout()
+        self.body.setContentsMargins(0, 0, 0, 0)
+        self.body.setSpacing(0)
+        head = QVBoxLayout()
+        head.setContentsMargins(12, 4, 8, 4)
+        head.addWidget(self.claim)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(head)
+        layout.addLayout(self.body, 1)
+        layout.addWidget(self.legend)
+
+    def show_reading(self, reading: Reading, look: Look) -> None:
+        """Show a run; called whenever anything of it, or what is looked at, may have changed."""
+        self.reading, self.look = reading, look
+        self.refresh(reading, look)
+
+    def refresh(self, reading: Reading, look: Look) -> None:
+        """Draw. Nothing by default."""
+
+    def define(self, plot: Plot, *names: str) -> None:
+        """Say what is drawn when the legend is pointed at, and lead from a plot to its definition."""
+        words = "\n".join(f"{TERMS[name].title}: {TERMS[name].definition}" for name in names)
+        self.legend.setToolTip("\n".join(text for text in (self.legend.toolTip(), words) if text))
+        plot.menu_wanted.connect(self._show_menu)
+
+    def _show_menu(self, place: QPoint) -> None:
+        menu = QMenu(self)
+        menu.addAction("What is this?", lambda: self.help_wanted.emit(METHOD))
+        menu.popup(place)
+
+    def tell_configuration(self, number: int) -> None:
+        """Tell what one configuration reaches and costs; -1 for none."""
+        reading = self.reading
+        if reading is None or not 0 <= number < len(reading.names):
+            self.told.emit("", ())
+        else:
+            self.told.emit(reading.names[number], entries(reading, number))
+
+
+def entries(reading: Reading, number: int) -> tuple[Entry, ...]:
+    """List what is known of a configuration."""
+    field, (high, wide) = reading.result["receptive_field"][number], reading.maps(number)[-1]
+    found: list[Entry] = []
+    if reading.labelled:
+        accuracy = numbers.percent(float(reading.accuracy[number]))
+        alone = f"{int(reading.solved_alone[number]):,} pictures"
+        found = [
+            Entry("accuracy", accuracy, "configurations", TERMS["configuration_accuracy"].definition),
+            Entry("right alone", alone, "text_soft", TERMS["solved_alone"].definition),
+        ]
+    repeats = int(reading.result["duplicate_of"][number]) if "duplicate_of" in reading.result else number
+    return (
+        *found,
+        Entry("cost", macs_words(float(reading.macs[number])), "cost", TERMS["macs"].definition),
+        Entry("last map", f"{high}×{wide}", "text_soft"),
+        Entry("receptive field", f"{float(field[0]):,.0f}×{float(field[1]):,.0f} px", "text_soft"),
+        *([Entry("", f"answers like {reading.names[repeats]}", "text_soft")] if 0 <= repeats != number else []),
+    )
+
+
+def interval(row: Row) -> str:
+    """Words for a share with its interval, where it has one."""
+    value, low, high = row
+    if not math.isfinite(value):
+        return numbers.NOTHING
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return numbers.percent(value)
+    return f"{numbers.percent(value)} [{100 * low:.1f}, {100 * high:.1f}]".replace("-", "−")

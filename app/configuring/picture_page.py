@@ -1,0 +1,147 @@
+"""One picture under all configurations: sorted by how likely its label is, and laid out by shared prefixes."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QSplitter
+
+from analysis.measures.oracles import Floats, Integers
+from app.browsing.thumbnails import Thumbnails
+from app.configuring.cards import PictureCard
+from app.configuring.page import Page
+from app.drawing.answer_matrix import Frame, FramedMatrix
+from app.drawing.curves import Curve, CurvePlot, Spots
+from app.drawing.matrix import Cells
+from app.drawing.readout import Key
+from app.reading.configuration_order import tree_layout
+from app.reading.configurations import Look, Reading
+from app.theme import Theme
+
+MARKS = (("best", "widths"), ("median", "sharing"), ("worst", "bundles"), ("plain", "text"))
+
+
+class PicturePage(Page):
+    """Sorted probabilities above, the prefix tree below, the picture at the right."""
+
+    def __init__(self, theme: Theme, thumbnails: Thumbnails) -> None:
+        super().__init__(theme, "One picture")
+        self.curve = CurvePlot(theme, "Probability under each configuration", "configurations, sorted", "probability")
+        self.tree = FramedMatrix(theme, "Prefix tree", "first points", "last points")
+        self.card = PictureCard(theme, thumbnails)
+        self.layout_of: Integers = np.empty((0, 0), dtype=np.int64)
+        self._order: Integers = np.empty(0, dtype=np.int64)
+        left = QSplitter(Qt.Orientation.Vertical)
+        left.addWidget(self.curve)
+        left.addWidget(self.tree)
+        left.setSizes([200, 280])
+        halves = QSplitter(Qt.Orientation.Horizontal)
+        halves.addWidget(left)
+        halves.addWidget(self.card)
+        halves.setSizes([560, 216])
+        halves.setStretchFactor(0, 1)
+        for splitter in (left, halves):
+            splitter.setHandleWidth(3)
+            splitter.setChildrenCollapsible(False)
+        self.body.addWidget(halves, 1)
+        self.define(self.curve, "true_probability")
+        self.define(self.tree, "prefix_tree")
+        self.curve.clicked.connect(lambda x, _y, _extend: self._choose(self._at(x)))
+        self.curve.hovered.connect(lambda place: self.tell_configuration(self._at(place[0]) if place else -1))
+        self.tree.cell_clicked.connect(lambda row, column: self._choose(int(self.layout_of[row, column])))
+        self.tree.cell_hovered.connect(self._hover)
+
+    def refresh(self, reading: Reading, look: Look) -> None:
+        """Draw the picture that is looked at, or the mean of all without one."""
+        self.card.show_look(reading, look)
+        values, words = values_of(reading, look)
+        marks = marked(reading, look, values)
+        self._show_curve(values, marks, words)
+        self._show_tree(reading, look, values, marks)
+        self.claim.say(claim(reading, look, values))
+        keys = tuple(Key("dot", name, self.theme.color(hue)) for (name, hue) in MARKS if name in marks)
+        chosen = Key("frame", "configuration that is looked at", self.theme.color("accent"))
+        scale = (Key("bar", "0", self.theme.heat(0.0)), Key("bar", "1", self.theme.heat(1.0)))
+        self.legend.show_keys((*keys, chosen, *scale))
+
+    def _show_curve(self, values: Floats, marks: dict[str, int], words: str) -> None:
+        self._order = np.argsort(-values, kind="stable")
+        x = np.arange(len(values), dtype=np.float64)
+        self.curve.set_title(words)
+        self.curve.show_curves((Curve(x, values[self._order], hue="configurations"),))
+        spots = []
+        for name, hue in MARKS:
+            if name in marks:
+                at = float(np.flatnonzero(self._order == marks[name])[0])
+                spots.append(Spots(np.array([at]), values[[marks[name]]], (name,), hue, hollow=name == "plain"))
+        self.curve.show_spots(tuple(spots))
+        home = ((-0.02 * len(values) - 0.2, len(values) - 0.8 + 0.02 * len(values)), (-0.04, 1.08))
+        if self.curve.home != home:
+            self.curve.set_home(*home)
+
+    def _show_tree(self, reading: Reading, look: Look, values: Floats, marks: dict[str, int]) -> None:
+        table, first, second = tree_layout(reading.options)
+        self.layout_of = table
+        shown = np.where(table >= 0, values[np.maximum(table, 0)], np.nan)
+        rows = tuple(_prefix(reading, line[line >= 0][0], first) for line in table)
+        columns = tuple(_prefix(reading, line[line >= 0][0], second) for line in table.T)
+        letters = [chr(ord("A") + point) for point in range(len(reading.points))]
+        self.tree.rows.title = "".join(letters[point] for point in first)
+        self.tree.columns.title = f"{reading.family} of {', '.join(letters[point] for point in second)}"
+        above = ", ".join(letters[point] for point in first)
+        self.tree.set_title(f"rows: {reading.family} of {above}" if above else "")
+        self.tree.show_cells(Cells(np.maximum(shown, 1e-9), 1.0), rows, columns)
+        frames: list[Frame] = []
+        for number, hue in (*((marks[n], h) for n, h in MARKS if n in marks), (look.configuration, "accent")):
+            row, column = np.argwhere(table == number)[0].tolist()
+            frames.append((row, column, hue))
+        self.tree.frame(tuple(frames))
+
+    def _at(self, x: float) -> int:
+        place = round(x)
+        return int(self._order[place]) if 0 <= place < len(self._order) else -1
+
+    def _choose(self, number: int) -> None:
+        if number >= 0:
+            self.configuration_chosen.emit(number)
+
+    def _hover(self, row: int, column: int) -> None:
+        self.tell_configuration(int(self.layout_of[row, column]) if row >= 0 else -1)
+
+
+def _prefix(reading: Reading, number: int, points: tuple[int, ...]) -> str:
+    return "|".join(reading.token(int(number), point) for point in points)
+
+
+def values_of(reading: Reading, look: Look) -> tuple[Floats, str]:
+    """Return the probability of the label under each configuration, of the answer without labels; and its name."""
+    name, words = ("true_probability", "label") if reading.labelled else ("confidence", "answer")
+    table = reading.table(name)
+    if look.row < 0:
+        return np.asarray(table.mean(axis=0)), f"probability of the {words}, mean of all pictures"
+    return table[look.row], f"probability of the {words}"
+
+
+def marked(reading: Reading, look: Look, values: Floats) -> dict[str, int]:
+    """Return the configurations that are marked: by loss for one picture, by mean probability for all."""
+    if reading.labelled and look.row >= 0:
+        loss = reading.table("loss")[look.row]
+        order = np.argsort(np.where(np.isnan(loss), np.inf, loss), kind="stable")
+    else:
+        order = np.argsort(-values, kind="stable")
+    middle = int(order[(len(order) - 1) // 2])
+    return {"best": int(order[0]), "median": middle, "worst": int(order[-1]), "plain": 0}
+
+
+def claim(reading: Reading, look: Look, values: Floats) -> str:
+    """Say in one line what configurations do to the picture."""
+    if look.row < 0:
+        return "No picture is selected: means over all pictures are shown. Select one in the matrix or in Samples."
+    answers = len(set(reading.prediction[look.row].tolist()))
+    place = int(reading.places[look.row])
+    spread = f"probability {values.min():.2g} to {values.max():.2g}, plain {values[0]:.2g}"
+    right = f"right under {int(reading.right[look.row])} of {len(reading.names)}" if reading.labelled else ""
+    several = f"{answers} different answers" if answers > 1 else "one answer only"
+    name = reading.class_name(int(reading.label[look.row])) if reading.labelled else ""
+    parts = (f"#{place} {name}".strip(), right, several, spread)
+    return " · ".join(part for part in parts if part)

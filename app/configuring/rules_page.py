@@ -1,0 +1,89 @@
+"""Rules that choose without the label: what is left of the oracle, and what it costs."""
+
+from __future__ import annotations
+
+import math
+
+from analysis.measures.selection import Policy
+from app.configuring.page import NO_LABELS, Page
+from app.drawing.bar_rows import Bar, BarRow, BarRowsPlot
+from app.drawing.readout import Entry, Key
+from app.reading import numbers
+from app.reading.configurations import Look, Reading, macs_words
+from app.reading.glossary import TERMS
+from app.theme import Theme
+
+
+class RulesPage(Page):
+    """Bars from the network as it is to the oracle."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__(theme, "Rules without labels")
+        self.learned: tuple[Policy, ...] = ()
+        self.plot = BarRowsPlot(theme, "Accuracy of rules", "gap closed and mean cost at the right", "accuracy")
+        self.body.addWidget(self.plot, 1)
+        self.define(self.plot, "gap_closed", "policy_accuracy")
+        self.plot.row_hovered.connect(self._hover)
+        self._told: tuple[Policy, ...] = ()
+
+    def refresh(self, reading: Reading, look: Look) -> None:
+        """Draw all rules."""
+        enough = reading.labelled and len(reading.rows) >= 4
+        self.plot.set_note("" if enough else NO_LABELS if not reading.labelled else "Too few pictures for two halves.")
+        found = reading.policies if enough else ()
+        learned = self.learned if enough else ()
+        self._told = (*found, *learned)
+        rows = (*(_row(rule) for rule in found), *(_row(rule, "chooser: ", n == 0) for n, rule in enumerate(learned)))
+        self.plot.show_rows(rows, (0.0, 1.0), ((found[0].accuracy, "text_soft"),) if found else ())
+        self.claim.say(claim(found, learned) if found else "")
+        keys = (
+            Key("bar", "rule, on the half that nothing was fitted on", self.theme.color("widths")),
+            Key("frame", "upper bound: needs the label", self.theme.color("configurations")),
+            Key("dash", "plain network", self.theme.color("text_soft")),
+        )
+        self.legend.show_keys(keys if found else ())
+
+    def _hover(self, row: int) -> None:
+        if not 0 <= row < len(self._told):
+            self.told.emit("", ())
+            return
+        rule = self._told[row]
+        found = (
+            Entry("accuracy", numbers.percent(rule.accuracy), "widths", TERMS["policy_accuracy"].definition),
+            Entry("gap closed", gap_words(rule.gap_closed), "text_soft", TERMS["gap_closed"].definition),
+            Entry("mean cost", macs_words(rule.macs), "cost", TERMS["macs"].definition),
+        )
+        self.told.emit(rule.name, found)
+
+
+def gap_words(gap: float) -> str:
+    """Words for a part of the way to the oracle."""
+    return f"{100 * gap:+.0f}{numbers.SPACE}%".replace("-", "−") if math.isfinite(gap) else numbers.NOTHING
+
+
+def _row(rule: Policy, before: str = "", rule_above: bool = False) -> BarRow:
+    bound = rule.name.startswith("oracle")
+    hue = "configurations" if bound else "widths"
+    text = " · ".join((numbers.percent(rule.accuracy), gap_words(rule.gap_closed), macs_words(rule.macs)))
+    name = {"oracle (upper bound)": "oracle", "oracle of candidates": "candidates", "oracle of all": "all"}.get(
+        rule.name, rule.name
+    )
+    words = f"{before}{name}" if not bound else f"{before}{name}: upper bound".replace("chooser: ", "")
+    return BarRow(words, (Bar(rule.accuracy, hue, hollow=bound),), text, rule_above)
+
+
+def claim(found: tuple[Policy, ...], learned: tuple[Policy, ...]) -> str:
+    """Say in one line whether any rule helps."""
+    # A chooser has halves of its own, so each rule is compared with the plain network of its own half.
+    usable = [
+        (rule.accuracy - several[0].accuracy, rule)
+        for several in (found, learned)
+        for rule in several
+        if not rule.name.startswith(("oracle", "network"))
+    ]
+    lead, best = max(usable, key=lambda pair: pair[0])
+    gain = 100 * lead
+    if gain <= 0:
+        return f"No rule is better than the plain network ({numbers.percent(found[0].accuracy)} on this half)"
+    part = f", {gap_words(best.gap_closed)} of the way to the upper bound" if math.isfinite(best.gap_closed) else ""
+    return f"Best rule: {best.name}, {gain:+.1f} points{part} · all numbers on the half that nothing was fitted on"

@@ -1,0 +1,88 @@
+"""Which pixels one picture's score rests on under the network as it is, the best and the worst configuration."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout
+
+from analysis.measures.attributions import algorithm
+from app.configuring.page import Page
+from app.drawing.attribution_board import AttributionBoard, Pane
+from app.drawing.readout import Line
+from app.forms.widgets import button
+from app.reading import numbers
+from app.reading.attribution_reading import Explanation, reaches
+from app.reading.configurations import Look, Reading
+from app.reading.geometry_attribution import ALGORITHMS, compared
+from app.theme import Theme
+
+OPACITY = 0.8
+HINT = "Select a picture in the matrix or in Samples, then press Explain."
+
+
+class WhyPage(Page):
+    """Grad-CAM above, integrated gradients below; one column per configuration."""
+
+    explain_wanted = Signal()
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__(theme, "Why")
+        self.answers: dict[int, Explanation | None] = {}
+        """What has been said so far, by configuration; None while it is being computed."""
+        self.board = AttributionBoard(theme)
+        self.explain = button("Explain", lambda: self.explain_wanted.emit(), tip="Attribute under these configurations")
+        self.about = Line(theme)
+        top = QHBoxLayout()
+        top.setContentsMargins(12, 0, 8, 4)
+        top.setSpacing(8)
+        top.addWidget(self.explain)
+        top.addWidget(self.about, 1)
+        self.body.addLayout(top)
+        self.body.addWidget(self.board, 1)
+
+    def refresh(self, reading: Reading, look: Look) -> None:
+        """Draw what has been explained."""
+        self.explain.setEnabled(look.row >= 0)
+        if look.row < 0:
+            self.claim.say("")
+            self.board.show_panes(None, (), OPACITY, HINT)
+            return
+        chosen = compared(reading, look.row)
+        missing = [number for _, number in chosen if number not in self.answers]
+        self.explain.setEnabled(bool(missing))
+        self.about.say("the score of the label is explained" if reading.labelled else "the answer is explained")
+        self.claim.say(claim(reading, look, chosen))
+        shown = [answer for answer in self.answers.values() if answer is not None]
+        if not shown:
+            words = "Press Explain to see which pixels count." if missing else "Explaining …"
+            self.board.show_panes(None, (), OPACITY, words)
+            return
+        self.board.show_panes(shown[0].picture, self.panes(reading, chosen), OPACITY)
+
+    def panes(self, reading: Reading, chosen: tuple[tuple[str, int], ...]) -> tuple[Pane, ...]:
+        """One pane for each algorithm and configuration, in rows of algorithms."""
+        found = []
+        for name in ALGORITHMS:
+            for words, number in chosen:
+                title = f"{algorithm(name).title}, {words}"
+                answer = self.answers.get(number)
+                maps = {item.algorithm.name: item for item in answer.maps()} if answer is not None else {}
+                if name in maps and maps[name].arrived:
+                    item = maps[name]
+                    reach = reaches((item,), shared=False)[0]
+                    found.append(Pane(title, reading.names[number], item.values, reach, "", item.verdict, item.tip))
+                else:
+                    note = "…" if number in self.answers else "Press Explain."
+                    found.append(Pane(title, reading.names[number], note=note))
+        return tuple(found)
+
+
+def claim(reading: Reading, look: Look, chosen: tuple[tuple[str, int], ...]) -> str:
+    """Say in one line what the three configurations answer."""
+    place = int(reading.places[look.row])
+    parts = [f"#{place}"]
+    for words, number in chosen:
+        answer = reading.class_name(int(reading.prediction[look.row, number]))
+        share = numbers.percent(float(reading.table("confidence")[look.row, number]))
+        parts.append(f"{words} {reading.names[number]}: {answer} {share}")
+    return " · ".join(parts)

@@ -1,0 +1,130 @@
+"""Accuracy against cost: one dot per configuration, larger where it alone is right, with the Pareto front."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QPainter, QPen
+
+from app.drawing.curves import Curve, CurvePlot
+from app.drawing.pixels import PixelItem, PlotBox, Scale
+from app.reading import numbers
+from app.reading.depth import Floats, Ints
+from app.theme import Theme
+
+NEAR = 12.0
+"""Pixels within which a dot can be pointed at."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dots:
+    """What a cost map shows.
+
+    Attributes
+    ----------
+    x, y
+        (configuration,) cost and accuracy.
+    alone
+        (configuration,) pictures that only it gets right: the size of the dot.
+    shade
+        (configuration,) between 0 and 1: the colour.
+    front
+        Numbers of the configurations that none beats in both, by rising cost.
+    """
+
+    x: Floats
+    y: Floats
+    alone: Ints
+    shade: Floats
+    front: Ints
+
+    def radius(self) -> Floats:
+        """Pixels of each dot: area grows with the pictures that only it gets right."""
+        return np.asarray(3.0 + 1.6 * np.sqrt(np.minimum(self.alone, 25)), dtype=np.float64)
+
+
+class DotsItem(PixelItem):
+    """The dots."""
+
+    def __init__(self, box: PlotBox, theme: Theme) -> None:
+        super().__init__(box, theme, z=5)
+        self.dots: Dots | None = None
+        self.selected = 0
+
+    def draw(self, painter: QPainter, scale: Scale, exposed: QRectF) -> None:
+        """Paint all dots, the network as it is and the selected one last."""
+        dots = self.dots
+        if dots is None:
+            return
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        x, y, radius = scale.x(dots.x), scale.y(dots.y), dots.radius()
+        others = [number for number in range(len(x)) if number not in (0, self.selected)]
+        for number in (*others, self.selected, 0):
+            place, size = QPointF(float(x[number]), float(y[number])), float(radius[number])
+            painter.setPen(QPen(self.theme.color("surface"), 1))
+            painter.setBrush(self.theme.heat(0.25 + 0.75 * float(dots.shade[number])))
+            painter.drawEllipse(place, size, size)
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            if number == 0:
+                painter.setPen(QPen(self.theme.color("text"), 2))
+                painter.drawEllipse(place, size + 2, size + 2)
+            if number == self.selected:
+                painter.setPen(QPen(self.theme.color("accent"), 2))
+                painter.drawEllipse(place, size + 5, size + 5)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+    def nearest(self, place: tuple[float, float]) -> int:
+        """Return the dot nearest to a place of the plot, -1 if none is near."""
+        dots = self.dots
+        if dots is None:
+            return -1
+        scale = Scale.of(self.box)
+        far = np.hypot(scale.x(dots.x) - scale.x_of(place[0]), scale.y(dots.y) - scale.y_of(place[1]))
+        number = int(np.argmin(far))
+        return number if far[number] <= NEAR + float(dots.radius()[number]) else -1
+
+
+class CostPlot(CurvePlot):
+    """Dots over multiply-adds and accuracy."""
+
+    dot_clicked = Signal(int)
+    dot_hovered = Signal(int)
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__(theme, "Accuracy against cost", "multiply-adds of a picture", "accuracy on all pictures")
+        for axis in self.item.axes:
+            axis.text = numbers.short if axis.side == "bottom" else _percent
+        self.dots = DotsItem(self.box, theme)
+        self.box.setMouseEnabled(x=True, y=True)
+        self.clicked.connect(self._clicked)
+        self.hovered.connect(lambda place: self.dot_hovered.emit(self.dots.nearest(place) if place else -1))
+
+    def show_dots(self, dots: Dots | None, selected: int) -> None:
+        """Draw other dots, None for nothing."""
+        self.dots.dots, self.dots.selected = dots, selected
+        self.dots.update()
+        if dots is None:
+            self.show_curves(())
+            return
+        front = dots.front
+        self.show_curves((Curve(dots.x[front], dots.y[front], "Pareto front", hue="text_soft", steps=True),))
+        home = _home(dots.x), _home(dots.y)
+        if self.home != home:
+            self.set_home(*home)
+
+    def _clicked(self, x: float, y: float, _extend: bool) -> None:
+        number = self.dots.nearest((x, y))
+        if number >= 0:
+            self.dot_clicked.emit(number)
+
+
+def _home(values: Floats) -> tuple[float, float]:
+    low, high = float(values.min()), float(values.max())
+    room = 0.08 * (high - low) or max(0.05 * abs(high), 0.01)
+    return low - room, high + room
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g}{numbers.SPACE}%"

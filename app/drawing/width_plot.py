@@ -1,0 +1,380 @@
+"""The width profile: one column per layer, one handle per width group, to be dragged, wheeled and stepped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QBrush, QKeyEvent, QPainter, QPen, QWheelEvent
+
+from app.drawing.axes import NumberAxis, nice_top
+from app.drawing.depth_axes import NamesAxis, StageAxis
+from app.drawing.pixels import PixelItem, PlotBox, Scale
+from app.drawing.plots import Margins, Plot
+from app.reading.depth import EMPTY_AXIS, DepthAxis, Floats
+from app.theme import Theme
+
+GRIP = 9.0
+"""Pixels within which a handle is taken hold of."""
+KNOB = 4.0
+HEADROOM = 1.15
+"""Room above the widest layer, so that it can be made wider."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Profile:
+    """What is drawn.
+
+    Attributes
+    ----------
+    axis
+        Places of the columns.
+    place
+        (piece,) x of each piece's column.
+    group
+        (piece,) its group, -1 for channels that never change.
+    low, high
+        (piece,) its ends in channels.
+    handles
+        Free group to the piece with its handle.
+    before, after, reference
+        (column,) widths of the original, of the edited network, and of a profile to compare with, which may be empty.
+    locked
+        Groups the user has locked.
+    """
+
+    axis: DepthAxis = EMPTY_AXIS
+    place: Floats = field(default_factory=lambda: np.empty(0))
+    group: Floats = field(default_factory=lambda: np.empty(0))
+    low: Floats = field(default_factory=lambda: np.empty(0))
+    high: Floats = field(default_factory=lambda: np.empty(0))
+    handles: dict[int, int] = field(default_factory=dict)
+    before: Floats = field(default_factory=lambda: np.empty(0))
+    after: Floats = field(default_factory=lambda: np.empty(0))
+    reference: Floats = field(default_factory=lambda: np.empty(0))
+    locked: frozenset[int] = frozenset()
+
+
+NOTHING = Profile()
+
+
+class ColumnsItem(PixelItem):
+    """Columns of pieces, the original as an outline, a reference as dashes, and the handles."""
+
+    def __init__(self, box: PlotBox, theme: Theme) -> None:
+        super().__init__(box, theme)
+        self.profile = NOTHING
+        self.selected: frozenset[int] = frozenset()
+        self.pointed = -1
+        self.rubber: QRectF | None = None
+
+    def draw(self, painter: QPainter, scale: Scale, exposed: QRectF) -> None:
+        """Paint everything; a network has a few hundred columns at most."""
+        half = max(1.0, min(0.36 * scale.per_x, 0.5 * scale.per_x - 1))
+        self._draw_pieces(painter, scale, half)
+        self._draw_before(painter, scale, half)
+        self._draw_reference(painter, scale, half)
+        self._draw_handles(painter, scale, half)
+        if self.rubber is not None:
+            painter.setPen(QPen(self.theme.color("accent"), 1, Qt.PenStyle.DashLine))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRect(self.rubber)
+
+    def _draw_pieces(self, painter: QPainter, scale: Scale, half: float) -> None:
+        shown, theme = self.profile, self.theme
+        plain, strong, grey = theme.color("widths"), theme.color("widths"), theme.color("unused")
+        plain.setAlphaF(0.45)
+        strong.setAlphaF(0.85)
+        hatch = QBrush(theme.color("cost"), Qt.BrushStyle.BDiagPattern)
+        # All of a colour in one call: hundreds of single calls would be felt while dragging.
+        free: list[QRectF] = []
+        chosen: list[QRectF] = []
+        fixed: list[QRectF] = []
+        seams: list[QRectF] = []
+        lively = self.selected | {self.pointed}
+        for x, group, low, high in zip(
+            shown.place.tolist(), shown.group.tolist(), shown.low.tolist(), shown.high.tolist(), strict=True
+        ):
+            at, top, bottom = scale.x_of(x), scale.y_of(high), scale.y_of(low)
+            rect = QRectF(round(at - half), round(top), round(2 * half), round(bottom) - round(top))
+            locked = group < 0 or group in shown.locked
+            (fixed if locked else chosen if group in lively else free).append(rect)
+            if low > 0:  # a line between what comes from different groups
+                seams.append(QRectF(rect.left(), rect.bottom() - 1, rect.width(), 1))
+        painter.setPen(Qt.PenStyle.NoPen)
+        brushes = ((free, plain), (chosen, strong), (fixed, grey), (fixed, hatch), (seams, theme.color("surface")))
+        for rects, brush in brushes:
+            painter.setBrush(brush)
+            painter.drawRects(rects)
+
+    def _draw_before(self, painter: QPainter, scale: Scale, half: float) -> None:
+        shown = self.profile
+        painter.setPen(QPen(self.theme.color("text_soft"), 1))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for x, before, after in zip(shown.axis.x.tolist(), shown.before.tolist(), shown.after.tolist(), strict=True):
+            if before != after:
+                at, top = scale.x_of(x), round(scale.y_of(before)) + 0.5
+                low = round(scale.y_of(min(before, after))) + 0.5 if before > after else top
+                left, right = round(at - half) + 0.5, round(at + half) - 0.5
+                painter.drawRect(QRectF(left, top, right - left, max(low - top, 0.0)))
+
+    def _draw_reference(self, painter: QPainter, scale: Scale, half: float) -> None:
+        shown = self.profile
+        painter.setPen(QPen(self.theme.color("configurations"), 2))
+        if len(shown.reference) == len(shown.axis.x):
+            for x, width in zip(shown.axis.x.tolist(), shown.reference.tolist(), strict=True):
+                y = round(scale.y_of(width))
+                painter.drawLine(QPointF(scale.x_of(x) - half - 2, y), QPointF(scale.x_of(x) + half + 2, y))
+
+    def _draw_handles(self, painter: QPainter, scale: Scale, half: float) -> None:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        shown, theme = self.profile, self.theme
+        for group, index in shown.handles.items():
+            if group in shown.locked:
+                continue
+            at, y = scale.x_of(float(shown.place[index])), scale.y_of(float(shown.high[index]))
+            chosen = group in self.selected
+            ink = theme.color("accent" if chosen else "widths")
+            painter.setPen(QPen(ink, 2))
+            painter.drawLine(QPointF(at - half, y), QPointF(at + half, y))
+            painter.setBrush(ink if chosen or group == self.pointed else theme.color("surface"))
+            size = KNOB if half > KNOB else 2.5
+            painter.drawEllipse(QPointF(at, y), size, size)
+
+
+class WidthPlot(Plot):
+    """Width of every layer, with handles."""
+
+    grabbed = Signal(int)
+    """A handle of this group has been taken hold of."""
+    dragged = Signal(int, float, bool)
+    """Piece, channels it should have, and whether the gesture has ended."""
+    nudged = Signal(int, bool)
+    """Wheel or arrow keys: steps up, and whether they should be large."""
+    picked = Signal(object, bool)
+    """(group, …) that were clicked or framed, and whether to add them to the selection."""
+    pointed = Signal(int, int)
+    """Column and group under the mouse, -1 for none."""
+    typed = Signal(str)
+    """A digit was pressed."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__(theme, "Width profile", Margins(left=52, top=26))
+        self.columns = ColumnsItem(self.box, theme)
+        self.names, self.stages = NamesAxis(theme), StageAxis(theme)
+        self.add_axis(NumberAxis(theme, "left"))
+        self.add_axis(self.names)
+        self.add_axis(self.stages)
+        self.box.setMouseEnabled(x=True, y=False)
+        self.box.grab = self._drag
+        self._held = -1
+        self._frames = False
+        self.clicked.connect(self._click)
+        self.hovered.connect(self._hover)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    @property
+    def dragging(self) -> bool:
+        """True while a handle is held."""
+        return self._held >= 0
+
+    def show_profile(self, profile: Profile, selected: frozenset[int]) -> None:
+        """Draw another profile; the range stays while a handle is held."""
+        fresh = profile.axis is not self.columns.profile.axis
+        self.columns.profile, self.columns.selected = profile, selected
+        if fresh:
+            self.names.set_axis(profile.axis)
+            self.stages.set_axis(profile.axis)
+        highest = max(float(v.max(initial=0.0)) for v in (profile.before, profile.after, profile.reference))
+        home = (profile.axis.limits, (0.0, nice_top(HEADROOM * highest, 8)))
+        if not self.dragging and (fresh or home != self.home):
+            x = self.box.viewRange()[0]
+            self.set_home(*home, go=fresh)
+            if not fresh:
+                self.box.setRange(xRange=x, yRange=home[1], padding=0)
+        self.fit_names()
+        self.columns.update()
+
+    def fit_names(self) -> None:
+        """Keep room for the names below."""
+        height = self.names.height() + 6
+        if abs(height - self.margins.bottom) > 1:
+            self.margins = Margins(52, 26, 12, height)
+            self.arrange()
+
+    def resizeEvent(self, ev: Any) -> None:
+        """Keep room for the names at another width."""
+        super().resizeEvent(ev)
+        if hasattr(self, "names"):
+            self.fit_names()
+
+    # -- where things are --------------------------------------------------------------------------------------------
+
+    def handle_place(self, group: int) -> QPointF:
+        """Pixel of a group's handle in the widget."""
+        shown, scale = self.columns.profile, Scale.of(self.box)
+        index = shown.handles[group]
+        at = QPointF(scale.x_of(float(shown.place[index])), scale.y_of(float(shown.high[index])))
+        return at + self.area().topLeft()
+
+    def piece_at(self, at: QPointF) -> tuple[int, bool]:
+        """Piece at a pixel of the box, -1 for none, and whether its upper end can be taken hold of there."""
+        shown, scale = self.columns.profile, Scale.of(self.box)
+        if not len(shown.place):
+            return -1, False
+        near = np.flatnonzero(np.abs(scale.x(shown.place) - at.x()) <= max(0.5 * scale.per_x, 3.0))
+        if not near.size:
+            return -1, False
+        gaps = np.abs(scale.y(shown.high[near]) - at.y())
+        # Where ends lie on each other, the one that carries the handle comes first.
+        carries = np.isin(near, list(shown.handles.values()))
+        best = near[np.lexsort((~carries, gaps.round()))[0]]
+        group = int(shown.group[best])
+        if gaps.min() <= GRIP and group >= 0 and group not in shown.locked:
+            return int(best), True
+        inside = near[(scale.y(shown.low[near]) >= at.y()) & (scale.y(shown.high[near]) <= at.y())]
+        return (int(inside[0]), False) if inside.size else (-1, False)
+
+    # -- gestures ----------------------------------------------------------------------------------------------------
+
+    def _drag(self, ev: Any) -> bool:
+        if ev.button() != Qt.MouseButton.LeftButton:
+            return False
+        if ev.isStart():
+            piece, held = self.piece_at(ev.buttonDownPos())
+            self._held = piece if held else -1
+            shift = bool(ev.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+            self._frames = not held and (shift or self.is_home)
+            if held:
+                self.grabbed.emit(int(self.columns.profile.group[piece]))
+        if self._held >= 0:
+            self._drag_handle(ev)
+            return True
+        if self._frames:
+            self._drag_frame(ev)
+            return True
+        return False
+
+    def _drag_handle(self, ev: Any) -> None:
+        held, shown, scale = self._held, self.columns.profile, Scale.of(self.box)
+        y = (scale.bottom - float(ev.pos().y())) / scale.per_y
+        channels = y - float(shown.low[held])
+        if ev.isFinish():
+            self._held = -1
+        self.dragged.emit(held, channels, bool(ev.isFinish()))
+
+    def _drag_frame(self, ev: Any) -> None:
+        frame = QRectF(ev.buttonDownPos(), ev.pos()).normalized()
+        self.columns.rubber = None if ev.isFinish() else frame
+        self.columns.update()
+        if ev.isFinish():
+            self._frames = False
+            shown, scale = self.columns.profile, Scale.of(self.box)
+            groups = tuple(
+                group
+                for group, index in shown.handles.items()
+                if frame.contains(scale.x_of(float(shown.place[index])), scale.y_of(float(shown.high[index])))
+            )
+            keys = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.MetaModifier
+            self.picked.emit(groups, bool(ev.modifiers() & keys))
+
+    def _click(self, x: float, y: float, extend: bool) -> None:
+        scale = Scale.of(self.box)
+        piece, _ = self.piece_at(QPointF(scale.x_of(x), scale.y_of(y)))
+        group = int(self.columns.profile.group[piece]) if piece >= 0 else -1
+        self.picked.emit((group,) if group >= 0 else (), extend)
+
+    def _hover(self, place: tuple[float, float] | None) -> None:
+        column, group = -1, -1
+        if place is not None:
+            scale = Scale.of(self.box)
+            piece, held = self.piece_at(QPointF(scale.x_of(place[0]), scale.y_of(place[1])))
+            column = self.columns.profile.axis.slot_at(place[0])
+            group = int(self.columns.profile.group[piece]) if piece >= 0 else -1
+            self.setCursor(Qt.CursorShape.SizeVerCursor if held else Qt.CursorShape.ArrowCursor)
+        if group != self.columns.pointed:
+            self.columns.pointed = group
+            self.columns.update()
+        self.pointed.emit(column, group)
+
+    def wheelEvent(self, ev: QWheelEvent) -> None:
+        """Turn over a handle to change its width, elsewhere to zoom."""
+        piece, held = self.piece_at(ev.position() - self.area().topLeft())
+        if not held:
+            super().wheelEvent(ev)
+            return
+        group = int(self.columns.profile.group[piece])
+        if group not in self.columns.selected:
+            self.picked.emit((group,), False)
+        up = ev.angleDelta().y() or ev.angleDelta().x()
+        if up:
+            self.nudged.emit(1 if up > 0 else -1, bool(ev.modifiers() & Qt.KeyboardModifier.ShiftModifier))
+        ev.accept()
+
+    def keyPressEvent(self, ev: QKeyEvent) -> None:
+        """Up and down change widths, digits begin to type one, Escape selects nothing."""
+        key, shift = ev.key(), bool(ev.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        if key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
+            self.nudged.emit(1 if key == Qt.Key.Key_Up else -1, shift)
+        elif key == Qt.Key.Key_Escape and self.columns.selected:
+            self.picked.emit((), False)
+        elif ev.text().isdigit() and self.columns.selected:
+            self.typed.emit(ev.text())
+        else:
+            super().keyPressEvent(ev)
+            return
+        ev.accept()
+
+
+class RatioItem(PixelItem):
+    """Edited by original width, from 1 upwards and downwards."""
+
+    def __init__(self, box: PlotBox, theme: Theme) -> None:
+        super().__init__(box, theme)
+        self.x: Floats = np.empty(0)
+        self.ratio: Floats = np.empty(0)
+
+    def draw(self, painter: QPainter, scale: Scale, exposed: QRectF) -> None:
+        """Paint bars between 1 and the ratio, and the line at 1."""
+        half = max(1.0, min(0.36 * scale.per_x, 0.5 * scale.per_x - 1))
+        one = round(scale.y_of(0.0))
+        wider, narrower = self.theme.color("widths"), self.theme.color("bundles")
+        for x, ratio in zip(self.x.tolist(), self.ratio.tolist(), strict=True):
+            y = round(scale.y_of(float(np.log2(ratio))))
+            rect = QRectF(round(scale.x_of(x) - half), min(one, y), round(2 * half), abs(y - one))
+            painter.fillRect(rect, wider if ratio > 1 else narrower)
+        painter.fillRect(QRectF(0, one, scale.width, 1), self.theme.color("text_soft"))
+
+
+class RatioStrip(Plot):
+    """Bars below the profile: how many times as wide each layer is; logarithmic, so that halves and doubles match."""
+
+    def __init__(self, theme: Theme, above: Plot) -> None:
+        super().__init__(theme, "Edited by original width", Margins(left=52, top=18, bottom=6))
+        self.item = RatioItem(self.box, theme)
+        self.add_axis(NumberAxis(theme, "left", text=ratio_words))
+        self.box.setMouseEnabled(x=False, y=False)
+        self.box.setXLink(above.box)
+        self.set_title("edited / original")
+        self.setFixedHeight(74)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+
+    def show_ratio(self, x: Floats, ratio: Floats) -> None:
+        """Draw other ratios."""
+        self.item.x, self.item.ratio = x, ratio
+        reach = max(1.0, float(np.ceil(np.abs(np.log2(ratio)).max(initial=0.0))))
+        self.box.setRange(yRange=(-reach, reach), padding=0)
+        self.item.update()
+
+
+def ratio_words(exponent: float) -> str:
+    """Words for a power of two on the axis.
+
+    Examples
+    --------
+    >>> ratio_words(1.0), ratio_words(0.0), ratio_words(-1.0), ratio_words(0.5)
+    ('2', '1', '0.5', '')
+    """
+    return f"{2**exponent:.3g}" if exponent == round(exponent) else ""

@@ -1,0 +1,64 @@
+"""Attributions of one picture under several configurations: which runs to ask for, and which have answered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from analysis.edits import Edits
+from analysis.request import Request
+from app.reading.attribution_reading import METHOD, Explanation, Wish
+from app.reading.configurations import Reading
+from app.workspace import Run, Workspace
+
+ALGORITHMS = ("grad_cam", "integrated_gradients")
+
+
+def compared(reading: Reading, row: int) -> tuple[tuple[str, int], ...]:
+    """Return (words, configuration) of the network as it is, and the best and the worst by loss of a picture."""
+    if reading.labelled:
+        values = np.nan_to_num(reading.table("loss")[row], nan=np.inf)
+    else:
+        values = -reading.table("confidence")[row]
+    return (("plain", 0), ("best", int(np.argmin(values))), ("worst", int(np.argmax(values))))
+
+
+def edits_of(reading: Reading, number: int, base: Edits) -> Edits:
+    """Return the edits that give the network the geometry of a configuration, after those of the run."""
+    sort = reading.names[number].partition(":")[0]
+    before = "" if sort == "mixed" else sort
+    changed = tuple(
+        (name, f"{before}{reading.token(number, place)}")
+        for place, name in enumerate(reading.points)
+        if reading.options[number, place]
+    )
+    kept = tuple(pair for pair in base.geometry if pair[0] not in dict(changed))
+    return replace(base, geometry=(*kept, *changed))
+
+
+def request_of(workspace: Workspace, run: Run, reading: Reading, number: int, place: int) -> Request:
+    """Make the request that explains a picture under a configuration: its label, or its answer without labels."""
+    wish = Wish(ALGORITHMS, "label" if reading.labelled else "predicted")
+    request = workspace.new_request(METHOD, **wish.params(place))
+    edits = edits_of(reading, number, run.request.edits)
+    return replace(request, model=run.request.model, images=run.request.images, edits=edits, limit=0)
+
+
+def answering(workspace: Workspace, request: Request) -> Run | None:
+    """Return the newest run that was asked the same, finished or not; one that failed does not count."""
+    found = [
+        run
+        for run in workspace.runs.values()
+        if run.state not in ("failed", "cancelled", "interrupted")
+        and (run.request.method, run.request.model, run.request.images, run.request.edits, run.request.params)
+        == (request.method, request.model, request.images, request.edits, request.params)
+    ]
+    return max(found, key=lambda run: (run.began, run.number), default=None)
+
+
+def explanation_of(run: Run | None) -> Explanation | None:
+    """Return what a run says of its picture, None before it has said anything."""
+    if run is None or not run.result.declared or not run.result.arrived.get("picture"):
+        return None
+    return Explanation(run, 0)

@@ -1,0 +1,1 @@
+"""Pages of the Sharing tab: freedom against accuracy, the ring, layers, likeness, training, and sharing the network."""

@@ -1,0 +1,176 @@
+"""Training as it goes: loss and accuracy of one network in front of all others, batch by batch and epoch by epoch."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QComboBox, QHBoxLayout
+
+from app.drawing.axes import nice_top
+from app.drawing.curves import Curve, CurvePlot, Spots
+from app.drawing.readout import Entry, Key
+from app.reading import numbers
+from app.reading.depth import Floats
+from app.reading.sharing import HUES, KIND_WORDS, Trained
+from app.sharing.page import Page
+from app.theme import Theme
+
+NEWEST = "newest network"
+
+
+class TrainingPage(Page):
+    """Loss at the left, accuracy at the right; a choice of the network in front."""
+
+    run_chosen = Signal(int)
+    """Number of a network, -1 for the newest."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__(theme, "Training")
+        self.loss = CurvePlot(theme, "Loss over training", "epoch", "loss (nats)")
+        self.accuracy = CurvePlot(theme, "Accuracy over training", "epoch", "accuracy (%)")
+        self.runs = QComboBox()
+        self.runs.setAccessibleName("Network in front")
+        self.runs.setToolTip("Network whose curves are coloured")
+        self.runs.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.runs.activated.connect(lambda row: self.run_chosen.emit(row - 1))
+        head = QHBoxLayout()
+        head.setContentsMargins(12, 0, 8, 4)
+        head.addWidget(self.runs)
+        head.addStretch(1)
+        plots = QHBoxLayout()
+        plots.setContentsMargins(0, 0, 0, 0)
+        plots.setSpacing(0)
+        for plot in (self.loss, self.accuracy):
+            plot.box.setMouseEnabled(x=False, y=False)
+            plot.hovered.connect(self._point_at)
+            plots.addWidget(plot, 1)
+        self.body.addLayout(head)
+        self.body.addLayout(plots, 1)
+
+    @property
+    def front(self) -> int:
+        """Network in front: the chosen one, else the newest of which something is known, -1 for none."""
+        trained = self.trained
+        if trained is None:
+            return -1
+        if 0 <= self.look.run < len(trained.runs):
+            return self.look.run
+        begun = trained.begun
+        return int(begun[-1]) if len(begun) else -1
+
+    def refresh(self) -> None:
+        """Draw everything that has arrived."""
+        trained = self.trained
+        if trained is None:
+            return
+        self._list_runs(trained)
+        front = self.front
+        for plot in (self.loss, self.accuracy):
+            plot.set_note("" if front >= 0 else "The first network is being built …")
+        if front < 0:
+            for plot in (self.loss, self.accuracy):
+                plot.show_curves(())
+                plot.show_spots(())
+            return
+        hue = HUES.get(trained.kind_of(front), "text")
+        self._show_loss(trained, front, hue)
+        self._show_accuracy(trained, front, hue)
+        theme = self.theme
+        self.legend.show_keys(
+            (
+                Key("dot", "held out", theme.color(hue)),
+                Key("ring", "training, mean of the epoch", theme.color(hue)),
+                Key("dash", "batch by batch", theme.color("cost")),
+                Key("dash", "held out, other networks", theme.color("not_measured")),
+            )
+        )
+        self.claim.say(claim(trained, front))
+
+    def _list_runs(self, trained: Trained) -> None:
+        names = (NEWEST, *trained.runs)
+        if tuple(self.runs.itemText(i) for i in range(self.runs.count())) != names:
+            self.runs.clear()
+            self.runs.addItems(list(names))
+        self.runs.setCurrentIndex(self.look.run + 1 if self.look.run < len(trained.runs) else 0)
+
+    def _show_loss(self, trained: Trained, front: int, hue: str) -> None:
+        steps, held = trained.table("step_loss"), trained.table("held_loss")
+        x, epochs = _step_places(steps, held), _epochs(held)
+        others = tuple(Curve(epochs, held[i], hue="not_measured") for i in trained.begun.tolist() if i != front)
+        own = (
+            Curve(x, steps[front], hue="cost"),
+            Curve(epochs, trained.table("train_loss")[front], hue=hue, dashed=True),
+            Curve(epochs, held[front], hue=hue),
+        )
+        self.loss.show_curves((*others, *own))
+        self.loss.show_spots(_ends(epochs, held[front], trained.table("train_loss")[front], hue))
+        known = np.concatenate([steps[front], held[front], held[trained.begun].ravel()])
+        known = known[np.isfinite(known)]
+        # A few epochs with a large learning rate may be far above all others; they may leave the plot at the top.
+        highest = 1.2 * float(np.percentile(known, 70)) if known.size else 1.0
+        self._frame(self.loss, held.shape[1], (0.0, nice_top(highest)))
+
+    def _show_accuracy(self, trained: Trained, front: int, hue: str) -> None:
+        held, train = 100 * trained.table("held_accuracy"), 100 * trained.table("train_accuracy")
+        epochs = _epochs(held)
+        others = tuple(Curve(epochs, held[i], hue="not_measured") for i in trained.begun.tolist() if i != front)
+        own = (Curve(epochs, train[front], hue=hue, dashed=True), Curve(epochs, held[front], hue=hue))
+        self.accuracy.show_curves((*others, *own))
+        self.accuracy.show_spots(_ends(epochs, held[front], train[front], hue))
+        self._frame(self.accuracy, held.shape[1], (0.0, 103.0))
+
+    @staticmethod
+    def _frame(plot: CurvePlot, epochs: int, y: tuple[float, float]) -> None:
+        home = ((-0.02 * epochs, epochs * 1.03), y)
+        if plot.home != home:
+            plot.set_home(*home)
+
+    def _point_at(self, place: tuple[float, float] | None) -> None:
+        trained, front = self.trained, self.front
+        if place is None or trained is None or front < 0:
+            self.told.emit("", ())
+            return
+        epoch = min(max(round(place[0]), 1), trained.table("held_loss").shape[1])
+        found = []
+        for name, words in (("held_accuracy", "held out"), ("train_accuracy", "training")):
+            found.append(Entry(words, numbers.percent(float(trained.table(name)[front, epoch - 1])), "sharing"))
+        for name, words in (("held_loss", "loss held out"), ("train_loss", "loss in training")):
+            value = float(trained.table(name)[front, epoch - 1])
+            found.append(Entry(words, numbers.with_unit(value, "nats"), "text_soft"))
+        self.told.emit(f"{trained.runs[front]}, epoch {epoch}", tuple(found))
+
+
+def _epochs(table: Floats) -> Floats:
+    return np.arange(1, table.shape[1] + 1, dtype=np.float64)
+
+
+def _step_places(steps: Floats, held: Floats) -> Floats:
+    """Places of the batches in epochs: the last batch of an epoch is where its held-out numbers stand."""
+    return np.asarray(np.arange(1, steps.shape[1] + 1) * held.shape[1] / max(steps.shape[1], 1))
+
+
+def _ends(epochs: Floats, held: Floats, train: Floats, hue: str) -> tuple[Spots, ...]:
+    pairs = ((train, True), (held, False))
+    return tuple(
+        Spots(epochs[known], values[known], hue=hue, hollow=hollow)
+        for values, hollow in pairs
+        if (known := np.isfinite(values)).any()
+    )
+
+
+def claim(trained: Trained, front: int) -> str:
+    """Say in one line which network is in front, how far it is, and how much it has learnt by heart."""
+    name = trained.runs[front]
+    held = trained.table("held_accuracy")[front]
+    done = int(np.isfinite(held).sum())
+    kind = trained.kind_of(front)
+    words = [f"{name} ({KIND_WORDS.get(kind, kind)})" if kind else name]
+    if done:
+        words.append(f"{numbers.percent(float(held[done - 1]))} held out after epoch {done} of {len(held)}")
+        words.append(f"{100 * trained.gap(front):+.1f} points in training".replace("-", "−"))
+    else:
+        words.append("first epoch")
+    total = trained.table("total_freedom")[front]
+    if np.isfinite(total):
+        words.append(f"{total:,.0f} degrees of freedom")
+    return " · ".join(words)

@@ -1,0 +1,345 @@
+"""Configurations: how often the network could have been right with another geometry, and what that is worth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout
+
+from analysis.figures import FigureSpec
+from analysis.request import Request
+from app.browsing.thumbnails import Thumbnails
+from app.configuring.agreement_page import AgreementPage
+from app.configuring.choices_page import ChoicesPage
+from app.configuring.classes_page import ClassesPage
+from app.configuring.cost_page import CostPage
+from app.configuring.cover_page import CoverPage
+from app.configuring.groups_page import GroupsPage
+from app.configuring.matrix_page import MatrixPage
+from app.configuring.oracle_page import OraclePage
+from app.configuring.page import Page
+from app.configuring.picture_page import PicturePage
+from app.configuring.rules_page import RulesPage
+from app.configuring.why_page import WhyPage
+from app.drawing.readout import Line, Readout
+from app.forms.widgets import label
+from app.reading import conditions, geometry_attribution
+from app.reading.attribution_reading import METHOD as ATTRIBUTION
+from app.reading.attribution_reading import Explanation
+from app.reading.chance import CHOOSER, POOLS, pools_of, rules_of
+from app.reading.configurations import LOST, METHOD, WON, Look, Reading, is_ready
+from app.theme import Theme
+from app.views.base import Segments, View, menu_button
+from app.workspace import Run, SampleFilter, Workspace
+
+PAGES = (
+    ("oracle", "Oracle"),
+    ("matrix", "Matrix"),
+    ("picture", "Picture"),
+    ("choices", "Choices"),
+    ("cost", "Cost"),
+    ("rules", "Rules"),
+    ("cover", "Cover"),
+    ("classes", "Classes"),
+    ("groups", "Groups"),
+    ("agreement", "Alike"),
+    ("why", "Why"),
+)
+FIGURE_OF = {"cost": "cost_map", "rules": "policies", "cover": "cover"}
+HINT = "Click a configuration or a picture to look at it on all sides"
+SENTENCE = (
+    "Configurations shows how often the network could have been right if each picture had the stride, dilation or "
+    "kernel size it needs, beside what as many guesses reach by chance."
+)
+
+
+class ConfigurationsView(View):
+    """One run of dynamic configurations from several sides; what is looked at is the same on all of them."""
+
+    def __init__(self, workspace: Workspace, theme: Theme) -> None:
+        super().__init__(workspace, theme, "Dynamic configurations")
+        self.reading: Reading | None = None
+        self.look = Look()
+        self._read: tuple[object, ...] = ()
+        self._opened: tuple[object, ...] = ()
+        self._filter: SampleFilter | None = None
+        self._build()
+        self.thumbnails.opened.connect(self.invalidate)
+
+    # -- parts -------------------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.thumbnails = Thumbnails(self)
+        self.segments = Segments(PAGES, "Side")
+        self.names = QComboBox()
+        self.names.setAccessibleName("Configuration")
+        self.names.setToolTip("Configuration that is looked at")
+        self.names.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.names.activated.connect(self.choose_configuration)
+        menu = QMenu(self)
+        menu.addAction("Won: right here, wrong plain", lambda: self._filter_kind(WON, "won by"))
+        menu.addAction("Lost: wrong here, right plain", lambda: self._filter_kind(LOST, "lost by"))
+        menu.addAction("Right under no configuration", self._filter_never)
+        menu.addAction("All pictures", lambda: self.workspace.filter_samples(None))
+        self.pictures = menu_button("Pictures", menu)
+        self.pictures.setToolTip("Show only some pictures in Samples")
+        self.point_words = Line(self.theme)
+        self.oracle, self.rules, self.why = OraclePage(self.theme), RulesPage(self.theme), WhyPage(self.theme)
+        self.pages: dict[str, Page] = {
+            "oracle": self.oracle,
+            "matrix": MatrixPage(self.theme, self.thumbnails),
+            "picture": PicturePage(self.theme, self.thumbnails),
+            "choices": ChoicesPage(self.theme),
+            "cost": CostPage(self.theme),
+            "rules": self.rules,
+            "cover": CoverPage(self.theme),
+            "classes": ClassesPage(self.theme),
+            "groups": GroupsPage(self.theme),
+            "agreement": AgreementPage(self.theme),
+            "why": self.why,
+        }
+        self.why.explain_wanted.connect(self.explain)
+        self.stack = QStackedWidget()
+        for page in self.pages.values():
+            self.stack.addWidget(page)
+            page.configuration_chosen.connect(self.choose_configuration)
+            page.cell_chosen.connect(self.choose_cell)
+            page.pictures_chosen.connect(self._show_pictures)
+            page.told.connect(self._tell)
+            page.help_wanted.connect(self.help_wanted)
+        self.readout, self.facts = Readout(self.theme), Line(self.theme)
+        self.badges = Line(self.theme, "small", "warning")
+        self.readout.set_hint(HINT)
+        self.segments.chosen.connect(self.show_page)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        header = QHBoxLayout()
+        header.setContentsMargins(8, 8, 8, 0)
+        header.addWidget(self.segments)
+        header.addStretch(1)
+        chosen = QHBoxLayout()
+        chosen.setContentsMargins(12, 4, 8, 0)
+        chosen.setSpacing(8)
+        chosen.addWidget(label("Look at", "soft"))
+        chosen.addWidget(self.names)
+        chosen.addWidget(self.pictures)
+        chosen.addWidget(self.point_words, 1)
+        footer = QVBoxLayout()
+        footer.setContentsMargins(8, 0, 8, 4)
+        footer.setSpacing(0)
+        footer.addWidget(self.facts)
+        footer.addWidget(self.badges)
+        layout = QVBoxLayout(self.content)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(header)
+        layout.addLayout(chosen)
+        layout.addWidget(self.stack, 1)
+        layout.addWidget(self.readout)
+        layout.addLayout(footer)
+
+    # -- showing -----------------------------------------------------------------------------------------------------
+
+    def concerns(self, run: Run) -> bool:
+        """Tell whether a run is one of those that are drawn here."""
+        return run.request.method in (METHOD, POOLS, CHOOSER, ATTRIBUTION)
+
+    def refresh(self) -> None:
+        """Draw the newest run, as far as it has come."""
+        run = self.workspace.latest(METHOD)
+        if run is None or not is_ready(run.result):
+            self.reading = None
+            self._show_why_empty()
+            return
+        self.show_content()
+        arrived = run.result.arrived
+        read = (id(run.result), arrived.get("measured", 0), arrived.get("summary", 0), arrived.get("duplicate_of", 0))
+        if read != self._read:
+            self._read = read
+            self.reading = Reading(run.result)
+            self._show_names(self.reading)
+        assert self.reading is not None  # read just before
+        self._take_look(self.reading)
+        self._open_pictures(run)
+        pools, chooser = self.workspace.latest(POOLS), self.workspace.latest(CHOOSER)
+        self.oracle.pools = pools_of(pools.result) if pools and _alike(pools, run) else ()
+        self.rules.learned = rules_of(chooser.result) if chooser and _alike(chooser, run) else ()
+        self.why.answers = self._explained(run, self.reading) if self.segments.value == "why" else {}
+        self._show_page()
+        self._show_run(run, self.reading)
+
+    def _requests(self, run: Run, reading: Reading) -> dict[int, Request]:
+        """Return what has to be asked for to explain the selected picture, by configuration."""
+        row = self.look.row
+        if row < 0:
+            return {}
+        numbers, place = {number for _, number in geometry_attribution.compared(reading, row)}, int(reading.places[row])
+        ask = geometry_attribution.request_of
+        return {number: ask(self.workspace, run, reading, number, place) for number in sorted(numbers)}
+
+    def _explained(self, run: Run, reading: Reading) -> dict[int, Explanation | None]:
+        asked = {
+            number: geometry_attribution.answering(self.workspace, request)
+            for number, request in self._requests(run, reading).items()
+        }
+        return {n: geometry_attribution.explanation_of(found) for n, found in asked.items() if found is not None}
+
+    def explain(self) -> None:
+        """Ask for what is missing of the attributions of the selected picture."""
+        run = self.workspace.latest(METHOD)
+        if run is not None and self.reading is not None:
+            for number, request in self._requests(run, self.reading).items():
+                if number not in self.why.answers:
+                    self.workspace.request_run(request)
+
+    def _show_names(self, reading: Reading) -> None:
+        self.names.clear()
+        self.names.addItems([f"{name} (plain)" if not number else name for number, name in enumerate(reading.names)])
+
+    def _take_look(self, reading: Reading) -> None:
+        """Look at the selected picture, if it is one of the run's, and at a configuration that there is."""
+        row = reading.row_of(self.workspace.selection.sample)
+        number = self.look.configuration if self.look.configuration < len(reading.names) else 0
+        self.look = Look(number, row)
+        self.names.setCurrentIndex(number)
+
+    def _show_page(self) -> None:
+        name = self.segments.value
+        page = self.pages[name]
+        self.stack.setCurrentWidget(page)
+        if self.reading is not None:
+            page.show_reading(self.reading, self.look)
+
+    def _show_run(self, run: Run, reading: Reading) -> None:
+        words = [conditions.progress(run), *reading.conditions()]
+        self.facts.say(" · ".join(word for word in words if word), conditions.details(run.result))
+        badges = list(conditions.badges(run, self.workspace.edits))
+        badges += [warning.text for warning in run.result.warnings]
+        self.badges.say(" · ".join(badges))
+        self.badges.setVisible(bool(badges))
+        number, words_of = self.look.configuration, []
+        if reading.labelled and number:
+            kinds = reading.kinds[:, number]
+            words_of = [f"pictures won: {int((kinds == WON).sum()):,}", f"lost: {int((kinds == LOST).sum()):,}"]
+        options = (f"{name} {reading.token(number, place)}" for place, name in enumerate(reading.points))
+        self.point_words.say(" · ".join([*words_of, *options]))
+        self.pictures.setEnabled(reading.labelled)
+
+    def _open_pictures(self, run: Run) -> None:
+        """Open the pictures of the run; only when somebody looks at them."""
+        images = run.request.images
+        if images is None or self.segments.value not in ("matrix", "picture"):
+            return
+        layers = self.workspace.layers
+        shape = layers[0].shape if layers and layers[0].kind == "input" else ()
+        wanted = (images.location, shape if images.location.startswith("noise:") else ())
+        if wanted != self._opened:
+            self._opened = wanted
+            self.thumbnails.open(images.location, shape)
+
+    # -- empty -------------------------------------------------------------------------------------------------------
+
+    def _show_why_empty(self) -> None:
+        workspace = self.workspace
+        if workspace.model is None:
+            self.show_empty(f"{SENTENCE} It needs a network and pictures with labels.", "Open the demo")
+        elif workspace.images is None:
+            self.show_empty(f"{SENTENCE} It needs pictures with labels.", "Choose pictures…")
+        elif any(run.open and run.request.method == METHOD for run in workspace.runs.values()):
+            self.show_empty("Configurations are being tried …")
+        else:
+            self.show_empty(SENTENCE, "Measure configurations", self._duration())
+
+    def _duration(self) -> str:
+        """Say about how long a run takes, for as many configurations as the default family has."""
+        workspace = self.workspace
+        info = workspace.method(METHOD)
+        count = workspace.limit if workspace.limit > 0 else (info.limit if info and info.limit else 500)
+        speed = 3e11 if workspace.compute.device.startswith(("cuda", "mps")) else 8e9
+        seconds = 3 + 40 * sum(layer.macs for layer in workspace.layers) * count / speed
+        size = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+        return f"about {size} for {count:,} pictures and 81 configurations on {workspace.compute.device}"
+
+    def fill(self) -> None:
+        """Do what the button of the empty state says."""
+        if self.workspace.model is None:
+            self.action_wanted.emit("open_demo")
+        elif self.workspace.images is None:
+            self.action_wanted.emit("choose_images")
+        else:
+            self.workspace.request_run(self.workspace.new_request(METHOD))
+
+    # -- choices -----------------------------------------------------------------------------------------------------
+
+    def show_page(self, name: str) -> None:
+        """Show another side."""
+        self.segments.set_value(name)
+        self.readout.show_entries("", ())
+        self.state_changed.emit()
+        self.invalidate()
+
+    def choose_configuration(self, number: int) -> None:
+        """Look at another configuration."""
+        if self.reading is not None and 0 <= number < len(self.reading.names):
+            self.look = replace(self.look, configuration=number)
+            self.invalidate()
+
+    def choose_cell(self, row: int, number: int) -> None:
+        """Look at a picture under a configuration, and select the picture everywhere."""
+        if self.reading is not None:
+            self.choose_configuration(number)
+            self.workspace.select_sample(int(self.reading.places[row]))
+
+    def _filter_kind(self, kind: int, words: str) -> None:
+        reading, number = self.reading, self.look.configuration
+        if reading is not None:
+            self._show_pictures(f"{words} {reading.names[number]}", np.flatnonzero(reading.kinds[:, number] == kind))
+
+    def _filter_never(self) -> None:
+        if self.reading is not None:
+            self._show_pictures("right under no configuration", np.flatnonzero(self.reading.right == 0))
+
+    def _show_pictures(self, words: str, rows: object) -> None:
+        """Show some pictures alone wherever pictures are browsed."""
+        if self.reading is not None:
+            places = np.sort(self.reading.places[np.asarray(rows, dtype=np.int64)])
+            self._filter = SampleFilter(words, places)
+            self.workspace.filter_samples(self._filter)
+
+    def _tell(self, heading: str, found: object) -> None:
+        self.readout.show_entries(heading, tuple(found) if isinstance(found, tuple) else ())
+
+    # -- figure and state --------------------------------------------------------------------------------------------
+
+    def figure_spec(self) -> FigureSpec | None:
+        """Return the figure of the side that is shown, None without a stored run with labels."""
+        run = self.workspace.latest(METHOD)
+        if run is None or run.folder is None or self.reading is None or not self.reading.labelled:
+            return None
+        runs = [str(run.folder)]
+        pools = self.workspace.latest(POOLS)
+        name = FIGURE_OF.get(self.segments.value, "growth")
+        if name == "growth" and pools is not None and pools.folder is not None and self.oracle.pools:
+            runs.append(str(pools.folder))
+        return FigureSpec(name, tuple(runs))
+
+    def state(self) -> dict[str, Any]:
+        """Return the side that is shown."""
+        return {"side": self.segments.value}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what :meth:`state` returned; unknown words are ignored."""
+        side = state.get("side")
+        if isinstance(side, str):
+            self.segments.set_value(side)
+        self.invalidate()
+
+
+def _alike(other: Run, run: Run) -> bool:
+    """Tell whether another run tried the same configurations on pictures of the same source."""
+    choices = ("family", "points", "policy", "upsample_gain", "recalibrate")
+    settings = [tuple(dict(each.request.params).get(name) for name in choices) for each in (other, run)]
+    return settings[0] == settings[1] and other.request.images == run.request.images

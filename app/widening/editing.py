@@ -1,0 +1,187 @@
+"""What a user does to widths: every gesture becomes one step that can be undone. No widgets."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from PySide6.QtCore import QObject, Signal
+
+from analysis.measures.widths.description import WidthGroup
+from analysis.measures.widths.presets import Rounding
+from app.commands import SetEdits
+from app.reading.width_reading import Rules, WidthReading, changed, with_widths
+from app.workspace import Workspace
+
+PAUSE = 1.0
+"""Seconds after which a further turn of the wheel is a step of its own."""
+LARGE = 8
+"""Steps at a time with shift."""
+
+
+class Editing(QObject):
+    """Edits the widths of the open network.
+
+    Parameters
+    ----------
+    workspace
+        Where the edits are.
+
+    Attributes
+    ----------
+    reading
+        The width groups, None while they are not known.
+    rules
+        Rounding, minimum and locks.
+    selected
+        Places of the groups that are edited together.
+    refused
+        Why the last wish could not be carried out, "" if it was.
+    """
+
+    changed = Signal()
+    """Selection, rules or the sentence of a refusal have changed; edits announce themselves."""
+
+    def __init__(self, workspace: Workspace, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.workspace = workspace
+        self.reading: WidthReading | None = None
+        self.rules = Rules()
+        self.selected: frozenset[int] = frozenset()
+        self.refused = ""
+        self._gesture = 0
+        self._start: dict[str, int] = {}
+        self._nudged = 0.0
+
+    # -- what is there -----------------------------------------------------------------------------------------------
+
+    def take(self, reading: WidthReading | None) -> None:
+        """Edit the groups of another network."""
+        if reading is not self.reading:
+            self.reading = reading
+            self.selected = frozenset()
+            self.refused = ""
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Widths that are changed, by group; what the network has no group for is left out."""
+        if self.reading is None:
+            return {}
+        known = {group.name: group for group in self.reading.found.groups if not group.locked}
+        return {name: width for name, width in self.workspace.edits.widths if name in known}
+
+    def width(self, group: int) -> int:
+        """Present width of a group."""
+        about = self.group(group)
+        return self.widths.get(about.name, about.width)
+
+    def group(self, place: int) -> WidthGroup:
+        """Return a group of the network."""
+        assert self.reading is not None
+        return self.reading.found.groups[place]
+
+    def editable(self, place: int) -> bool:
+        """Tell whether the user can change a group."""
+        group = self.group(place)
+        return not group.locked and group.name not in self.rules.locked
+
+    # -- selection and rules -----------------------------------------------------------------------------------------
+
+    def select(self, groups: tuple[int, ...], add: bool = False) -> None:
+        """Select groups; with `add` put them to, or take them from, those that are selected."""
+        new = self.selected ^ frozenset(groups) if add else frozenset(groups)
+        if new != self.selected:
+            self.selected = new
+            self._nudged = 0.0
+            self.changed.emit()
+
+    def step_selection(self, steps: int) -> None:
+        """Select the handle to the right or left of the one that is selected."""
+        if self.reading is None or not self.reading.handles:
+            return
+        order = sorted(self.reading.handles, key=lambda group: self._handle(group))
+        at = [order.index(group) for group in self.selected if group in order]
+        place = (max(at) if steps > 0 else min(at)) + steps if at else (0 if steps > 0 else len(order) - 1)
+        self.select((order[min(max(place, 0), len(order) - 1)],))
+
+    def _handle(self, group: int) -> int:
+        assert self.reading is not None
+        return self.reading.handles[group]
+
+    def set_rounding(self, rounding: Rounding) -> None:
+        """Round coming edits to something else."""
+        self.rules = Rules(rounding, self.rules.locked)
+        self.changed.emit()
+
+    def lock(self, groups: frozenset[int], locked: bool) -> None:
+        """Keep groups as they are, or let them change again."""
+        names = frozenset(self.group(place).name for place in groups)
+        self.rules = Rules(self.rules.rounding, self.rules.locked | names if locked else self.rules.locked - names)
+        self.changed.emit()
+
+    # -- edits -------------------------------------------------------------------------------------------------------
+
+    def grab(self, group: int) -> None:
+        """Begin a drag at a group's handle; others that are selected go along."""
+        if group not in self.selected:
+            self.select((group,))
+        self._gesture += 1
+        self._start = {self.group(place).name: self.width(place) for place in self.selected}
+
+    def drag(self, piece: int, channels: float) -> None:
+        """Go on with a drag: the piece should have so many channels, and the others change in proportion."""
+        assert self.reading is not None
+        group = self.group(self.reading.pieces[piece].group)
+        before = self._start.get(group.name, group.width)
+        factor = max(self.reading.width_at(piece, channels), 0.0) / max(before, 1)
+        self._wish({name: width * factor for name, width in self._start.items()}, self._gesture)
+
+    def nudge(self, steps: int, large: bool) -> None:
+        """Make what is selected wider or narrower by steps of rounding and legality."""
+        now = time.monotonic()
+        if now - self._nudged > PAUSE:
+            self._gesture += 1
+        self._nudged = now
+        wishes = {}
+        for place in self.selected:
+            step = max(self.group(place).step, 1)
+            size = max(step, self.rules.rounding.multiple) * (LARGE if large else 1)
+            wishes[self.group(place).name] = float(self.width(place) + steps * size)
+        self._wish(wishes, self._gesture)
+
+    def type_width(self, width: int) -> None:
+        """Give all that is selected a width."""
+        self._wish({self.group(place).name: float(width) for place in self.selected})
+
+    def scale(self, factor: float) -> None:
+        """Multiply the widths of all that is selected."""
+        self._wish({self.group(place).name: self.width(place) * factor for place in self.selected})
+
+    def _wish(self, wishes: Mapping[str, float], gesture: int = 0) -> None:
+        if self.reading is None or not wishes:
+            return
+        new, refused = changed(self.reading.found, self.widths, wishes, self.rules)
+        names = list(wishes)
+        words = f"width of {names[0]}" if len(names) == 1 else f"{len(names)} widths"
+        self._push(new, words, gesture)
+        self._refuse(refused)
+
+    def put(self, widths: Mapping[str, int], words: str) -> None:
+        """Replace the whole configuration in one step; groups that the user has locked keep their width."""
+        kept = {name: width for name, width in self.widths.items() if name in self.rules.locked}
+        free = {name: width for name, width in widths.items() if name not in self.rules.locked}
+        self._push(free | kept, words, 0)
+        self._refuse("")
+
+    def _push(self, widths: dict[str, int], words: str, gesture: int) -> None:
+        assert self.reading is not None
+        order = [group.name for group in self.reading.found.groups]
+        widths = {name: widths[name] for name in order if name in widths}
+        if widths != self.widths:
+            new = with_widths(self.workspace.edits, widths)
+            self.workspace.undo.push(SetEdits(self.workspace, new, words, gesture))
+
+    def _refuse(self, words: str) -> None:
+        if words != self.refused:
+            self.refused = words
+            self.changed.emit()

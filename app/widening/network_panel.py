@@ -1,0 +1,179 @@
+"""From a configuration to a network: which channels stay, how new ones are made, does it run, where is it saved."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QComboBox, QFileDialog, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+
+from analysis.result import Result
+from app.commands import SetEdits
+from app.drawing.readout import Line
+from app.forms.widgets import button, label, whole_number
+from app.reading import numbers
+from app.theme import Theme
+from app.workspace import Run, Workspace
+
+CHECK, SAVE = "edited_check", "save_network"
+ENDING = ".safetensors"
+KEEP = (
+    ("l1", "largest L1 norm"),
+    ("l2", "largest L2 norm"),
+    ("bn_scale", "batch-norm scale"),
+    ("random", "random"),
+)
+WIDEN = (
+    ("split", "split copies"),
+    ("zero", "new, read by 0"),
+    ("fresh", "new, random"),
+)
+KEEP_TIP = "Channels that stay: those with the largest score stay when a group is narrowed"
+WIDEN_TIP = "New channels: split copies keep the function, copies share out the weights that read them (Net2Net)"
+WIDTH, NARROW = 330, 84
+
+
+class NetworkPanel(QWidget):
+    """Rules of surgery, which are part of the edits and undone with them; a check; and saving.
+
+    Attributes
+    ----------
+    said
+        One line with what came of it, which the view places below everything, so that nothing moves.
+    """
+
+    action_wanted = Signal(str)
+
+    def __init__(self, workspace: Workspace, theme: Theme) -> None:
+        super().__init__()
+        self.workspace = workspace
+        self._taking = False
+        self.keep, self.widen, self.seed = QComboBox(), QComboBox(), whole_number(0, 9999)
+        for box, choices, name in ((self.keep, KEEP, KEEP_TIP), (self.widen, WIDEN, WIDEN_TIP)):
+            box.setAccessibleName(name.partition(":")[0])
+            box.setToolTip(name)
+            for value, words in choices:
+                box.addItem(words, value)
+        self.seed.setAccessibleName("Seed")
+        self.seed.lineEdit().setAccessibleName("Seed")
+        self.seed.setToolTip("Seed of random choices and of new channels")
+        self.recalibrate = QComboBox()
+        self.recalibrate.setAccessibleName("Batch norm in the check")
+        self.recalibrate.addItem("as it is", 0)
+        self.recalibrate.addItem("from 256 pictures", 256)
+        self.recalibrate.setToolTip("Measure the statistics of batch norm anew in a further copy")
+        self.check = button("Check", self.run_check, "primary", "Runs the edited network beside the original")
+        self.save = button("Save…", self.choose_file, "", "One safetensors file with the edits in its header, and JSON")
+        for item in (self.seed, self.check, self.save):
+            item.setFixedWidth(NARROW)
+        self.said = Line(theme)
+        for signal in (self.keep.currentIndexChanged, self.widen.currentIndexChanged, self.seed.valueChanged):
+            signal.connect(lambda _value: self._take_rules())
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        form = QGridLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setVerticalSpacing(4)
+        form.setColumnStretch(1, 1)
+        rows = (("keep", self.keep), ("add", self.widen), ("batch norm", self.recalibrate))
+        for row, (words, box) in enumerate(rows):
+            form.addWidget(label(words, "small"), row, 0)
+            form.addWidget(box, row, 1)
+        form.addWidget(self.seed, 0, 2)
+        form.addWidget(self.check, 1, 2)
+        form.addWidget(self.save, 2, 2)
+        head = QHBoxLayout()
+        head.addWidget(label("Make it a network", "heading"))
+        head.addStretch(1)
+        head.addWidget(label("seed", "small"))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(head)
+        layout.addLayout(form)
+        layout.addStretch(1)
+        self.setFixedWidth(WIDTH)
+
+    # -- showing -----------------------------------------------------------------------------------------------------
+
+    def show_state(self) -> None:
+        """Show the rules of the present edits, and what the newest check or saving said."""
+        edits = self.workspace.edits
+        rule, _, seed = (edits.keep or "l1").partition(":")
+        self._taking = True
+        self.keep.setCurrentIndex(max(self.keep.findData(rule), 0))
+        self.widen.setCurrentIndex(max(self.widen.findData(edits.widen or "split"), 0))
+        self.seed.setValue(int(seed) if seed.isdigit() else 0)
+        self._taking = False
+        ready = not edits.empty
+        self.check.setEnabled(ready)
+        self.save.setEnabled(ready)
+        self.said.say(self._words())
+
+    def _words(self) -> str:
+        runs = [run for run in self.workspace.runs.values() if run.request.method in (CHECK, SAVE) and self._is_of(run)]
+        newest = max(runs, key=lambda run: run.number, default=None)
+        if newest is None:
+            return "" if self.workspace.edits.empty else "Not checked yet: Check runs it beside the original"
+        finished = newest.result.finished
+        if newest.open:
+            return "Saving …" if newest.request.method == SAVE else "Checking …"
+        if finished is not None and finished.problem is not None:
+            return f"{finished.problem.message} {finished.problem.hint}"
+        if newest.state != "completed":
+            return "Stopped."
+        return _saved_words(newest) if newest.request.method == SAVE else check_words(newest.result)
+
+    def _is_of(self, run: Run) -> bool:
+        return run.request.model == self.workspace.shown_model and run.request.edits == self.workspace.edits
+
+    # -- doing -------------------------------------------------------------------------------------------------------
+
+    def _take_rules(self) -> None:
+        if self._taking:
+            return
+        rule, seed = str(self.keep.currentData()), self.seed.value()
+        keep = f"{rule}:{seed}" if seed else ("" if rule == "l1" else rule)
+        widen = str(self.widen.currentData())
+        new = replace(self.workspace.edits, keep=keep, widen="" if widen == "split" else widen, channels=())
+        if new != self.workspace.edits:
+            self.workspace.undo.push(SetEdits(self.workspace, new, "how the network is made"))
+
+    def run_check(self) -> None:
+        """Run the edited network beside the original; without pictures, ask for some."""
+        if self.workspace.images is None:
+            self.said.say("The check needs pictures.")
+            self.action_wanted.emit("choose_images")
+            return
+        count = int(self.recalibrate.currentData())
+        params = {"recalibrate": count} if count else {}
+        self.workspace.request_run(self.workspace.new_request(CHECK, **params))
+
+    def choose_file(self) -> None:
+        """Ask where to, and save there."""
+        path, _ = QFileDialog.getSaveFileName(self, "Save the edited network", "edited.safetensors", f"*{ENDING}")
+        if path:
+            self.save_to(path)
+
+    def save_to(self, path: str) -> None:
+        """Have the engine write the edited network."""
+        path = path if path.endswith(ENDING) else path + ENDING
+        self.workspace.request_glance(self.workspace.new_request(SAVE, path=path))
+
+
+def _saved_words(run: Run) -> str:
+    size = numbers.short(run.result.value("file_bytes"), "bytes")
+    return f"Saved as {Path(run.result.facts.get('file', '')).name} ({size})."
+
+
+def check_words(result: Result) -> str:
+    """Say in one line what a check has found."""
+    words = ["runs" if bool(result["runs"][1]) else "outputs are not all numbers"]
+    if "top1" in result:
+        before, after, *again = (numbers.percent(float(value)) for value in result["top1"])
+        words.append(f"accuracy {before} → {after}" + (f", batch norm measured anew {again[0]}" if again else ""))
+    words.append(f"{numbers.percent(float(result['agreement'][1]))} of the predictions agree")
+    words.append(f"largest difference of outputs {result['difference'][1]:.2g} of the largest")
+    return "Check: " + " · ".join(words)

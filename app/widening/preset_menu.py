@@ -1,0 +1,128 @@
+"""Starting points for a configuration, each put in as one step that can be undone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+from PySide6.QtWidgets import QMenu, QWidget
+
+from analysis.config import LayerSpec
+from analysis.measures.widths import presets, straight
+from analysis.measures.widths.costs import CostModel
+from analysis.measures.widths.presets import Budget, Proposal
+from analysis.problems import AnalysisError, Problem
+from app.widening.editing import Editing
+from app.widening.profile_page import ProfilePage
+from app.workspace import Workspace
+
+FACTORS = (0.25, 0.5, 0.75, 1.25, 1.5, 2.0)
+Make = Callable[[CostModel, Budget], Proposal]
+
+
+class PresetMenu(QMenu):
+    """Presets, filled when it opens."""
+
+    def __init__(self, workspace: Workspace, editing: Editing, page: ProfilePage, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.workspace, self.editing, self.page = workspace, editing, page
+        self.told: Proposal | None = None
+        self._seed = 0
+        self.setToolTipsVisible(True)
+        self.aboutToShow.connect(self.fill)
+
+    def fill(self) -> None:
+        """Offer what can be computed now."""
+        self.clear()
+        self.addAction("Original widths", lambda: self.editing.put({}, "original widths"))
+        every = self.addMenu("Multiply every width")
+        for factor in FACTORS:
+            every.addAction(f"× {factor:g}", partial(self.multiply, factor))
+        unit, share = self.page.target
+        words = {"parameters": "parameters"}.get(unit, "MACs")
+        self.addSection(f"Keep the target: {100 * share:.4g} % of the {words}")
+        self._offer("Uniform multiplier", self._uniform)
+        self._offer("Straighten: the linear rule of ReXNet", self._straighten)
+        self._offer("From effective rank", self._from_ranks, self._lacks("feature_rank", "effective_rank"))
+        self._offer("From conflicting layers", self._from_conflicts, self._lacks("conflicting_bundles", "entropy"))
+        self._offer("Random control", self._random)
+
+    def _offer(self, words: str, make: Make, lacks: str = "") -> None:
+        action = self.addAction(words, lambda: self.propose(words, make))
+        action.setEnabled(not lacks)
+        action.setToolTip(lacks)
+
+    def _lacks(self, method: str, output: str) -> str:
+        return "" if self._measured(method, output) else f"Measure {method.replace('_', ' ')} first"
+
+    def layers(self) -> tuple[LayerSpec, ...]:
+        """Rows of the network in call order."""
+        return self.workspace.layers
+
+    # -- what they propose -------------------------------------------------------------------------------------------
+
+    def multiply(self, factor: float) -> None:
+        """Multiply every width, whatever it costs."""
+        rounding = self.editing.rules.rounding
+        self.propose(f"widths × {factor:g}", lambda model, _budget: presets.uniform(model, factor, rounding))
+
+    def propose(self, words: str, make: Make) -> None:
+        """Compute a configuration and put it in as one step."""
+        reading = self.editing.reading
+        if reading is None:
+            return
+        quantity, share = self.page.target
+        unit = quantity if quantity in presets.UNITS else "macs"
+        try:
+            proposal = make(reading.model, presets.own_budget(reading.model, unit, share))
+        except AnalysisError as error:
+            self.workspace.raise_problem(Problem(str(error), error.hint))
+            return
+        self.told = proposal
+        self.editing.put(proposal.widths, words)
+        self.page.set_note(proposal.notes)
+
+    def _uniform(self, model: CostModel, budget: Budget) -> Proposal:
+        return presets.uniform_to(model, budget, self.editing.rules.rounding)
+
+    def _straighten(self, model: CostModel, budget: Budget) -> Proposal:
+        found = straight.straighten(model, self.layers(), budget, self.editing.rules.rounding)
+        before, after = found.before, found.line
+        words = (
+            f"Line through {len(found.rungs)} blocks: R² {before.r2:.3f} → {after.r2:.3f}, "
+            f"{after.slope:.3g} channels per block, largest distance {after.deviation:.3g}."
+        )
+        flagged = [row for row in straight.audit(self.layers()) if row.flags]
+        counted = Counter(flag for row in flagged for flag in row.flags)
+        seen = ", ".join(f"{flag}: {count}" for flag, count in counted.items())
+        more = (f"Audit of the original: {seen}.",) if seen else ()
+        # What kind of answer it is comes before how it was found.
+        notes = sorted(found.proposal.notes, key=lambda note: not note.startswith("A proposal"))
+        return replace(found.proposal, notes=(words, *notes, *more))
+
+    def _from_ranks(self, model: CostModel, budget: Budget) -> Proposal:
+        ranks = self._measured("feature_rank", "effective_rank")
+        return presets.from_ranks(model, self.layers(), ranks, budget, self.editing.rules.rounding)
+
+    def _from_conflicts(self, model: CostModel, budget: Budget) -> Proposal:
+        found = self._measured("conflicting_bundles", "entropy")
+        rounding = self.editing.rules.rounding
+        return presets.from_conflicts(model, self.layers(), found, budget, rounding=rounding)
+
+    def _random(self, model: CostModel, budget: Budget) -> Proposal:
+        self._seed += 1
+        return presets.at_random(model, budget, self._seed, rounding=self.editing.rules.rounding)
+
+    def _measured(self, method: str, output: str) -> dict[str, float]:
+        """One number per layer of the newest run of a method; empty if there is none."""
+        run = self.workspace.latest(method)
+        if run is None or output not in run.result or run.state != "completed":
+            return {}
+        values = np.asarray(run.result[output], dtype=np.float64)
+        values = values.reshape(-1, values.shape[-1])[-1] if values.ndim > 1 else values
+        if len(values) != len(run.result.layers):
+            return {}
+        return {layer.name: float(value) for layer, value in zip(run.result.layers, values, strict=True)}

@@ -1,0 +1,53 @@
+"""The configuration beside the original, as a table."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
+
+from app.reading.width_texts import rows
+from app.theme import Theme
+from app.widening.editing import Editing
+
+HEADS = ("group", "original", "edited", "ratio", "further layers")
+NUMBER = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
+
+class TablePage(QWidget):
+    """One row per group that differs from the original."""
+
+    def __init__(self, theme: Theme, editing: Editing) -> None:
+        super().__init__()
+        self.theme, self.editing = theme, editing
+        self.table = QTableWidget(0, len(HEADS))
+        self.table.setAccessibleName("Changed widths")
+        self.table.setHorizontalHeaderLabels(HEADS)
+        self.table.verticalHeader().hide()
+        self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
+        self.table.setShowGrid(False)
+        self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self._shown: object = None
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, 4, 12, 4)
+        layout.addWidget(self.table)
+
+    def show_widths(self) -> None:
+        """Fill the table anew if something has changed."""
+        reading = self.editing.reading
+        if reading is None:
+            return
+        found = rows(reading.found, self.editing.widths)
+        if found == self._shown:
+            return
+        self._shown = found
+        self.table.setRowCount(len(found))
+        for number, row in enumerate(found):
+            ratio = f"{row.after / row.before:.2f}"
+            texts = (row.group, f"{row.before:,}", f"{row.after:,}", ratio, str(row.layers))
+            for column, text in enumerate(texts):
+                item = QTableWidgetItem(text)
+                if column:
+                    item.setTextAlignment(NUMBER)
+                else:
+                    item.setFont(self.theme.font("code"))
+                self.table.setItem(number, column, item)

@@ -1,0 +1,536 @@
+"""Dynamic configurations in the window: what each side claims, clicking, filtering, partial and unlabelled runs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint
+from PySide6.QtWidgets import QApplication, QMenu
+from pytestqt.qtbot import QtBot
+
+from analysis import engine
+from analysis.edits import Edits
+from analysis.events import Started
+from analysis.request import ImageSource, ModelSource, Request
+from analysis.result import Result
+from app.configuring.choices_page import ChoicesPage
+from app.configuring.classes_page import ClassesPage
+from app.configuring.cost_page import CostPage
+from app.configuring.cover_page import CoverPage
+from app.configuring.matrix_page import MatrixPage
+from app.configuring.oracle_page import OraclePage, merged
+from app.configuring.picture_page import PicturePage
+from app.configuring.rules_page import RulesPage
+from app.drawing.answer_matrix import Answers, FramedMatrix, kind_colors
+from app.drawing.bar_rows import Bar, BarRow, BarRowsPlot
+from app.drawing.plots import Plot
+from app.reading.configuration_order import chain, tree_layout
+from app.reading.configurations import LOST, RIGHT, WON, WRONG, Reading, is_ready
+from app.reading.geometry_attribution import edits_of
+from app.theme import Theme
+from app.views.configurations import PAGES, ConfigurationsView
+from app.workspace import Run, Workspace
+from tests import configuration_scenes, scenes, snapshots
+from tests.gestures import click, settle, show, theme
+
+__all__ = ["theme"]
+
+COUNT = 60
+
+
+def opened(**how: object) -> Workspace:
+    workspace = scenes.opened()
+    events = configuration_scenes.configuration_events(scenes.MODEL, scenes.IMAGES, COUNT, **how)  # type: ignore[arg-type]
+    scenes.play(workspace, events, folder="runs/configurations")
+    return workspace
+
+
+def with_references() -> Workspace:
+    workspace = opened()
+    scenes.play(workspace, configuration_scenes.pool_events(scenes.MODEL, scenes.IMAGES), folder="runs/pools")
+    scenes.play(workspace, configuration_scenes.chooser_events(scenes.MODEL, scenes.IMAGES))
+    return workspace
+
+
+def view_of(workspace: Workspace, theme: Theme, qtbot: QtBot, page: str = "oracle") -> ConfigurationsView:
+    view = ConfigurationsView(workspace, theme)
+    qtbot.addWidget(view)
+    show(view, 777, 640)
+    view.show_page(page)
+    settle()
+    return view
+
+
+def reading_of(view: ConfigurationsView) -> Reading:
+    assert view.reading is not None
+    return view.reading
+
+
+def result_of(**how: object) -> Result:
+    return Result.of(
+        configuration_scenes.configuration_events(scenes.MODEL, scenes.IMAGES, COUNT, **how)  # type: ignore[arg-type]
+    )
+
+
+# -- reading ---------------------------------------------------------------------------------------------------------
+
+
+def test_kinds_compare_with_the_network_as_it_is() -> None:
+    reading = Reading(result_of())
+    for row, column in [(0, 0), (7, 3), (31, 26), (59, 13)]:
+        own, here = reading.correct[row, 0], reading.correct[row, column]
+        wanted = {(True, True): RIGHT, (False, False): WRONG, (True, False): LOST, (False, True): WON}
+        assert reading.kinds[row, column] == wanted[bool(own), bool(here)]
+    assert not np.isin(reading.kinds[:, 0], (LOST, WON)).any()
+
+
+def test_rows_fall_by_right_configurations_and_columns_by_accuracy() -> None:
+    reading = Reading(result_of())
+    assert (np.diff(reading.right[reading.order]) <= 0).all()
+    assert reading.columns[0] == 0
+    assert (np.diff(reading.accuracy[reading.columns[1:]]) <= 0).all()
+    assert sorted(reading.columns.tolist()) == list(range(27))
+
+
+def test_only_finished_pictures_are_read() -> None:
+    whole, part = Reading(result_of()), Reading(result_of(finished=20))
+    assert len(part.rows) == 20
+    np.testing.assert_array_equal(part.correct, whole.correct[:20])
+    np.testing.assert_array_equal(part.places, whole.places[:20])
+    assert part.row_of(60) == -1
+    assert whole.row_of(60) == 20
+    assert not part.measures
+
+
+def test_a_run_without_finished_pictures_is_not_ready() -> None:
+    assert not is_ready(result_of(finished=0))
+    assert is_ready(result_of(finished=1))
+
+
+@pytest.mark.parametrize("points", [1, 2, 3, 4])
+def test_the_tree_holds_every_configuration_once(points: int) -> None:
+    table, first, second = tree_layout(configuration_scenes.options(points).astype(np.int64))
+    assert sorted(table.ravel().tolist()) == list(range(3**points))
+    assert first + second == tuple(range(points))
+    assert table[0, 0] == 0
+
+
+def test_the_tree_leaves_out_prefixes_that_do_not_exist() -> None:
+    options = np.array([[0, 0], [0, 2], [2, 0]])
+    table, _, _ = tree_layout(options)
+    assert table.tolist() == [[0, 1], [2, -1]]
+
+
+def test_the_chain_puts_equal_answers_beside_each_other() -> None:
+    prediction = np.array([[0, 1, 0, 1], [0, 1, 0, 1], [0, 2, 0, 1]])
+    alike = np.stack([(prediction == prediction[:, [column]]).mean(axis=0) for column in range(4)])
+    assert chain(alike).tolist() == [0, 2, 1, 3]
+
+
+# -- oracle ----------------------------------------------------------------------------------------------------------
+
+
+def oracle_page(view: ConfigurationsView) -> OraclePage:
+    page = view.pages["oracle"]
+    assert isinstance(page, OraclePage)
+    return page
+
+
+def test_the_oracle_is_an_upper_bound_and_never_alone(theme: Theme, qtbot: QtBot) -> None:
+    page = oracle_page(view_of(with_references(), theme, qtbot))
+    names = [row.name for row in page.rows.rows]
+    bounds = [row for row in page.rows.rows if any(bar.hollow for bar in row.bars)]
+    assert len(bounds) == 2
+    assert all("upper bound" in row.name for row in bounds)
+    for reference in ("equally long list", "shuffled labels", "oracle − list", "κ of the oracle"):
+        assert reference in names
+    assert any("disturbed" in name for name in names)
+    assert any("jittered" in name for name in names)
+    assert not any("accuracy" in row.name for row in bounds)
+    for row in bounds:
+        assert row.bars[0].low <= row.bars[0].value <= row.bars[0].high
+
+
+def test_growth_ends_at_the_oracle_and_starts_at_the_mean(theme: Theme, qtbot: QtBot) -> None:
+    view = view_of(with_references(), theme, qtbot)
+    page, reading = oracle_page(view), reading_of(view)
+    own, *pools = page.growth.item.curves
+    assert own.y[0] == pytest.approx(reading.correct.mean())
+    assert own.y[-1] == pytest.approx(reading.correct.any(axis=1).mean())
+    assert len(pools) == 2
+    assert len(page.growth.item.guides) == 3
+    words = " · ".join(guide.label for guide in page.growth.item.guides)
+    assert all(word in words for word in ("plain", "equally long list", "shuffled labels"))
+
+
+def test_pools_of_other_pictures_are_not_shown(theme: Theme, qtbot: QtBot) -> None:
+    workspace = opened()
+    other = configuration_scenes.pool_events(scenes.MODEL, type(scenes.IMAGES)("others.npz"))
+    scenes.play(workspace, other)
+    assert not oracle_page(view_of(workspace, theme, qtbot)).pools
+
+
+def test_an_unfinished_run_shows_its_growth_and_waits_for_the_rest(theme: Theme, qtbot: QtBot) -> None:
+    view = view_of(opened(finished=20), theme, qtbot)
+    page = oracle_page(view)
+    assert "when all pictures" in page.rows.note
+    assert len(page.growth.item.curves[0].y) == 27
+    assert "20 of 60" in view.facts.text
+
+
+# -- matrix ----------------------------------------------------------------------------------------------------------
+
+
+def matrix_page(view: ConfigurationsView) -> MatrixPage:
+    page = view.pages["matrix"]
+    assert isinstance(page, MatrixPage)
+    return page
+
+
+def test_a_click_selects_the_picture_everywhere_and_its_configuration(theme: Theme, qtbot: QtBot) -> None:
+    workspace = opened()
+    view = view_of(workspace, theme, qtbot, "matrix")
+    page, reading = matrix_page(view), reading_of(view)
+    page.matrix.cell_clicked.emit(10, 4)
+    settle()
+    row, number = int(reading.order[10]), int(reading.columns[4])
+    assert workspace.selection.sample == 3 * row
+    assert view.look.configuration == number
+    card = page.card.card
+    assert card is not None
+    assert [answer.heading for answer in card.answers] == ["plain network", reading.names[number]]
+    assert len(card.answers[1].ranked) == 5
+    true = [ranked.share for ranked in card.answers[1].ranked if ranked.true]
+    assert true in ([], [pytest.approx(float(reading.table("true_probability")[row, number]))])
+    assert [step.size for step in card.steps] == [(32, 32), (16, 16), (8, 8), (8, 8)]
+
+
+def test_a_picture_selected_elsewhere_is_framed(theme: Theme, qtbot: QtBot) -> None:
+    workspace = opened()
+    view = view_of(workspace, theme, qtbot, "matrix")
+    page, reading = matrix_page(view), reading_of(view)
+    workspace.select_sample(int(reading.places[5]))
+    settle()
+    ((row, column, _),) = page.matrix.cells.frames
+    assert reading.order[row] == 5
+    assert column == 0
+    workspace.select_sample(1)  # not one of the run's
+    settle()
+    assert page.matrix.cells.frames == ()
+    assert page.card.card is None
+
+
+def test_the_first_column_stays_when_panned(theme: Theme, qtbot: QtBot) -> None:
+    plot = FramedMatrix(theme, "m", "", "")
+    qtbot.addWidget(plot)
+    show(plot, 400, 300)
+    kinds = np.full((40, 60), float(LOST))
+    kinds[:, 0] = WON
+    plot.show_cells(Answers(kinds, 3.0))
+    plot.frame((), pinned=True)
+    plot.box.setRange(xRange=(30, 40), padding=0)
+    settle()
+    area = plot.area()
+    image = plot.grab().toImage()
+    wrong, right, lost, won = kind_colors(theme)
+    assert image.pixelColor(int(area.left()) + 4, int(area.center().y())) == won
+    assert image.pixelColor(int(area.right()) - 6, int(area.center().y())) == lost
+    assert len({color.name() for color in (wrong, right, lost, won)}) == 4
+    cells: list[tuple[int, int]] = []
+    plot.cell_clicked.connect(lambda row, column: cells.append((row, column)))
+    click(plot.viewport(), QPoint(int(area.left()) + 4, int(area.center().y())))
+    assert cells[0][1] == 0
+
+
+def test_the_matrix_of_the_specified_size_is_panned_from_its_picture(theme: Theme, qtbot: QtBot) -> None:
+    plot = FramedMatrix(theme, "m", "", "")
+    qtbot.addWidget(plot)
+    show(plot, 777, 500)
+    random = np.random.default_rng(0)
+    plot.show_cells(Answers(random.integers(0, 4, (2000, 328)).astype(float), 3.0))
+    plot.frame((), pinned=True)
+    plot.box.setRange(xRange=(100, 200), yRange=(-1200, -800), padding=0)
+    plot.grab()
+    before = plot.item.painted
+    for step in range(10):
+        plot.box.setRange(xRange=(100 + step, 200 + step), yRange=(-1200 - step, -800 - step), padding=0)
+        plot.grab()
+    assert plot.item.painted == before
+
+
+def test_many_pictures_are_shown_as_classes(theme: Theme, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.reading.configurations.MOST_ROWS", 30)
+    workspace = opened()
+    view = view_of(workspace, theme, qtbot, "matrix")
+    page, reading = matrix_page(view), reading_of(view)
+    cells = page.matrix.cells.cells
+    assert cells is not None
+    assert cells.values.shape == (10, 27)
+    np.testing.assert_allclose(cells.values[3, 0], reading.correct[reading.label == 3, 0].mean())
+    page.matrix.cell_clicked.emit(3, 0)
+    assert workspace.sample_filter is not None
+    assert workspace.sample_filter.places.tolist() == (3 * np.flatnonzero(reading.label == 3)).tolist()
+
+
+def test_pictures_that_a_configuration_wins_can_be_shown_alone(theme: Theme, qtbot: QtBot) -> None:
+    workspace = opened()
+    view = view_of(workspace, theme, qtbot)
+    reading = reading_of(view)
+    wins = [(reading.kinds[:, number] == WON).sum() for number in range(27)]
+    view.choose_configuration(int(np.argmax(wins)))
+    settle()
+    menu = view.pictures.menu()
+    assert isinstance(menu, QMenu)
+    menu.actions()[0].trigger()
+    assert workspace.sample_filter is not None
+    rows = workspace.sample_filter.places // 3
+    assert len(rows) == max(wins)
+    assert not reading.correct[rows, 0].any()
+    assert reading.correct[rows, int(np.argmax(wins))].all()
+    menu.actions()[-1].trigger()
+    assert workspace.sample_filter is None
+
+
+# -- the other sides -------------------------------------------------------------------------------------------------
+
+
+def test_the_sorted_curve_marks_best_median_and_worst(theme: Theme, qtbot: QtBot) -> None:
+    workspace = opened()
+    view = view_of(workspace, theme, qtbot, "picture")
+    page, reading = view.pages["picture"], reading_of(view)
+    assert isinstance(page, PicturePage)
+    workspace.select_sample(int(reading.places[8]))
+    settle()
+    (curve,) = page.curve.item.curves
+    assert (np.diff(curve.y) <= 0).all()
+    places = {spots.names[0]: float(spots.x[0]) for spots in page.curve.item.spots}
+    assert places["best"] == 0
+    assert places["median"] == 13
+    assert places["worst"] == 26
+    page.tree.cell_clicked.emit(2, 4)
+    settle()
+    assert view.look.configuration == int(page.layout_of[2, 4])
+
+
+def test_shares_of_choices_add_up_per_point(theme: Theme, qtbot: QtBot) -> None:
+    page = view_of(opened(), theme, qtbot, "choices").pages["choices"]
+    assert isinstance(page, ChoicesPage)
+    rows = page.plot.rows
+    assert len(rows) == 9
+    for point in range(3):
+        for kind in range(4):
+            assert sum(row.bars[kind].value for row in rows[3 * point : 3 * point + 3]) == pytest.approx(1)
+
+
+def test_a_dot_can_be_clicked(theme: Theme, qtbot: QtBot) -> None:
+    view = view_of(opened(), theme, qtbot, "cost")
+    page = view.pages["cost"]
+    assert isinstance(page, CostPage)
+    dots = page.plot.dots.dots
+    assert dots is not None
+    page.plot.clicked.emit(float(dots.x[13]), float(dots.y[13]), False)
+    settle()
+    chosen = view.look.configuration
+    assert (dots.x[chosen], dots.y[chosen]) == (dots.x[13], dots.y[13])
+    for number in range(27):
+        beaten = (dots.x <= dots.x[number]) & (dots.y > dots.y[number])
+        if number in dots.front:
+            assert not beaten.any()
+
+
+def test_rules_stand_between_plain_and_oracle(theme: Theme, qtbot: QtBot) -> None:
+    page = view_of(with_references(), theme, qtbot, "rules").pages["rules"]
+    assert isinstance(page, RulesPage)
+    rows = {row.name: row for row in page.plot.rows}
+    top = rows["oracle: upper bound"].bars[0]
+    assert top.hollow
+    own_rules = [row for name, row in rows.items() if not name.startswith(("chooser", "candidates", "all"))]
+    assert all(row.bars[0].value <= top.value for row in own_rules)
+    assert "+10" in rows["chooser: logistic"].text
+    assert rows["all: upper bound"].bars[0].hollow
+
+
+def test_the_cover_is_chosen_on_one_half_and_told_for_both(theme: Theme, qtbot: QtBot) -> None:
+    view = view_of(opened(), theme, qtbot, "cover")
+    page, reading = view.pages["cover"], reading_of(view)
+    assert isinstance(page, CoverPage)
+    chosen, other = page.stairs.item.curves
+    assert chosen.dashed
+    assert not other.dashed
+    select, report = reading.halves
+    picks = list(reading.cover.chosen[:2])
+    assert chosen.y[1] == pytest.approx(reading.correct[np.ix_(select, picks)].any(axis=1).mean())
+    assert other.y[1] == pytest.approx(reading.correct[np.ix_(report, picks)].any(axis=1).mean())
+    assert [row.name for row in page.lattice.rows][-1] == "ABC (K = 27)"
+    page.chosen.row_clicked.emit(1)
+    settle()
+    assert view.look.configuration == reading.cover.chosen[1]
+
+
+def test_classes_are_sorted_and_filtered(theme: Theme, qtbot: QtBot) -> None:
+    workspace = opened()
+    view = view_of(workspace, theme, qtbot, "classes")
+    page, reading = view.pages["classes"], reading_of(view)
+    assert isinstance(page, ClassesPage)
+    assert [row.name for row in page.plot.rows] == list(configuration_scenes.CLASSES)
+    assert all(row.faint for row in page.plot.rows)  # six pictures each
+    page.orders.setCurrentIndex(1)
+    page.orders.activated.emit(1)
+    plain = [row.bars[0].value for row in page.plot.rows]
+    assert plain == sorted(plain, reverse=True)
+    first = configuration_scenes.CLASSES.index(page.plot.rows[0].name)
+    page.plot.row_clicked.emit(0)
+    assert workspace.sample_filter is not None
+    assert set(reading.label[workspace.sample_filter.places // 3]) == {first}
+
+
+def test_groups_choose_on_one_half_and_report_on_the_other() -> None:
+    scene = scenes.opened()
+    events = configuration_scenes.configuration_events(scenes.MODEL, scenes.IMAGES, 240)
+    reading = Reading(scenes.play(scene, events).result)
+    groups = reading.groups("contrast")
+    assert sorted(np.concatenate([group.rows for group in groups]).tolist()) == list(range(240))
+    assert not reading.groups("zoom")
+    for group in groups:
+        assert group.plain <= group.oracle
+        assert group.fixed <= group.oracle
+    small = Reading(result_of()).groups("contrast")
+    assert [group.chosen for group in small] == [0] * 5  # twelve pictures each are too few
+
+
+def test_close_references_share_a_label() -> None:
+    guides = merged(((0.9, "plain", "widths"), (0.2, "chance", "cost"), (0.93, "list", "cost")), 0.05)
+    assert [(guide.at, guide.label) for guide in guides] == [(0.93, "list · plain"), (0.9, ""), (0.2, "chance")]
+
+
+def test_a_picture_is_explained_under_plain_best_and_worst(theme: Theme, qtbot: QtBot) -> None:
+    workspace = opened()
+    view = view_of(workspace, theme, qtbot, "why")
+    reading = reading_of(view)
+    assert not view.why.explain.isEnabled()
+    workspace.select_sample(int(reading.places[8]))
+    settle()
+    asked: list[Request] = []
+    workspace.run_wanted.connect(asked.append)
+    view.why.explain.click()
+    loss = reading.table("loss")[8]
+    wanted = {0, int(loss.argmin()), int(loss.argmax())}
+    assert len(asked) == len(wanted)
+    for request, number in zip(asked, sorted(wanted), strict=True):
+        assert dict(request.params)["samples"] == "24"
+        changed = dict(request.edits.geometry)
+        tokens = [changed.get(name, "dil1") for name in configuration_scenes.POINTS]
+        assert "dil:" + "|".join(token.removeprefix("dil") for token in tokens) == reading.names[number]
+    run = Run(90, asked[0])
+    workspace.add_run(run)
+    for event in scenes.attribution_events(24):
+        if not isinstance(event, Started):
+            workspace.apply(90, event)
+    workspace.announce(90)
+    settle()
+    first = view.why.board.panes[0]
+    assert first.values is not None
+    assert len(view.why.board.panes) == 6
+    asked.clear()
+    view.explain()
+    assert len(asked) == len(wanted) - 1
+
+
+def test_a_configuration_is_an_edit_that_the_engine_knows() -> None:
+    """The same numbers, whether a configuration is swept or edited in."""
+    model, images = ModelSource("demo:fashion_resnet"), ImageSource("demo:test")
+    swept = Result.of(engine.run(Request("dynamic_configurations", model, images, limit=4)))
+    reading = Reading(swept)
+    number = len(reading.names) - 1
+    edits = edits_of(reading, number, Edits())
+    assert len(edits.geometry) == len(reading.points)
+    found = Result.of(engine.run(Request("evaluate", model, images, edits=edits, limit=4)))
+    np.testing.assert_array_equal(found["prediction"], reading.prediction[:, number])
+    np.testing.assert_allclose(found["sample_loss"], reading.table("loss")[:, number], rtol=1e-4)
+
+
+# -- all sides -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scene", ["labelled", "unlabelled", "unfinished", "one point", "two pictures"])
+def test_every_side_can_be_shown(scene: str, theme: Theme, qtbot: QtBot) -> None:
+    how: dict[str, object] = {
+        "labelled": {},
+        "unlabelled": {"labelled": False},
+        "unfinished": {"finished": 11},
+        "one point": {"points": 1},
+        "two pictures": {"finished": 2},
+    }[scene]  # type: ignore[assignment]  # values of several types
+    view = view_of(opened(**how), theme, qtbot)
+    for page, _ in PAGES:
+        view.show_page(page)
+        settle()
+        assert view.stack.currentWidget() is view.pages[page]
+        plots = [plot for plot in view.pages[page].findChildren(Plot) if plot.isVisible()]
+        for plot in plots:
+            plot.hovered.emit((0.5, -0.2))
+            plot.hovered.emit(None)
+        view.grab()
+    if scene == "unlabelled":
+        assert view.figure_spec() is None
+        assert not view.pictures.isEnabled()
+
+
+@pytest.mark.parametrize("page", [name for name, _ in PAGES])
+def test_every_plot_is_one_click_from_its_definition(
+    page: str, theme: Theme, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened_menus: list[QMenu] = []
+    monkeypatch.setattr(QMenu, "popup", lambda menu, *_place: opened_menus.append(menu))
+    view = view_of(opened(), theme, qtbot, page)
+    asked: list[str] = []
+    view.help_wanted.connect(asked.append)
+    plots = [plot for plot in view.pages[page].findChildren(Plot) if plot.isVisible()]
+    assert plots or page == "why"
+    for plot in plots:
+        opened_menus.clear()
+        plot.menu_wanted.emit(plot.mapToGlobal(QPoint(20, 40)))
+        opened_menus[0].actions()[0].trigger()
+    assert asked == ["dynamic_configurations"] * len(plots)
+    assert view.pages[page].legend.toolTip() or page == "why"
+
+
+def test_the_figure_follows_the_side(theme: Theme, qtbot: QtBot) -> None:
+    view = view_of(with_references(), theme, qtbot)
+    wanted = {"oracle": "growth", "cost": "cost_map", "rules": "policies", "cover": "cover"}
+    for page, figure in wanted.items():
+        view.show_page(page)
+        spec = view.figure_spec()
+        assert spec is not None
+        assert spec.name == figure
+        assert len(spec.runs) == (2 if figure == "growth" else 1)
+
+
+def test_rows_that_do_not_fit_are_panned(theme: Theme, qtbot: QtBot) -> None:
+    plot = BarRowsPlot(theme, "bars", "", "share")
+    qtbot.addWidget(plot)
+    show(plot, 400, 200)
+    plot.show_rows(tuple(BarRow(f"class {n}", (Bar(n / 100, "widths"),), str(n)) for n in range(100)))
+    low, high = plot.box.viewRange()[1]
+    assert 5 <= high - low <= 15
+    assert high == 0.5
+    plot.box.setRange(yRange=(-60, -50), padding=0)
+    assert plot.row_at(-55.2) == 55
+    plot.show_rows((BarRow("one", (Bar(0.3, "widths"),)),))
+    assert plot.is_home
+
+
+@pytest.mark.parametrize(
+    ("page", "mode"), [("oracle", "light"), ("matrix", "light"), ("picture", "dark"), ("rules", "dark")]
+)
+def test_it_looks_as_approved(
+    page: str, mode: str, theme: Theme, qtbot: QtBot, qapp: QApplication, request: pytest.FixtureRequest
+) -> None:
+    theme.set_mode(mode)
+    workspace = with_references()
+    view = view_of(workspace, theme, qtbot, page)
+    view.choose_cell(int(reading_of(view).order[40]), 5)
+    settle()
+    view.setFocus()
+    settle()
+    snapshots.check(view, f"configurations-{page}-{mode}", request)
