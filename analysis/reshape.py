@@ -182,7 +182,7 @@ class Reshaping(TorchFunctionMode):
         )
 
 
-_FREE = frozenset({"detach", "alias"})
+_FREE = frozenset({"detach", "alias", "clone"})
 """Calls that may come at any time, as from hooks of others."""
 
 

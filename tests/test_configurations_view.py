@@ -10,7 +10,8 @@ from pytestqt.qtbot import QtBot
 
 from analysis import engine
 from analysis.edits import Edits
-from analysis.events import Started
+from analysis.events import Finished, Outcome, Started
+from analysis.problems import Problem
 from analysis.request import ImageSource, ModelSource, Request
 from analysis.result import Result
 from app.configuring.choices_page import ChoicesPage
@@ -431,6 +432,12 @@ def test_a_picture_is_explained_under_plain_best_and_worst(theme: Theme, qtbot: 
     first = view.why.board.panes[0]
     assert first.values is not None
     assert len(view.why.board.panes) == 6
+    problem = Problem("This cannot be explained.", "", "x")
+    workspace.add_run(Run(91, asked[1], state="failed"))
+    workspace.apply(91, Finished(Outcome.FAILED, problem=problem))
+    workspace.announce(91)
+    settle()
+    assert [pane.note for pane in view.why.board.panes].count("This cannot be explained.") == 2
     asked.clear()
     view.explain()
     assert len(asked) == len(wanted) - 1

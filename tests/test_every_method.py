@@ -169,7 +169,7 @@ def test_nothing_is_changed_by_a_failure(name: str) -> None:
 
     net, pictures = Breaks().train(), torch.rand(8, 1, 8, 8)
     before, world = fingerprint(net), global_state()
-    with pytest.raises(AnalysisError, match="this layer is broken|no residual block"):
+    with pytest.raises(AnalysisError, match=r"this layer is broken|no residual block"):
         measure(name, net, pictures, labels=torch.arange(8))
     assert fingerprint(net) == before
     assert global_state() == world

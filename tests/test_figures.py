@@ -23,7 +23,7 @@ from analysis.figures.sheet import Bars, Hatched, Line, Matrix, Points, Sheet
 from analysis.problems import AnalysisError
 from analysis.request import ModelSource
 from analysis.result import Result
-from tests import bundle_scenes, scenes
+from tests import bundle_scenes, configuration_scenes, scenes
 from tests.results import accuracy_result, rank_result, structure_events
 from tests.scenes import lab_events
 from tests.sharing_results import sharing_result, trained_result
@@ -51,6 +51,10 @@ SAMPLES: dict[str, list[Result]] = {
     },
     "block_removal": [Result.of(bundle_scenes.removal_events(scenes.network(), scenes.MODEL, scenes.IMAGES))],
     "rank_lab": [Result.of(lab_events(3, ("1x1", "depthwise")))],
+    **{
+        name: [Result.of(configuration_scenes.configuration_events(scenes.MODEL, scenes.IMAGES))]
+        for name in ("growth", "cost_map", "cover", "policies")
+    },
     "sharing_curve": [trained_result()],
     **{name: [sharing_result()] for name in ("ring_projection", "ring_error", "ring_usage", "ring_correlation")},
     **{name: [lw_dna_result()] for name in ("width_profile", "width_ratio", "width_budget")},
@@ -260,4 +264,5 @@ def test_bundles_that_are_zero_missing_or_not_finite_look_different() -> None:
     assert [tuple(cell) for cell in np.argwhere(matrix.hatched)] == [(2, 1)]
     assert (1, 0) in [tuple(cell) for cell in np.argwhere(matrix.blank)]
     assert not (matrix.blank & matrix.hatched).any()
-    assert encode(sheet("bundle_heatmap", [result]), Style(), ".png") != encode(sheet("bundle_heatmap"), Style(), ".png")
+    marked, whole = sheet("bundle_heatmap", [result]), sheet("bundle_heatmap")
+    assert encode(marked, Style(), ".svg") != encode(whole, Style(), ".svg")

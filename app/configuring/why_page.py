@@ -29,6 +29,8 @@ class WhyPage(Page):
         super().__init__(theme, "Why")
         self.answers: dict[int, Explanation | None] = {}
         """What has been said so far, by configuration; None while it is being computed."""
+        self.failures: dict[int, str] = {}
+        """Why there is no answer for a configuration."""
         self.board = AttributionBoard(theme)
         self.explain = button("Explain", lambda: self.explain_wanted.emit(), tip="Attribute under these configurations")
         self.about = Line(theme)
@@ -55,6 +57,7 @@ class WhyPage(Page):
         shown = [answer for answer in self.answers.values() if answer is not None]
         if not shown:
             words = "Press Explain to see which pixels count." if missing else "Explaining …"
+            words = next(iter(self.failures.values()), words)
             self.board.show_panes(None, (), OPACITY, words)
             return
         self.board.show_panes(shown[0].picture, self.panes(reading, chosen), OPACITY)
@@ -64,16 +67,16 @@ class WhyPage(Page):
         found = []
         for name in ALGORITHMS:
             for words, number in chosen:
-                title = f"{algorithm(name).title}, {words}"
+                title, caption = f"{words} {reading.names[number]}", algorithm(name).title
                 answer = self.answers.get(number)
                 maps = {item.algorithm.name: item for item in answer.maps()} if answer is not None else {}
                 if name in maps and maps[name].arrived:
                     item = maps[name]
                     reach = reaches((item,), shared=False)[0]
-                    found.append(Pane(title, reading.names[number], item.values, reach, "", item.verdict, item.tip))
+                    found.append(Pane(title, caption, item.values, reach, "", item.verdict, item.tip))
                 else:
-                    note = "…" if number in self.answers else "Press Explain."
-                    found.append(Pane(title, reading.names[number], note=note))
+                    note = self.failures.get(number) or ("…" if number in self.answers else "Press Explain.")
+                    found.append(Pane(title, caption, note=note))
         return tuple(found)
 
 

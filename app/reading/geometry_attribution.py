@@ -46,12 +46,11 @@ def request_of(workspace: Workspace, run: Run, reading: Reading, number: int, pl
 
 
 def answering(workspace: Workspace, request: Request) -> Run | None:
-    """Return the newest run that was asked the same, finished or not; one that failed does not count."""
+    """Return the newest run that was asked the same, finished or not."""
     found = [
         run
         for run in workspace.runs.values()
-        if run.state not in ("failed", "cancelled", "interrupted")
-        and (run.request.method, run.request.model, run.request.images, run.request.edits, run.request.params)
+        if (run.request.method, run.request.model, run.request.images, run.request.edits, run.request.params)
         == (request.method, request.model, request.images, request.edits, request.params)
     ]
     return max(found, key=lambda run: (run.began, run.number), default=None)
@@ -62,3 +61,11 @@ def explanation_of(run: Run | None) -> Explanation | None:
     if run is None or not run.result.declared or not run.result.arrived.get("picture"):
         return None
     return Explanation(run, 0)
+
+
+def failure_of(run: Run) -> str:
+    """Say why a run has ended without an answer; "" if it has one or may still give it."""
+    if run.state not in ("failed", "cancelled", "interrupted"):
+        return ""
+    problem = run.result.finished.problem if run.result.finished is not None else None
+    return problem.message if problem is not None else f"This run was {run.state}."

@@ -36,8 +36,8 @@ class FreedomPage(Page):
         self.keys.setToolTip(TERMS["degrees_of_freedom"].definition)
         self.curve.hovered.connect(self._point_at_curve)
         self.kept.hovered.connect(self._point_at_kept)
-        above = QWidget()
-        column = QVBoxLayout(above)
+        self.above = QWidget()
+        column = QVBoxLayout(self.above)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.curve, 1)
@@ -45,7 +45,7 @@ class FreedomPage(Page):
         halves = QSplitter(Qt.Orientation.Vertical)
         halves.setHandleWidth(3)
         halves.setChildrenCollapsible(False)
-        halves.addWidget(above)
+        halves.addWidget(self.above)
         halves.addWidget(self.kept)
         halves.setSizes([270, 210])
         self.body.addWidget(halves, 1)
@@ -55,9 +55,12 @@ class FreedomPage(Page):
         self._show_trained(self.trained)
         self._show_projected(self.projected)
         trained, projected = self.trained, self.projected
+        # Half of the room is not kept for a plot that has nothing to show.
+        self.above.setVisible(trained is not None)
+        self.kept.setVisible(projected is not None)
         words = [claim(trained)] if trained is not None else []
         if projected is not None:
-            words.append(DIAGNOSIS)
+            words.append(DIAGNOSIS if trained is not None else f"{DIAGNOSIS}, see the side Training")
         self.claim.say(" · ".join(word for word in words if word) or DIAGNOSIS, TERMS["energy_kept"].definition)
 
     # -- trained -----------------------------------------------------------------------------------------------------

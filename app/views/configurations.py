@@ -27,7 +27,6 @@ from app.drawing.readout import Line, Readout
 from app.forms.widgets import label
 from app.reading import conditions, geometry_attribution
 from app.reading.attribution_reading import METHOD as ATTRIBUTION
-from app.reading.attribution_reading import Explanation
 from app.reading.chance import CHOOSER, POOLS, pools_of, rules_of
 from app.reading.configurations import LOST, METHOD, WON, Look, Reading, is_ready
 from app.theme import Theme
@@ -167,7 +166,8 @@ class ConfigurationsView(View):
         pools, chooser = self.workspace.latest(POOLS), self.workspace.latest(CHOOSER)
         self.oracle.pools = pools_of(pools.result) if pools and _alike(pools, run) else ()
         self.rules.learned = rules_of(chooser.result) if chooser and _alike(chooser, run) else ()
-        self.why.answers = self._explained(run, self.reading) if self.segments.value == "why" else {}
+        if self.segments.value == "why":
+            self._show_explained(run, self.reading)
         self._show_page()
         self._show_run(run, self.reading)
 
@@ -180,12 +180,16 @@ class ConfigurationsView(View):
         ask = geometry_attribution.request_of
         return {number: ask(self.workspace, run, reading, number, place) for number in sorted(numbers)}
 
-    def _explained(self, run: Run, reading: Reading) -> dict[int, Explanation | None]:
-        asked = {
-            number: geometry_attribution.answering(self.workspace, request)
-            for number, request in self._requests(run, reading).items()
-        }
-        return {n: geometry_attribution.explanation_of(found) for n, found in asked.items() if found is not None}
+    def _show_explained(self, run: Run, reading: Reading) -> None:
+        """Hand over what has been said of the selected picture, and why something could not be said."""
+        self.why.answers, self.why.failures = {}, {}
+        for number, request in self._requests(run, reading).items():
+            found = geometry_attribution.answering(self.workspace, request)
+            why = geometry_attribution.failure_of(found) if found is not None else ""
+            if why:
+                self.why.failures[number] = why
+            elif found is not None:
+                self.why.answers[number] = geometry_attribution.explanation_of(found)
 
     def explain(self) -> None:
         """Ask for what is missing of the attributions of the selected picture."""
