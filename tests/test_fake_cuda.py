@@ -10,8 +10,12 @@ from torch import Tensor, nn
 from torch._subclasses import FakeTensorMode
 
 from analysis.config import LayerSpec
+from analysis.explaining.network import Split
 from analysis.gauges import Gauge, plan
 from analysis.graph import Recording, record
+from analysis.kernels import Convolution, convolve
+from analysis.keys import KeyReader, Ruler, _mix
+from analysis.measures.configurations import Option
 from analysis.measures.positions import sampled_positions
 from analysis.methods.evaluate import scores
 from analysis.methods.weight_spectrum import Weight, squared_singular_values, weight_matrices
@@ -100,8 +104,32 @@ def test_weight_spectrum(cuda: torch.device) -> None:
 
 def test_evaluate(cuda: torch.device) -> None:
     found = scores(make()(torch.randn(6, *SHAPE)), torch.zeros(6, dtype=torch.int64))
-    assert set(found) == {"prediction", "confidence", "hit", "near", "loss"}
+    assert set(found) == {"prediction", "confidence", "hit", "near", "loss", "top_class", "top_share"}
     assert {tensor.device.type for tensor in found.values()} == {"cuda"}
+
+
+@pytest.mark.parametrize("route", ["update-grid", "exact"])
+def test_keys_of_bundles(route: str, cuda: torch.device) -> None:
+    ruler = Ruler(1.5, 1e-3, 64) if route == "update-grid" else None
+    reader = KeyReader(4, ruler, (0.5, 1.0), route="mixer")
+    for rows in reader._quantised(torch.randn(4, 300)):
+        wide = rows.view(torch.int32).long()
+        assert _mix(wide + _mix(torch.arange(300) + 1)).sum(dim=1).device.type == "cuda"
+
+
+@pytest.mark.parametrize("word", ["dil2", "ker5", "strideD2", "strideU2"])
+def test_operators_of_configurations(word: str, cuda: torch.device) -> None:
+    weight, conv = torch.randn(6, 4, 3, 3), Convolution((1, 1), (1, 1), (1, 1), 1)
+    found = convolve(torch.randn(2, 4, 8, 8), weight, torch.randn(6), conv, Option.read(word))
+    assert found.device.type == "cuda"
+
+
+def test_copy_for_attribution(recording: Recording, cuda: torch.device) -> None:
+    net, pictures = make(), torch.randn(2, *SHAPE)
+    layer = next(layer.name for layer in recording.layers if layer.kind == "conv")
+    split = Split(net, recording, pictures[:1], torch.zeros(1, 7), layer)
+    # The way back needs a device that is there.
+    assert split(pictures).device.type == "cuda"
 
 
 def test_mixed_devices_would_be_noticed(cuda: torch.device) -> None:
