@@ -52,6 +52,15 @@ class Ruler:
         """Width of a cell of the grid, in units of the activations."""
         return spacing_below(self.amplitude) * self.batch / self.eta
 
+    @property
+    def one_step(self) -> bool:
+        """True if values times eta / B are the same numbers as values times eta, rounded, times 1 / B, rounded.
+
+        Dividing by a power of two changes no digit. Only numbers at the end of the range of float32 could differ, and
+        next to a weight that is not tiny they count for nothing.
+        """
+        return self.batch & (self.batch - 1) == 0 and self.eta <= 1 and self.amplitude > 1e-20
+
 
 def spacing_below(amplitude: float) -> float:
     """Return the distance from a float32 number to the next smaller one.
@@ -188,8 +197,11 @@ class KeyReader:
             return [part + 0.0]  # -0 becomes +0
         step, out = self._space(part)
         weight = self._weight
-        torch.mul(part, self.ruler.eta, out=step)
-        step.mul_(1.0 / self.ruler.batch)
+        if self.ruler.one_step:
+            torch.mul(part, float(np.float32(self.ruler.eta)) / self.ruler.batch, out=step)
+        else:
+            torch.mul(part, self.ruler.eta, out=step)
+            step.mul_(1.0 / self.ruler.batch)
         made = []
         for number, factor in enumerate(self.factors):
             target = out[number]

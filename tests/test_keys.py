@@ -213,3 +213,14 @@ def test_weights_that_are_not_finite_are_named() -> None:
         net[1].running_var.fill_(float("inf"))  # type: ignore[union-attr]
         net[0].weight[0, 0] = float("nan")  # type: ignore[union-attr,index]
     assert not_finite(net) == ("0.weight", "1.running_var")
+
+
+@pytest.mark.parametrize("batch", [1, 64, 96, 128])
+@pytest.mark.parametrize("eta", [1e-3, 0.1, 0.05, 1.0, 3.0])
+@pytest.mark.parametrize("amplitude", [0.0, 1e-3, 1.3, 2.0])
+def test_the_grid_in_few_operations_has_the_same_bits(batch: int, eta: float, amplitude: float) -> None:
+    random = torch.Generator().manual_seed(batch)
+    values = torch.cat([scale * torch.randn(4, 5000, generator=random) for scale in (1e-6, 1e-2, 1.0, 1e3)], dim=1)
+    ruler = Ruler(float(np.float32(amplitude)), eta, batch)
+    (found,) = KeyReader(4, ruler)._quantised(values)
+    assert torch.equal(found.view(torch.int32), (on_grid(values, ruler) + 0.0).view(torch.int32))

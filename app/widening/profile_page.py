@@ -193,6 +193,7 @@ class ProfilePage(QWidget):
         self.bars.show_costs(reading.costs({}), reading.costs(widths), self.target)
         title = next(quantity.title for quantity in QUANTITIES if quantity.name == self.target[0])
         self.quantity.setText(f"target {title}")
+        self.quantity.setMinimumWidth(self.quantity.sizeHint().width())
 
     def _show_selection(self) -> None:
         chosen = [place for place in self.editing.selected if not self.editing.group(place).locked]
