@@ -24,6 +24,7 @@ from analysis.images import Images
 from analysis.keys import CloseScan, KeyReader, Ruler, on_grid
 from analysis.measures.partitions import Ids, in_conflict, partition
 from analysis.models import Model
+from analysis.outputs import scores_in
 from analysis.taps import taps
 
 ENDS = (-12, 24)  # exponents of two between which critical tolerances are looked for
@@ -101,8 +102,8 @@ class Answers:
 
     def take(self, output: object, labels: Tensor | None, places: NDArray[np.int64]) -> None:
         """Note the answers to one batch; outputs that are not one score per class are passed over."""
-        first = output[0] if isinstance(output, (tuple, list)) and output else output
-        if not isinstance(first, Tensor) or first.ndim != 2:
+        first = scores_in(output)
+        if first is None:
             return
         self.prediction[places] = first.argmax(dim=1).cpu().numpy()
         if labels is not None and int(labels.max()) < first.shape[1]:

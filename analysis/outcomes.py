@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from analysis.outputs import class_scores
 from analysis.problems import AnalysisError
 
 Array = NDArray[Any]
@@ -24,27 +24,11 @@ def scores_of(output: Any, expected: int) -> Tensor:
     AnalysisError
         If there is not one score per picture and class.
     """
-    first = output[0] if isinstance(output, (tuple, list)) and output else output
-    if isinstance(first, Tensor) and first.ndim == 4 and first.shape[2:] == (1, 1):
-        first = first.flatten(1)
-    if not isinstance(first, Tensor) or first.ndim != 2 or len(first) != expected:
-        shape = tuple(first.shape) if isinstance(first, Tensor) else type(first).__name__
-        hint = "Configurations are for classifiers, whose output has axes (picture, class)."
-        raise AnalysisError(f"the output is not one score per picture and class: {shape}", hint, "output")
-    return first
-
-
-def check_labels(labels: NDArray[np.int64] | None, classes: int) -> None:
-    """Refuse labels that are no outputs.
-
-    Raises
-    ------
-    AnalysisError
-        Names the largest label.
-    """
-    if labels is not None and len(labels) and (int(labels.max()) >= classes or int(labels.min()) < 0):
-        text = f"The pictures have labels from {labels.min()} to {labels.max()}, and the network has {classes} outputs."
-        raise AnalysisError(text, "Say with --classes which label is which output.", "labels")
+    scores = class_scores(output)
+    if len(scores) != expected:
+        text = f"The network gives {len(scores)} answers for {expected} pictures."
+        raise AnalysisError(text, "Only networks that answer each picture by itself can be measured here.", "output")
+    return scores
 
 
 def records(logits: Tensor, labels: Tensor | None) -> dict[str, Array]:

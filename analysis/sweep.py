@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from analysis.catalogue import Param
+from analysis.events import Progress
 from analysis.images import Images
 from analysis.job import Job
 from analysis.measures.configurations import (
@@ -111,13 +112,13 @@ def two_pictures(images: Images) -> Tensor:
     raise AnalysisError("There are no pictures.", "Give at least one.")
 
 
-def prepare(job: Job) -> Generator[int, None, Sweep]:
+def prepare(job: Job) -> Generator[Progress, None, Sweep]:
     """Find the switch points, try every configuration on two pictures, and choose a batch that fits into memory.
 
     Yields
     ------
-    int
-        Number of configurations tried so far.
+    Progress
+        How many configurations were tried so far.
 
     Raises
     ------
@@ -217,7 +218,7 @@ def _check_identity(walker: Walker, plain: Tensor, trial: Tensor, space: Space) 
 
 def _survey(
     walker: Walker, trial: Tensor, space: Space, seen: Trace, plain: Tensor
-) -> Generator[int, None, tuple[Space, Survey]]:
+) -> Generator[Progress, None, tuple[Space, Survey]]:
     """Run every configuration on two pictures; those that do not run are left out."""
     last = _shown(seen)[_last_convolution(seen)]
     switched = {role.points[0]: at for at, role in walker.switches.roles.items() if role.kind == "switch"}
@@ -235,7 +236,7 @@ def _survey(
         else:
             walker.clear()
             dropped.append((space.name(configuration), reason))
-        yield number + 1
+        yield Progress(number + 1, 0, "Trying configurations")
     if len(kept) == 1 and len(space.configurations) > 1:
         reason = dropped[-1][1]
         hint = (

@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from analysis.catalogue import Param, Value
 from analysis.images import Batch, Images
+from analysis.outputs import class_scores
 from analysis.pictures import choose
 from analysis.problems import AnalysisError
 
@@ -175,7 +176,7 @@ class Trainer:
         assert batch.labels is not None  # asked in hold_out
         with torch.enable_grad(), self._own_random():
             pixels = self._mirrored(batch.pixels) if self.recipe.mirror else batch.pixels
-            scores = class_scores(self.net(pixels))
+            scores = class_scores(self.net(pixels), "Training")
             loss = functional.cross_entropy(scores, batch.labels)
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]  # torch has no types there
@@ -191,7 +192,7 @@ class Trainer:
         self.net.eval()
         for batch in self.images.batches(places):
             assert batch.labels is not None  # asked in hold_out
-            scores = class_scores(self.net(batch.pixels)).double()
+            scores = class_scores(self.net(batch.pixels), "Training").double()
             loss = functional.cross_entropy(scores, batch.labels, reduction="sum")
             yield float(loss), float((scores.argmax(1) == batch.labels).sum()), len(batch.index)
 
@@ -222,19 +223,3 @@ class Trainer:
             torch.set_rng_state(self._random)
             yield
             self._random = torch.get_rng_state()
-
-
-def class_scores(output: object) -> Tensor:
-    """Class scores of a network's output, axes (picture, class).
-
-    Raises
-    ------
-    AnalysisError
-        If the output is not one score per class.
-    """
-    first = output[0] if isinstance(output, (tuple, list)) and output else output
-    if isinstance(first, Tensor) and first.ndim == 4 and first.shape[2:] == (1, 1):
-        first = first.flatten(1)
-    if not isinstance(first, Tensor) or first.ndim != 2:
-        raise AnalysisError("The network's output is not one score per class.", "Only classifiers can be trained here.")
-    return first

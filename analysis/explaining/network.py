@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from analysis.graph import Recording, Site
+from analysis.outputs import class_scores
 from analysis.problems import AnalysisError
 from analysis.tracing.calls import Frame, following, refuse_compiled, tensors_in
 from analysis.tracing.operations import ACTIVATIONS, operation_name
@@ -39,23 +40,7 @@ _MAKERS: dict[str, _Maker] = {
 _TYPES = (nn.ReLU, nn.ELU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.Softplus, nn.MaxPool2d)
 
 
-def class_scores(output: object) -> Tensor:
-    """Return the class scores of a network's output, axes (picture, class).
-
-    Raises
-    ------
-    AnalysisError
-        If the output is not one score per class.
-    """
-    first = output[0] if isinstance(output, (tuple, list)) and output else output
-    if isinstance(first, Tensor) and first.ndim == 4 and first.shape[2:] == (1, 1):
-        first = first.flatten(1)
-    if not isinstance(first, Tensor) or first.ndim != 2:
-        raise AnalysisError(
-            "The network's output is not one score per class.",
-            "Attribution is for classifiers, whose output has axes (picture, class).",
-        )
-    return first
+PURPOSE = "Attribution"
 
 
 class Scores(nn.Module):
@@ -76,14 +61,14 @@ class Scores(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return the class scores."""
-        return class_scores(self._net[0](pixels.clone() if self._writes else pixels))
+        return class_scores(self._net[0](pixels.clone() if self._writes else pixels), PURPOSE)
 
 
 def scores_of(net: nn.Module, pixels: Tensor) -> tuple[Tensor, bool]:
     """Run a network on a copy of the pixels; return the class scores, and whether it wrote into its input."""
     given = pixels.clone()
     before = given._version
-    scores = class_scores(net(given))
+    scores = class_scores(net(given), PURPOSE)
     return scores, given._version != before
 
 
@@ -163,13 +148,13 @@ class Split(nn.Module):
         """Return the class scores."""
         self._call = self._visits = 0
         if not self._routes:
-            scores = class_scores(self.copied(pixels))
+            scores = class_scores(self.copied(pixels), PURPOSE)
             if self._site is not None and self._visits < self._site.call:
                 text = "The network took another path than when it was recorded: the layer was not reached."
                 raise AnalysisError(text, "Choose another layer.", "path")
             return scores
         with following(self.copied, _ignore, _ignore) as stack, _Route(self, stack.frames):
-            return class_scores(self.copied(pixels))
+            return class_scores(self.copied(pixels), PURPOSE)
 
     def _visited(self, module: nn.Module, args: Any, output: Any) -> Any:
         self._visits += 1

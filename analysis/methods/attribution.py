@@ -16,13 +16,14 @@ from analysis.config import LayerSpec
 from analysis.events import Chunk, Declared, Output, Progress
 from analysis.explaining.algorithms import Task, explain
 from analysis.explaining.batching import Rows, fitting
-from analysis.explaining.network import Scores, Split, can_be_probed, class_scores, scores_of
+from analysis.explaining.network import PURPOSE, Scores, Split, can_be_probed, scores_of
 from analysis.explaining.targets import BASELINES, as_seen, baseline_of, read_target
 from analysis.graph import Recording
 from analysis.job import Job, Step
 from analysis.measures.attributions import NAMES, Algorithm, Floats, algorithm
 from analysis.measures.picks import read_picks
 from analysis.measures.pieces import in_pieces
+from analysis.outputs import class_scores
 from analysis.problems import AnalysisError
 
 FIRST = 4
@@ -222,7 +223,7 @@ def _plan(job: Job, algorithms: tuple[Algorithm, ...], layer: LayerSpec | None) 
     reached = scores.gather(1, own)[:, 0]
     empty = torch.full_like(reached, torch.nan)
     if any(item.complete for item in algorithms):
-        empty = torch.cat([class_scores(net(row[None].clone())) for row in baselines]).gather(1, own)[:, 0]
+        empty = torch.cat([class_scores(net(row[None].clone()), PURPOSE) for row in baselines]).gather(1, own)[:, 0]
     window = int(job.params["window"]) or max(1, min(joined.shape[2:]) // 8)
     return Plan(
         algorithms, joined, baselines, images.indices[positions], labels, predictions, targets,

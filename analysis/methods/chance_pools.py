@@ -21,7 +21,8 @@ from analysis.images import Batch
 from analysis.job import Job, Step
 from analysis.measures import oracles
 from analysis.measures.findings import grouped
-from analysis.outcomes import check_labels, scores_of
+from analysis.outcomes import scores_of
+from analysis.outputs import check_labels
 from analysis.perturb import disturbed, jittered
 from analysis.reshape import shadow
 from analysis.sweep import PARAMS, Sweep, prepare, quiet
@@ -53,14 +54,7 @@ Answer = Callable[[Batch, int, float], Tensor]  # pictures, number of the copy, 
 
 def run(job: Job) -> Iterator[Step]:
     """Draw configurations, match both pools to them, and run all three on the same pictures."""
-    steps = prepare(job)
-    while True:
-        try:
-            done = next(steps)
-        except StopIteration as end:
-            sweep: Sweep = end.value
-            break
-        yield Progress(done, 0, "Trying configurations")
+    sweep = yield from prepare(job)
     check_labels(job.images.labels, sweep.classes)
     copies = int(job.params["copies"])
     chosen = _drawn(len(sweep.space.configurations), copies, job.request.seed)

@@ -22,7 +22,7 @@ from analysis.catalogue import MethodInfo, Param
 from analysis.events import Chunk, Declared, Output, Progress
 from analysis.job import Job, Step
 from analysis.measures.selection import greedy_cover, halves
-from analysis.outcomes import check_labels
+from analysis.outputs import check_labels
 from analysis.sweep import PARAMS, Sweep, batches_of, prepare, sweep_batch
 from analysis.taps import taps
 
@@ -46,14 +46,7 @@ RATE = 0.02
 
 def run(job: Job) -> Iterator[Step]:
     """Run all configurations, train both models on one half, and score every rule on the other."""
-    steps = prepare(job)
-    while True:
-        try:
-            done = next(steps)
-        except StopIteration as end:
-            sweep: Sweep = end.value
-            break
-        yield Progress(done, 0, "Trying configurations")
+    sweep = yield from prepare(job)
     check_labels(job.images.labels, sweep.classes)
     yield _declared(job, sweep)
     rows: list[NDArray[np.int64]] = []

@@ -21,7 +21,8 @@ from analysis.events import Array, Chunk, Declared, Output, Progress
 from analysis.job import Job, Step
 from analysis.measures import oracles
 from analysis.measures.findings import MEASURES, summary
-from analysis.outcomes import TOP, check_labels
+from analysis.outcomes import TOP
+from analysis.outputs import check_labels
 from analysis.perturb import moved
 from analysis.problems import AnalysisError
 from analysis.result import empty_array
@@ -46,14 +47,7 @@ MILLION = 1_000_000
 def run(job: Job) -> Iterator[Step]:
     """Run every configuration on every picture, then read oracles and chance references off the records."""
     zooms = _zooms(job)
-    steps = prepare(job)
-    while True:
-        try:
-            done = next(steps)
-        except StopIteration as end:
-            sweep: Sweep = end.value
-            break
-        yield Progress(done, 0, "Trying configurations")
+    sweep = yield from prepare(job)
     check_labels(job.images.labels, sweep.classes)
     declared = _declared(job, sweep)
     yield declared

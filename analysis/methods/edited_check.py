@@ -19,7 +19,8 @@ from analysis.images import Batch
 from analysis.job import Job, Step
 from analysis.measures.widths.costs import CostModel
 from analysis.models import Model, load
-from analysis.outcomes import check_labels, scores_of
+from analysis.outcomes import scores_of
+from analysis.outputs import check_labels
 from analysis.surgery.dissecting import dissect
 
 Floats = NDArray[np.float64]

@@ -14,7 +14,7 @@ from analysis.catalogue import MethodInfo
 from analysis.events import Chunk, Declared, Output, Progress
 from analysis.job import Job, Step
 from analysis.measures.accuracy import class_accuracy, confusion_matrix
-from analysis.problems import AnalysisError
+from analysis.outputs import check_labels, class_scores
 from analysis.result import empty_array
 
 INFO = MethodInfo(
@@ -79,10 +79,10 @@ def run(job: Job) -> Iterator[Step]:
     labels = np.full(count, -1, dtype=np.int64) if images.labels is None else images.labels
     each: dict[str, NDArray[np.generic]] = {}
     for batch in images.batches():
-        logits = _logits(model.net(batch.pixels))
+        logits = class_scores(model.net(batch.pixels), "Accuracy")
         if not classes:
             classes = logits.shape[1]
-            _check_labels(images.labels, classes)
+            check_labels(images.labels, classes)
             yield (declared := _declared(job, classes, count, known))
             each = {output.name: empty_array(output) for output in declared.outputs if output.dims[:1] == ("sample",)}
         found = scores(logits, batch.labels)
@@ -105,41 +105,6 @@ def run(job: Job) -> Iterator[Step]:
         yield from _by_class(labels[read], predictions[read], classes)
     else:
         job.warn("no_labels", "The pictures have no labels: there are predictions, but no accuracy.")
-
-
-def _logits(output: object) -> Tensor:
-    """Class scores of a network's output.
-
-    Raises
-    ------
-    AnalysisError
-        If the output is not one score per class.
-    """
-    first = output[0] if isinstance(output, (tuple, list)) and output else output
-    if isinstance(first, Tensor) and first.ndim == 4 and first.shape[2:] == (1, 1):
-        first = first.flatten(1)
-    if not isinstance(first, Tensor) or first.ndim != 2:
-        raise AnalysisError(
-            "The network's output is not one score per class.",
-            "Accuracy is for classifiers, whose output has axes (picture, class).",
-        )
-    return first
-
-
-def _check_labels(labels: Integers | None, classes: int) -> None:
-    """Refuse labels that are no outputs.
-
-    Raises
-    ------
-    AnalysisError
-        Names the largest label.
-    """
-    if labels is not None and len(labels) and (int(labels.max()) >= classes or int(labels.min()) < 0):
-        wrong = int(labels.max()) if int(labels.max()) >= classes else int(labels.min())
-        raise AnalysisError(
-            f"The pictures have the label {wrong}, and the network has {classes} outputs.",
-            "Use pictures of the classes the network was trained for, or say with --classes which is which.",
-        )
 
 
 def _totals(top1: float, top5: float, loss: float) -> Iterator[Chunk]:

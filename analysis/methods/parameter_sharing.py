@@ -23,11 +23,11 @@ from analysis.measures import ring_projection as projection
 from analysis.measures import rings
 from analysis.measures.ring_fits import Freedom, freedom
 from analysis.measures.rings import VARIANTS, Bank, Floats, Places, Signs
+from analysis.outputs import class_scores
 from analysis.problems import AnalysisError
 from analysis.sharing import Sharing, plan
 from analysis.sharing.choice import chosen_modules, read_ratios
 from analysis.sharing.nets import flat
-from analysis.training import class_scores
 
 INFO = MethodInfo(
     name="parameter_sharing",
@@ -328,7 +328,7 @@ class _Tester:
         labels = self.job.images.labels
         assert labels is not None  # asked before
         for batch in self.job.images.batches():
-            prediction = class_scores(self.net(batch.pixels)).argmax(1).cpu().numpy()
+            prediction = class_scores(self.net(batch.pixels), "Accuracy").argmax(1).cpu().numpy()
             right, count = right + int((prediction == labels[batch.index]).sum()), count + len(prediction)
             yield Progress(0, 0, f"Classifying, {text}")
         return right / count

@@ -19,7 +19,8 @@ from analysis.job import Job, Step
 from analysis.measures.widths.costs import CostModel
 from analysis.measures.widths.description import WidthGroup
 from analysis.measures.widths.presets import legal
-from analysis.outcomes import check_labels, scores_of
+from analysis.outcomes import scores_of
+from analysis.outputs import check_labels
 from analysis.problems import AnalysisError
 from analysis.surgery.choosing import choose
 from analysis.surgery.dissecting import dissect

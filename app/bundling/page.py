@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from app.drawing.readout import Entry, Legend, Line
+from app.drawing.readout import Entry
+from app.forms.side_page import SidePage, definitions
 from app.reading import numbers
 from app.reading.bundles import Look, Reading
 from app.reading.glossary import TERMS
 from app.theme import Theme
 
 
-class Page(QWidget):
+class Page(SidePage):
     """One side of a run.
 
     Parameters
@@ -28,31 +28,11 @@ class Page(QWidget):
     """Checkpoint and point."""
     bundle_chosen = Signal(int, int)
     """Point and bundle."""
-    told = Signal(str, object)
-    """Heading and entries for the line of values; "" and () for nothing."""
-    arranged = Signal()
-    """The user has changed how the page is arranged."""
 
     def __init__(self, theme: Theme, name: str) -> None:
-        super().__init__()
-        self.theme = theme
-        self.setAccessibleName(name)
+        super().__init__(theme, name)
         self.reading: Reading | None = None
         self.look = Look()
-        self.claim = Line(theme, "text", "text")
-        self.legend = Legend(theme, wrap=True)
-        self.body = QVBoxLayout()
-        self.body.setContentsMargins(0, 0, 0, 0)
-        self.body.setSpacing(0)
-        head = QVBoxLayout()
-        head.setContentsMargins(12, 4, 8, 4)
-        head.addWidget(self.claim)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addLayout(head)
-        layout.addLayout(self.body, 1)
-        layout.addWidget(self.legend)
 
     def show_reading(self, reading: Reading, look: Look) -> None:
         """Show a run; called whenever anything of it, or what is looked at, may have changed."""
@@ -64,7 +44,7 @@ class Page(QWidget):
 
     def define(self, *names: str) -> None:
         """Say what is drawn when the legend is pointed at."""
-        self.legend.setToolTip("\n".join(f"{TERMS[name].title}: {TERMS[name].definition}" for name in names))
+        self.legend.setToolTip(definitions(*names))
 
     def tell_point(self, point: int) -> None:
         """Tell the values of a point at the checkpoint that is looked at."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 from PySide6.QtCore import QPoint, Signal
-from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMenu
 
 from app.drawing.plots import Plot
-from app.drawing.readout import Entry, Legend, Line
+from app.drawing.readout import Entry
+from app.forms.side_page import SidePage, definitions
 from app.reading import numbers
 from app.reading.configurations import METHOD, Look, Reading, Row, macs_words
 from app.reading.glossary import TERMS
@@ -17,7 +18,7 @@ from app.theme import Theme
 NO_LABELS = "These pictures have no labels, so nothing can be right or wrong."
 
 
-class Page(QWidget):
+class Page(SidePage):
     """One side of a run.
 
     Parameters
@@ -31,30 +32,12 @@ class Page(QWidget):
     """Row of a finished picture and configuration."""
     pictures_chosen = Signal(str, object)
     """Words for pictures and their rows: they are shown wherever pictures are browsed."""
-    told = Signal(str, object)
-    """Heading and entries for the line of values; "" and () for nothing."""
     help_wanted = Signal(str)
 
     def __init__(self, theme: Theme, name: str) -> None:
-        super().__init__()
-        self.theme = theme
-        self.setAccessibleName(name)
+        super().__init__(theme, name)
         self.reading: Reading | None = None
         self.look = Look()
-        self.claim = Line(theme, "text", "text")
-        self.legend = Legend(theme, wrap=True)
-        self.body = QVBoxLayout()
-        self.body.setContentsMargins(0, 0, 0, 0)
-        self.body.setSpacing(0)
-        head = QVBoxLayout()
-        head.setContentsMargins(12, 4, 8, 4)
-        head.addWidget(self.claim)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addLayout(head)
-        layout.addLayout(self.body, 1)
-        layout.addWidget(self.legend)
 
     def show_reading(self, reading: Reading, look: Look) -> None:
         """Show a run; called whenever anything of it, or what is looked at, may have changed."""
@@ -66,8 +49,7 @@ class Page(QWidget):
 
     def define(self, plot: Plot, *names: str) -> None:
         """Say what is drawn when the legend is pointed at, and lead from a plot to its definition."""
-        words = "\n".join(f"{TERMS[name].title}: {TERMS[name].definition}" for name in names)
-        self.legend.setToolTip("\n".join(text for text in (self.legend.toolTip(), words) if text))
+        self.legend.setToolTip("\n".join(text for text in (self.legend.toolTip(), definitions(*names)) if text))
         plot.menu_wanted.connect(self._show_menu)
 
     def _show_menu(self, place: QPoint) -> None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from app.drawing.readout import Legend, Line
-from app.reading.glossary import TERMS
+from app.forms.side_page import SidePage, definitions
 from app.reading.sharing import Projected, Trained
 from app.theme import Theme
 
@@ -41,7 +39,7 @@ class Look:
     likeness: str = "correlation"
 
 
-class Page(QWidget):
+class Page(SidePage):
     """One side of sharing.
 
     Parameters
@@ -50,31 +48,13 @@ class Page(QWidget):
         Accessible name.
     """
 
-    told = Signal(str, object)
-    """Heading and entries for the line of values; "" and () for nothing."""
     layer_chosen = Signal(str)
 
     def __init__(self, theme: Theme, name: str) -> None:
-        super().__init__()
-        self.theme = theme
-        self.setAccessibleName(name)
+        super().__init__(theme, name)
         self.projected: Projected | None = None
         self.trained: Trained | None = None
         self.look = Look()
-        self.claim = Line(theme, "text", "text")
-        self.legend = Legend(theme, wrap=True)
-        self.body = QVBoxLayout()
-        self.body.setContentsMargins(0, 0, 0, 0)
-        self.body.setSpacing(0)
-        head = QVBoxLayout()
-        head.setContentsMargins(12, 4, 8, 4)
-        head.addWidget(self.claim)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addLayout(head)
-        layout.addLayout(self.body, 1)
-        layout.addWidget(self.legend)
 
     def show_runs(self, projected: Projected | None, trained: Trained | None, look: Look) -> None:
         """Show runs; called whenever anything of them, or what is looked at, may have changed."""
@@ -86,4 +66,4 @@ class Page(QWidget):
 
     def define(self, *names: str) -> None:
         """Say what is drawn when the legend is pointed at."""
-        self.legend.setToolTip("\n".join(f"{TERMS[name].title}: {TERMS[name].definition}" for name in names))
+        self.legend.setToolTip(definitions(*names))

@@ -1,0 +1,47 @@
+"""One side of a tab: a claim in words above, what is drawn, keys below. The larger tabs are made of them."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from app.drawing.readout import Legend, Line
+from app.reading.glossary import TERMS
+from app.theme import Theme
+
+
+class SidePage(QWidget):
+    """A claim, a body for what is drawn, and a legend.
+
+    Parameters
+    ----------
+    name
+        Accessible name.
+    """
+
+    told = Signal(str, object)
+    """Heading and entries for the line of values; "" and () for nothing."""
+
+    def __init__(self, theme: Theme, name: str) -> None:
+        super().__init__()
+        self.theme = theme
+        self.setAccessibleName(name)
+        self.claim = Line(theme, "text", "text")
+        self.legend = Legend(theme, wrap=True)
+        self.body = QVBoxLayout()
+        self.body.setContentsMargins(0, 0, 0, 0)
+        self.body.setSpacing(0)
+        head = QVBoxLayout()
+        head.setContentsMargins(12, 4, 8, 4)
+        head.addWidget(self.claim)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(head)
+        layout.addLayout(self.body, 1)
+        layout.addWidget(self.legend)
+
+
+def definitions(*names: str) -> str:
+    """One line for each term: what it is called, and what it means."""
+    return "\n".join(f"{TERMS[name].title}: {TERMS[name].definition}" for name in names)
