@@ -12,7 +12,9 @@ Without the mixing, rows that are permutations of each other would fall together
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,10 +22,12 @@ import xxhash
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from analysis.problems import AnalysisError
+
 MODES = ("update-grid", "exact", "close")
 ROUTES = ("xxh3_128", "mixer")
 CLOSE_RELATIVE, CLOSE_ABSOLUTE = 1e-5, 1e-8
-CHUNK = 1 << 18  # values that are worked on at a time: they stay in the cache between the operations
+CHUNK = 1 << 17  # values that are worked on at a time: they stay in the cache between the operations
 MIXED = 1 << 22  # the same on an accelerator, where few large operations are better
 
 Keys = NDArray[np.int64]
@@ -124,6 +128,11 @@ class KeyReader:
     route
         Out of :data:`ROUTES`, "" for the one that goes with the tensor's device.
 
+    Raises
+    ------
+    AnalysisError
+        If the widest grid does not fit into the range of float32.
+
     Attributes
     ----------
     keys
@@ -142,13 +151,15 @@ class KeyReader:
         scale: float | None = None,
         route: str = "",
     ) -> None:
+        if ruler is not None and ruler.amplitude * max(factors) > np.finfo(np.float32).max:
+            text = f"Weights as large as {ruler.amplitude:.2g} leave no room for a grid {max(factors):g} times as wide."
+            raise AnalysisError(text, "Measure with the mode exact, which needs no grid.", "amplitude")
         self.ruler, self.factors, self.scale, self.route = ruler, factors, scale, route
         self.keys: Keys = np.zeros((len(factors), count, 2), dtype=np.int64)
         self.seen = np.zeros(count, dtype=bool)
         self.finite = np.zeros(count, dtype=bool)
         self.magnitude = 0.0
-        self._buffers: tuple[Tensor, ...] = ()
-        self._weight = torch.empty(())
+        self._buffers: tuple[Any, ...] = ()
 
     def update(self, values: Tensor, places: NDArray[np.int64]) -> None:
         """Take in the rows of one batch.
@@ -163,71 +174,67 @@ class KeyReader:
         rows = values.reshape(len(values), -1)
         self.seen[places] = True
         self.finite[places] = True
-        route = self.route or route_of(values.device)
-        self._look_for_gaps(rows, places)
-        step = max(1, (CHUNK if route == ROUTES[0] else MIXED) // max(rows.shape[1], 1))
-        for start in range(0, len(rows), step):
-            part, where = rows[start : start + step].float(), places[start : start + step]
-            part = part * self.scale if self.scale is not None else part
-            for number, buffer in enumerate(self._quantised(part)):
-                found = hashed(buffer) if route == ROUTES[0] else mixed(buffer)
-                self.keys[number, where] = found
+        hashes = (self.route or route_of(values.device)) == ROUTES[0]
+        step = max(1, (CHUNK if hashes else MIXED) // max(rows.shape[1], 1))
+        # Numbers that are not finite, or leave the range of float32 when they are scaled, are set aside below.
+        with np.errstate(over="ignore", invalid="ignore"):
+            for start in range(0, len(rows), step):
+                exact, where = rows[start : start + step].float(), places[start : start + step]
+                # For pieces that fit into a cache, the calls of numpy cost less than those of torch.
+                part, ops = (exact.numpy(), np) if hashes else (exact, torch)
+                part = self._scaled(part, ops)
+                self._look_for_gaps(part, where, ops)
+                for number, grid in enumerate(self._grids(part, ops)):
+                    self.keys[number, where] = hashed(grid) if hashes else mixed(grid)
 
-    def _look_for_gaps(self, rows: Tensor, places: NDArray[np.int64]) -> None:
-        if not rows.numel():
+    def _scaled(self, part: Any, ops: Any) -> Any:
+        return part if self.scale is None else ops.multiply(part, self.scale, out=self._space(part, ops)[0])
+
+    def _look_for_gaps(self, part: Any, places: NDArray[np.int64], ops: Any) -> None:
+        if 0 in part.shape:
             return
-        low, high = (self._scaled(float(value)) for value in torch.aminmax(rows))
+        low, high = float(part.min()), float(part.max())
         if not (np.isfinite(low) and np.isfinite(high)):
-            scaled = rows.float() if self.scale is None else rows.float() * self.scale
-            whole = torch.isfinite(scaled).all(dim=1)
-            self.finite[places] = whole.cpu().numpy()
-            scaled = scaled[whole]
-            if not len(scaled):
+            whole = ops.isfinite(part).all(1)
+            self.finite[places] = np.asarray(whole.tolist())
+            part = part[whole]
+            if not len(part):
                 return
-            low, high = (float(value) for value in torch.aminmax(scaled))
+            low, high = float(part.min()), float(part.max())
         self.magnitude = max(self.magnitude, -low, high)
 
-    def _scaled(self, value: float) -> float:
-        with np.errstate(over="ignore"):
-            return float(np.float32(value) * np.float32(1.0 if self.scale is None else self.scale))
+    def _grids(self, part: Any, ops: Any) -> Iterator[Any]:
+        """Yield the values on each grid, times its width in units of the ruler's; the next one overwrites it.
 
-    def _quantised(self, part: Tensor) -> list[Tensor]:
-        """One tensor for each width of the grid; they are overwritten by the next call."""
+        Rows that are equal on a grid are equal times a power of two, and W · factor - step is one operation less than
+        W - step / factor. W - x is never -0, so that equal numbers have equal bits.
+        """
         if self.ruler is None:
-            return [part + 0.0]  # -0 becomes +0
-        step, out = self._space(part)
-        weight = self._weight
+            yield part + 0.0  # -0 becomes +0
+            return
+        step, out = self._space(part, ops)
         if self.ruler.one_step:
-            torch.mul(part, float(np.float32(self.ruler.eta)) / self.ruler.batch, out=step)
+            ops.multiply(part, float(np.float32(self.ruler.eta)) / self.ruler.batch, out=step)
         else:
-            torch.mul(part, self.ruler.eta, out=step)
-            step.mul_(1.0 / self.ruler.batch)
-        made = []
-        for number, factor in enumerate(self.factors):
-            target = out[number]
-            if factor == 1.0:
-                torch.sub(weight, step, out=target)
-            else:
-                # A power of two changes no digit: the same as with eta divided by the factor.
-                torch.mul(step, 1.0 / factor, out=target)
-                torch.sub(weight, target, out=target)
-            made.append(target)
-        return made
+            ops.multiply(part, self.ruler.eta, out=step)
+            ops.multiply(step, 1.0 / self.ruler.batch, out=step)
+        for factor in self.factors:
+            weight = np.float32(self.ruler.amplitude * factor)
+            yield ops.subtract(weight if ops is np else torch.tensor(weight, device=step.device), step, out=out)
 
-    def _space(self, part: Tensor) -> tuple[Tensor, list[Tensor]]:
-        # W - x is never -0, so that equal numbers have equal bits without another pass.
-        # The last grid needs the steps no longer: it takes their place.
-        if not self._buffers or self._buffers[0].numel() < part.numel() or self._buffers[0].device != part.device:
-            self._buffers = tuple(torch.empty(part.numel(), device=part.device) for _ in self.factors)
-            amplitude = self.ruler.amplitude if self.ruler else 0.0
-            self._weight = torch.tensor(amplitude, dtype=torch.float32, device=part.device)
-        step, *others = (buffer[: part.numel()].view(part.shape) for buffer in self._buffers)
-        return step, [*others, step]
+    def _space(self, part: Any, ops: Any) -> tuple[Any, Any]:
+        """Two arrays in the shape of a part; one and the same where a single grid needs no more."""
+        size = int(np.prod(part.shape))
+        if not self._buffers or self._buffers[0].shape[0] < size:
+            like = {} if ops is np else {"device": part.device}
+            self._buffers = tuple(ops.empty(size, dtype=ops.float32, **like) for _ in self.factors[:2])
+        first, last = (buffer[:size].reshape(part.shape) for buffer in (self._buffers[0], self._buffers[-1]))
+        return first, last
 
 
-def hashed(rows: Tensor) -> Keys:
+def hashed(rows: NDArray[np.float32]) -> Keys:
     """Hash the bytes of each row, axes (row, column), to 128 bits: (rows, 2) int64."""
-    digests = b"".join(map(xxhash.xxh3_128_digest, rows.contiguous().numpy()))
+    digests = b"".join(map(xxhash.xxh3_128_digest, np.ascontiguousarray(rows)))
     return np.frombuffer(digests, dtype="<i8").reshape(-1, 2)
 
 

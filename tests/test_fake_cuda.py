@@ -112,7 +112,7 @@ def test_evaluate(cuda: torch.device) -> None:
 def test_keys_of_bundles(route: str, cuda: torch.device) -> None:
     ruler = Ruler(1.5, 1e-3, 64) if route == "update-grid" else None
     reader = KeyReader(4, ruler, (0.5, 1.0), route="mixer")
-    for rows in reader._quantised(torch.randn(4, 300)):
+    for rows in reader._grids(torch.randn(4, 300), torch):
         wide = rows.view(torch.int32).long()
         assert _mix(wide + _mix(torch.arange(300) + 1)).sum(dim=1).device.type == "cuda"
 

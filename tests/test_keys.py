@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from analysis.keys import ROUTES, CloseScan, KeyReader, Ruler, not_finite, on_grid, spacing_below, weight_amplitude
 from analysis.measures.partitions import merged, partition
+from analysis.problems import AnalysisError
 
 
 def ids(values: Tensor, ruler: Ruler | None, route: str = "", batch: int = 3) -> list[int]:
@@ -95,10 +96,9 @@ def test_quantisation_is_bit_exact(ruler: Ruler) -> None:
         on_grid(torch.from_numpy(values), ruler).numpy().view(np.int32), expected.view(np.int32)
     )
     reader = KeyReader(64, ruler, (0.25, 1.0, 4.0))
-    parts = reader._quantised(torch.from_numpy(values))
-    for factor, part in zip(reader.factors, parts, strict=True):
-        other = by_hand(values, Ruler(ruler.amplitude, ruler.eta / factor, ruler.batch))
-        np.testing.assert_array_equal(part.numpy().view(np.int32), other.view(np.int32))
+    for factor, part in zip(reader.factors, reader._grids(values, np), strict=True):
+        other = by_hand(values, Ruler(ruler.amplitude, ruler.eta / factor, ruler.batch)) * np.float32(factor)
+        np.testing.assert_array_equal(part.view(np.int32), other.view(np.int32))
     assert ruler.amplitude == 0 or len(np.unique(expected)) < expected.size
 
 
@@ -201,7 +201,7 @@ def test_keys_are_all_that_is_kept() -> None:
         fill(reader, torch.randn(count, 2000), 16)
         arrays = [value for value in vars(reader).values() if isinstance(value, np.ndarray)]
         assert sum(array.nbytes for array in arrays) == count * (2 * 16 + 2)
-        sizes.append(sum(buffer.numel() for buffer in reader._buffers))
+        sizes.append(sum(buffer.size for buffer in reader._buffers))
     assert sizes[0] == sizes[1]
     assert all(a == b for a, b in pairwise(sizes))
 
@@ -222,5 +222,13 @@ def test_the_grid_in_few_operations_has_the_same_bits(batch: int, eta: float, am
     random = torch.Generator().manual_seed(batch)
     values = torch.cat([scale * torch.randn(4, 5000, generator=random) for scale in (1e-6, 1e-2, 1.0, 1e3)], dim=1)
     ruler = Ruler(float(np.float32(amplitude)), eta, batch)
-    (found,) = KeyReader(4, ruler)._quantised(values)
-    assert torch.equal(found.view(torch.int32), (on_grid(values, ruler) + 0.0).view(torch.int32))
+    wanted = (on_grid(values, ruler) + 0.0).view(torch.int32)
+    (found,) = KeyReader(4, ruler)._grids(values.numpy(), np)
+    assert torch.equal(torch.from_numpy(found).view(torch.int32), wanted)
+    (other,) = KeyReader(4, ruler)._grids(values, torch)
+    assert torch.equal(other.view(torch.int32), wanted)
+
+
+def test_a_grid_out_of_range_is_refused_in_words() -> None:
+    with pytest.raises(AnalysisError, match="leave no room"):
+        KeyReader(4, Ruler(1e36, 1e-3, 64), (1.0, 2.0**24))

@@ -14,6 +14,9 @@ KEPT = 3.0
 MOST = {"cpu": 16, "cuda": 256, "mps": 64}
 """Rows that are quick enough: more of them only grow the memory."""
 
+CACHED = 1 << 23
+"""Bytes of activations that a processor keeps at hand; a batch far above it is slower than its pictures alone."""
+
 
 class Rows:
     """A number of rows that shrinks.
@@ -81,3 +84,21 @@ def fitting(per_row: float, device: torch.device, wanted: int = 0) -> int:
     if not free or per_row <= 0:
         return most
     return max(1, min(most, int(SHARE * free / (KEPT * per_row))))
+
+
+def cached_rows(per_row: float, device: torch.device) -> int:
+    """Choose how many rows of a plain pass go together: on a processor no more than its caches hold, 0 for no wish.
+
+    Parameters
+    ----------
+    per_row
+        Bytes of all activations of one picture.
+    device
+        Where the network is.
+
+    Examples
+    --------
+    >>> cached_rows(1 << 20, torch.device("cpu")), cached_rows(1 << 30, torch.device("cpu"))
+    (8, 1)
+    """
+    return max(1, int(CACHED // max(per_row, 1))) if device.type == "cpu" else 0

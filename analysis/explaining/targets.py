@@ -92,9 +92,11 @@ def as_seen(pixels: Tensor, preprocessing: Preprocessing) -> NDArray[np.float64]
         least to their largest value, unless they lie between 0 and 1.
     """
     mean, std = mean_and_std(preprocessing, pixels.shape[0])
-    exact = pixels.detach().cpu().to(torch.float64).numpy()
-    shown = exact * np.asarray(std, dtype=np.float64)[:, None, None] + np.asarray(mean, np.float64)[:, None, None]
+    shown = pixels.detach().cpu().to(torch.float64, copy=True).numpy()
+    shown *= np.asarray(std, dtype=np.float64)[:, None, None]
+    shown += np.asarray(mean, dtype=np.float64)[:, None, None]
     if preprocessing.source == "user" and (shown.min() < -0.01 or shown.max() > 1.01):
         span = float(shown.max() - shown.min())
-        shown = (shown - shown.min()) / (span or 1.0)
-    return np.clip(shown, 0.0, 1.0)
+        shown -= shown.min()
+        shown /= span or 1.0
+    return np.asarray(np.clip(shown, 0.0, 1.0, out=shown))

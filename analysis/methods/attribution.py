@@ -15,7 +15,7 @@ from analysis.catalogue import MethodInfo, Param, nearest
 from analysis.config import LayerSpec
 from analysis.events import Chunk, Declared, Output, Progress
 from analysis.explaining.algorithms import Task, explain
-from analysis.explaining.batching import Rows, fitting
+from analysis.explaining.batching import Rows, cached_rows, fitting
 from analysis.explaining.network import PURPOSE, Scores, Split, can_be_probed, scores_of
 from analysis.explaining.targets import BASELINES, as_seen, baseline_of, read_target
 from analysis.graph import Recording
@@ -205,7 +205,9 @@ def _positions(job: Job) -> NDArray[np.int64]:
 def _plan(job: Job, algorithms: tuple[Algorithm, ...], layer: LayerSpec | None) -> Plan:
     images, net = job.images, job.model.net
     pixels, index, logits, writes = [], [], [], False
-    for batch in images.batches(order=_positions(job)):
+    for batch in images.batches(
+        _positions(job), cached_rows(job.model.recording.totals.activation_bytes, job.model.device)
+    ):
         found, wrote = scores_of(net, batch.pixels)
         pixels.append(batch.pixels)
         index.append(batch.index)
