@@ -133,7 +133,7 @@ def _steps(method: Method, job: Job, cancelled: Callable[[], bool], threads: int
                 step = next(steps, None)
             if step is None:
                 return
-            if isinstance(step, Declared) and job.loaded and any(badge for badge in job.loaded.badges):
+            if isinstance(step, Declared):
                 _warn_of_badges(job)
             yield step
 
@@ -167,7 +167,7 @@ def _warn_of_skipped(job: Job) -> None:
 
 
 def _warn_of_badges(job: Job) -> None:
-    for badge in job.model.badges:
+    for badge in job.badges:
         job.warn(badge.replace(" ", "_"), BADGES.get(badge, f"{badge[0].upper()}{badge[1:]}."))
 
 
@@ -274,7 +274,7 @@ def _prepared(job: Job, info: MethodInfo, threads: int) -> Prepared:
         model=model.name if model else "",
         weights_sha256=ingredients["weights"],
         preprocessing=images.preprocessing if images else (model.preprocessing if model else None),
-        badges=model.badges if model else (),
+        badges=job.badges,
         samples=samples,
         threads=threads,
         device=str(model.device) if model else "cpu",  # what needs no network is computed there

@@ -66,6 +66,13 @@ class Job:
             raise AnalysisError("This method needs pictures.", "Name some with --images.")
         return self.pictures
 
+    @property
+    def badges(self) -> tuple[str, ...]:
+        """Short facts that belong beside the result; what the user has said about the pictures is not assumed."""
+        badges = self.loaded.badges if self.loaded else ()
+        said = self.pictures is not None and self.pictures.preprocessing.source == "user"
+        return tuple(badge for badge in badges if not (said and badge == "preprocessing assumed"))
+
     def warn(self, code: str, text: str, items: tuple[str, ...] = ()) -> None:
         """Tell the readers of the result something."""
         self.warnings.append(RunWarning(code, text, items))

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from analysis import measure
 from analysis.engine import run
+from analysis.events import Finished, Prepared
 from analysis.measures import accuracy
 from analysis.problems import AnalysisError
 from analysis.request import ImageSource, ModelSource, Request
@@ -139,3 +140,19 @@ def test_published_networks_reach_their_accuracy(data: Path, weights: str, expec
     assert result["confusion"].sum() == 1000
     assert np.trace(result["confusion"]) == round(1000 * expected)
     assert result.names("class")[3] == "cat"
+
+
+def test_what_the_user_says_of_the_pictures_is_not_called_assumed(tmp_path: Path) -> None:
+    net = "import torch\ndef make():\n    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10))\n"
+    (tmp_path / "mine.py").write_text(net)
+    model = ModelSource(f"{tmp_path / 'mine.py'}:make", input=(1, 28, 28), trust=True)
+    badges = {}
+    for name, source in {
+        "said": ImageSource("demo:test", mean=(0.286,), std=(0.353,)),
+        "not": ImageSource("demo:test"),
+    }.items():
+        events = list(run(Request("evaluate", model, source, limit=20)))
+        badges[name] = next(event.badges for event in events if isinstance(event, Prepared))
+        (ending,) = (event for event in events if isinstance(event, Finished))
+        assert ("preprocessing_assumed" in {warning.code for warning in ending.warnings}) == (name == "not")
+    assert badges == {"said": (), "not": ("preprocessing assumed",)}

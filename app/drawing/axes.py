@@ -159,7 +159,7 @@ class NumberAxis(Axis):
             painter.drawText(self._label_rect(at, metrics.horizontalAdvance(label), metrics), aligned(self.side), label)
         if self.title and self.side == "bottom":
             painter.setPen(ink)
-            rect = QRectF(area.left(), area.bottom() - metrics.height(), area.width(), metrics.height())
+            rect = QRectF(area.left(), area.bottom() - metrics.height() - 2, area.width(), metrics.height() + 1)
             painter.drawText(rect, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, self.title)
 
     def _label_rect(self, at: float, width: float, metrics: QFontMetricsF) -> QRectF:
