@@ -36,6 +36,7 @@ groups-table: .venv/.developer
 
 screenshots: .venv/.developer
 	$(NO_GUI) $(BIN)/python -m tests.screenshots docs/screenshots
+	$(NO_GUI) $(BIN)/python -m tests.walk docs/screenshots
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "LayerScope needs Python 3.11 or newer; name one with make PYTHON=python3.12 ...")'

@@ -340,7 +340,7 @@ def _open_saved(source: ModelSource, checkpoint: Checkpoint, saved: Saved, deriv
         opened = (
             opening.open_factory(base, *code, 0)
             if code
-            else opening.open_known(replace(base, weights=("random",)), 0, False)
+            else opening.blank(constructors.describe(saved.model), checkpoint)
         )
         model = _finish(opened, base, torch.device("cpu"), torch.float32, False)
         # The file holds the rings themselves: nothing is left for the last step to do.

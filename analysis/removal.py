@@ -29,7 +29,7 @@ _Place = tuple[str, int, int]  # module, number of its call, number of the opera
 
 
 @dataclass(frozen=True, slots=True)
-class _Function:
+class FunctionStep:
     """A torch function as the block's forward called it, tensors replaced by references."""
 
     call: Callable[..., Any]
@@ -38,12 +38,12 @@ class _Function:
     output: int
     changes: bool
 
-    def __deepcopy__(self, _memo: dict[int, Any]) -> _Function:
+    def __deepcopy__(self, _memo: dict[int, Any]) -> FunctionStep:
         return self  # nothing in here can change
 
 
 @dataclass(frozen=True, slots=True)
-class _Module:
+class ModuleStep:
     """A call of a module inside the block."""
 
     path: str
@@ -54,7 +54,7 @@ class _Module:
 class Shortcut(nn.Module):
     """What is left of a residual block: its shortcut, and the activation after its sum if it has one."""
 
-    def __init__(self, steps: tuple[_Function | _Module, ...], inputs: tuple[int, ...], output: int) -> None:
+    def __init__(self, steps: tuple[FunctionStep | ModuleStep, ...], inputs: tuple[int, ...], output: int) -> None:
         super().__init__()
         self.steps = steps
         self.inputs = inputs
@@ -65,7 +65,7 @@ class Shortcut(nn.Module):
         given = tensors_in(args)
         values = dict(zip(self.inputs, given, strict=True))
         for step in self.steps:
-            if isinstance(step, _Module):
+            if isinstance(step, ModuleStep):
                 values[step.output] = self.get_submodule(step.path)(*(values[number] for number in step.inputs))
                 continue
             arguments = list(_filled(step.arguments, values))
@@ -133,7 +133,7 @@ class Removal:
         self._blocks = {name: self._net.get_submodule(path) for name, path in self._paths.items()}
         self._shortcuts = {name: _left_over(name, self._net, seen, found[name], functions) for name in names}
         self.kept = {
-            name: tuple(f"{self._paths[name]}.{step.path}" for step in made.steps if isinstance(step, _Module))
+            name: tuple(f"{self._paths[name]}.{step.path}" for step in made.steps if isinstance(step, ModuleStep))
             for name, made in self._shortcuts.items()
         }
         _try(self.without(names), model, names)
@@ -218,7 +218,7 @@ def _left_over(
     made = Shortcut(tuple(plan.steps), home.inputs, output)
     block = net.get_submodule(home.path)
     for step in plan.steps:
-        if isinstance(step, _Module):
+        if isinstance(step, ModuleStep):
             part = block.get_submodule(step.path)
             for module in part.modules():
                 if getattr(module, "inplace", False) is True:
@@ -241,7 +241,7 @@ class _Plan:
         self.residual = residual
         self.home = seen.calls[residual.unit.call]
         self.sum = seen.ops[residual.addition.op].outputs[0]
-        self.steps: list[_Function | _Module] = []
+        self.steps: list[FunctionStep | ModuleStep] = []
         self._known = {number: number for number in self.home.inputs}
 
     def need(self, value: int) -> int:
@@ -259,7 +259,7 @@ class _Plan:
         if call is not None:
             inputs = tuple(self.need(number) for number in call.inputs)
             path = call.path[len(self.home.path) :].lstrip(".")
-            self.steps.append(_Module(path, inputs, value))
+            self.steps.append(ModuleStep(path, inputs, value))
         elif op.call == self.home.index:
             self.steps.append(self._function(op, value))
         else:
@@ -276,13 +276,13 @@ class _Plan:
             index = call.parent
         return found
 
-    def _function(self, op: Op, value: int) -> _Function:
+    def _function(self, op: Op, value: int) -> FunctionStep:
         for number in op.inputs:
             self.need(number)
         known = self.functions.get((self.home.path, self.home.number, op.order))
         if known is None:
             raise self._refusal("its shortcut is computed out of sight")
-        return _Function(
+        return FunctionStep(
             known[0], _renamed(op.arguments, self._known), _renamed(dict(op.keywords), self._known), value, known[1]
         )
 

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from analysis.blueprint import draw, last_convolution
 from analysis.catalogue import Param
 from analysis.events import Progress
 from analysis.images import Images
@@ -24,14 +25,23 @@ from analysis.measures.configurations import (
     SwitchPoint,
     enumerate_space,
     options_of,
+    read_extra,
     read_points,
+    with_extra,
 )
 from analysis.outcomes import records, scores_of
 from analysis.problems import AnalysisError
 from analysis.receptive import receptive_field
 from analysis.reshape import OtherPathError, shadow
-from analysis.switches import Switches, default_points, plan_switches, points_of
-from analysis.tracing.operations import CONVOLUTIONS
+from analysis.switches import (
+    Switches,
+    check_layers,
+    default_points,
+    layers_of,
+    plan_switches,
+    point_in,
+    points_of,
+)
 from analysis.tracing.recorder import trace
 from analysis.tracing.trace import Trace
 from analysis.walk import Configuration, Flow, NotShareableError, Walker, scout
@@ -40,12 +50,14 @@ Array = NDArray[Any]
 COMPARED = 3  # configurations that are run both ways before a sweep
 
 PARAMS = (
-    Param("family", "dilation3", "Options of every switch point", choices=tuple(FAMILIES)),
+    Param("family", "dilation3", "Options of every switch point; none for those of extra alone",
+          choices=(*FAMILIES, "none")),
     Param("points", "", "Switch points, as layer3.0.conv1:dil1,2,3;layer4.0.conv1:strideD2,K1; empty for four"),
     Param("policy", "follow", "Shortcuts follow their branch, or are resized", choices=("follow", "resize")),
     Param("upsample_gain", "none", "Factor on kernels of fractional strides (ours)", choices=("none", "area")),
     Param("recalibrate", 0, "Pictures that give new batch-norm statistics per configuration, 0 to keep them", 0, 4096),
     Param("memory", 1024, "MiB that a batch may take; it is made smaller to fit", 16, 1 << 20, shapes_result=False),
+    Param("extra", "", "Further configurations, as layer2.0.conv1:dil2+layer3.0.conv1:strideK1;layer3.1.conv2:ker5"),
 )  # fmt: skip
 
 
@@ -155,10 +167,24 @@ def prepare(job: Job) -> Generator[Progress, None, Sweep]:
 
 
 def _space(seen: Trace, params: Any, size: Pair) -> tuple[Space, Switches]:
-    points, options = _points(seen, str(params["points"]), str(params["family"]))
-    last = seen.values[seen.ops[_last_convolution(seen)].outputs[0]].shape[2:]
-    space = enumerate_space(points, options, size, (last[0], last[1]))
-    return space, plan_switches(seen, points, options, params["policy"] == "resize")
+    extra = read_extra(str(params.get("extra", "")))
+    family = str(params["family"])
+    if family == "none" and not extra:
+        text = "There is no configuration to run."
+        raise AnalysisError(text, "Choose a family, or name some with --set extra=LAYER:dil2.", "geometry")
+    if family == "none":
+        space = Space((), (), ((),))
+    else:
+        points, options = _points(seen, str(params["points"]), family)
+        last = seen.values[seen.ops[last_convolution(seen)].outputs[0]].shape[2:]
+        space = enumerate_space(points, options, size, (last[0], last[1]))
+    if extra:
+        layers = layers_of(seen)
+        families = {name: Option.read(word).family for geometry in extra for name, word in geometry}
+        check_layers(layers, tuple(families))
+        described = {name: point_in(layers, name, family) for name, family in families.items()}
+        space = with_extra(space, extra, described, layers.convs)
+    return space, plan_switches(seen, space.points, space.options, params["policy"] == "resize")
 
 
 def _points(seen: Trace, text: str, family: str) -> tuple[list[SwitchPoint], list[tuple[Option, ...]]]:
@@ -187,15 +213,6 @@ def _points(seen: Trace, text: str, family: str) -> tuple[list[SwitchPoint], lis
     return points, options
 
 
-def _last_convolution(seen: Trace) -> int:
-    """Last convolution with a map of more than one position, or simply the last."""
-    convs = [op for op in seen.ops if op.name in CONVOLUTIONS and seen.values[op.inputs[0]].feature]
-    if not convs:
-        raise AnalysisError("The network has no convolution.", "Configurations are for convolutional networks.")
-    wide = [op for op in convs if seen.values[op.outputs[0]].positions > 1]
-    return (wide or convs)[-1].index
-
-
 def _flow(net: nn.Module, switches: Switches, pictures: Tensor) -> tuple[Flow | None, str]:
     try:
         return scout(net, switches, pictures), ""
@@ -220,7 +237,7 @@ def _survey(
     walker: Walker, trial: Tensor, space: Space, seen: Trace, plain: Tensor
 ) -> Generator[Progress, None, tuple[Space, Survey]]:
     """Run every configuration on two pictures; those that do not run are left out."""
-    last = _shown(seen)[_last_convolution(seen)]
+    last = _shown(seen)[last_convolution(seen)]
     switched = {role.points[0]: at for at, role in walker.switches.roles.items() if role.kind == "switch"}
     kept: list[Configuration] = []
     dropped = list(space.dropped)
@@ -243,7 +260,8 @@ def _survey(
             "Sizes of maps cannot be changed here; try --set family=dilation3." if space.resizes else "Choose others."
         )
         raise AnalysisError(f"None of the configurations runs: {reason}.", hint, "geometry")
-    fields = [receptive_field(seen, walker.switches, walker.options(configuration)) for configuration in kept]
+    plan = draw(seen)
+    fields = [receptive_field(seen, walker.switches, walker.options(configuration), plan) for configuration in kept]
     survey = Survey(
         np.array([row[0] for row in rows], dtype=np.int64),
         np.array([row[1] for row in rows], dtype=np.int64),

@@ -78,13 +78,44 @@ class Switches:
 
 
 @dataclass(frozen=True, slots=True)
-class _Layers:
+class Layers:
+    """What a recording says of convolutions and sums, read once.
+
+    Attributes
+    ----------
+    convs
+        Name of a row of a convolution of two dimensions to its operation.
+    sums
+        Residual additions.
+    """
+
     seen: Trace
-    convs: Mapping[str, int]  # name of a row to its operation
+    convs: Mapping[str, int]
     sums: tuple[Addition, ...]
 
 
-def _layers(seen: Trace) -> _Layers:
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """The two sides of a residual sum.
+
+    Attributes
+    ----------
+    op, source
+        The sum; value where its sides part.
+    convs
+        For each argument, the convolutions that only it passes.
+    reducers
+        For each argument, (operation, part) of what reduces its map if it is the shortcut, or None.
+    """
+
+    op: int
+    source: int
+    convs: tuple[frozenset[int], frozenset[int]]
+    reducers: tuple[tuple[int, str] | None, tuple[int, str] | None]
+
+
+def layers_of(seen: Trace) -> Layers:
+    """Read convolutions and residual sums off a recorded forward pass."""
     weighted = weighted_ops(seen)
     activations = activation_points(seen, weighted)
     convs = {
@@ -92,7 +123,7 @@ def _layers(seen: Trace) -> _Layers:
         for point in layer_points(seen, weighted, activations)
         if point.kind == "conv" and len(seen.values[seen.ops[point.op].inputs[1]].shape) == 4
     }
-    return _Layers(seen, convs, additions(seen, weighted, activations))
+    return Layers(seen, convs, additions(seen, weighted, activations))
 
 
 def default_points(seen: Trace) -> tuple[str, ...]:
@@ -101,7 +132,7 @@ def default_points(seen: Trace) -> tuple[str, ...]:
     A stage is a run of spatial convolutions with maps of one size. The convolution that reads the picture counts only
     where its stage holds no other.
     """
-    layers = _layers(seen)
+    layers = layers_of(seen)
     stages: list[list[str]] = []
     size: tuple[int, ...] = ()
     for name, index in sorted(layers.convs.items(), key=lambda item: item[1]):
@@ -135,26 +166,34 @@ def points_of(seen: Trace, names: Sequence[str], family: str = "") -> tuple[Swit
     AnalysisError
         If a name is no convolution of two dimensions.
     """
-    layers = _layers(seen)
-    for name in names:
-        _check_layer(layers, name)
+    layers = layers_of(seen)
+    check_layers(layers, names)
     ordered = sorted(dict.fromkeys(names), key=lambda name: layers.convs[name])
-    return tuple(_point(layers, name, family) for name in ordered)
+    return tuple(point_in(layers, name, family) for name in ordered)
 
 
-def _check_layer(layers: _Layers, name: str) -> None:
-    if name not in layers.convs:
-        hint = nearest(name, list(layers.convs)) if layers.convs else "The network has none."
-        raise AnalysisError(f"'{name}' is no convolution of two dimensions.", hint, "geometry")
-    if layers.seen.ops[layers.convs[name]].name != "conv2d":
-        hint = "Choose an ordinary convolution."
-        raise AnalysisError(f"The geometry of {name}, a transposed convolution, cannot be changed.", hint, "geometry")
+def check_layers(layers: Layers, names: Sequence[str]) -> None:
+    """Refuse names whose geometry cannot be changed.
+
+    Raises
+    ------
+    AnalysisError
+        If a name is no ordinary convolution of two dimensions.
+    """
+    for name in names:
+        if name not in layers.convs:
+            hint = nearest(name, list(layers.convs)) if layers.convs else "The network has none."
+            raise AnalysisError(f"'{name}' is no convolution of two dimensions.", hint, "geometry")
+        if layers.seen.ops[layers.convs[name]].name != "conv2d":
+            text = f"The geometry of {name}, a transposed convolution, cannot be changed."
+            raise AnalysisError(text, "Choose an ordinary convolution.", "geometry")
 
 
-def _point(layers: _Layers, name: str, family: str) -> SwitchPoint:
-    seen, op = layers.seen, layers.seen.ops[_carrier(layers, name) if family == "stride" else layers.convs[name]]
+def point_in(layers: Layers, name: str, family: str = "") -> SwitchPoint:
+    """Describe one convolution as a switch point, see :func:`points_of`."""
+    seen, op = layers.seen, layers.seen.ops[carrier_in(layers, name) if family == "stride" else layers.convs[name]]
     given = convolution_arguments(op.name, op.arguments, dict(op.keywords))
-    around = _padding_before(seen, op)
+    around = padding_before(seen, op)
     source = seen.ops[seen.values[op.inputs[0]].maker].inputs[0] if around else op.inputs[0]
     return SwitchPoint(
         name,
@@ -171,7 +210,7 @@ def _pair(size: Iterable[int]) -> Pair:
     return high, wide
 
 
-def _carrier(layers: _Layers, name: str) -> int:
+def carrier_in(layers: Layers, name: str) -> int:
     """Operation that carries the stride: the layer itself, or the strided 1 x 1 convolution before it in its block."""
     seen, own = layers.seen, layers.convs[name]
     if _stride(seen.ops[own]) != (1, 1):
@@ -191,7 +230,7 @@ def _stride(op: Op) -> Pair:
     return _pair(spread(given.get("stride", 1), 2))
 
 
-def _padding_before(seen: Trace, op: Op) -> Padding | None:
+def padding_before(seen: Trace, op: Op) -> Padding | None:
     """Find a padding of the map right before a convolution, used by nothing else."""
     maker = seen.values[op.inputs[0]].maker
     if maker < 0 or seen.ops[maker].name not in ("pad", "constant_pad_nd"):
@@ -230,16 +269,16 @@ def plan_switches(
     AnalysisError
         If an option does not fit its layer; the message names it.
     """
-    layers = _layers(seen)
+    layers = layers_of(seen)
     shown = [op for op in seen.ops if op.order >= 0]
     place = {op.index: number for number, op in enumerate(shown)}
     roles: dict[int, Role] = {}
     for number, (point, several) in enumerate(zip(points, options, strict=True)):
         family = several[0].family
-        op = seen.ops[_carrier(layers, point.name) if family == "stride" else layers.convs[point.name]]
+        op = seen.ops[carrier_in(layers, point.name) if family == "stride" else layers.convs[point.name]]
         for option in several[1:]:
             _check_option(seen, op, point, option)
-        around = _padding_before(seen, op)
+        around = padding_before(seen, op)
         if around:
             roles[place[seen.values[op.inputs[0]].maker]] = Role("unpad", (number,))
         if place[op.index] in roles:
@@ -247,12 +286,17 @@ def plan_switches(
             raise AnalysisError(text, "Name one of them.", "geometry")
         roles[place[op.index]] = Role("switch", (number,), around)
     strided = {
-        number: _carrier(layers, point.name)
+        number: carrier_in(layers, point.name)
         for number, point in enumerate(points)
         if options[number][0].family == "stride"
     }
     for addition in layers.sums:
         for index, role in _shortcut_roles(layers, addition, strided, points, resize):
+            other = roles.get(place[index])
+            if other is not None and other.kind == "switch":
+                first, second = points[other.points[0]].name, points[role.points[0]].name
+                text = f"The geometry of {first} follows that of {second}, on the other side of a residual sum."
+                raise AnalysisError(text, "Change one of them.", "geometry")
             roles[place[index]] = role
     return Switches(
         tuple(points),
@@ -264,6 +308,14 @@ def plan_switches(
 
 
 def _check_option(seen: Trace, op: Op, point: SwitchPoint, option: Option) -> None:
+    problem = option_problem(seen, op, point, option)
+    if problem:
+        text = f"{option.word} is not possible at {point.name}: {problem}."
+        raise AnalysisError(text, "Choose another layer, or dilation.", "geometry")
+
+
+def option_problem(seen: Trace, op: Op, point: SwitchPoint, option: Option) -> str:
+    """Say why an option does not fit the kernel of a layer, "" if it does."""
     kernel = seen.values[op.inputs[1]].shape[2:]
     problem = ""
     if option.kind in ("up", "ker") and (min(kernel) == 1 or any(side % 2 == 0 for side in kernel)):
@@ -274,13 +326,11 @@ def _check_option(seen: Trace, op: Op, point: SwitchPoint, option: Option) -> No
         (new - old) * (k - 1) % 2 for new, old, k in zip(option.size, point.dilation, kernel, strict=True)
     ):
         problem = "needs a kernel with odd sides"
-    if problem:
-        text = f"{option.word} is not possible at {point.name}: it {problem}, not {kernel[0]} x {kernel[1]}."
-        raise AnalysisError(text, "Choose another layer, or dilation.", "geometry")
+    return f"it {problem}, not {kernel[0]} x {kernel[1]}" if problem else ""
 
 
 def _shortcut_roles(
-    layers: _Layers,
+    layers: Layers,
     addition: Addition,
     strided: Mapping[int, int],
     points: Sequence[SwitchPoint],
@@ -304,19 +354,39 @@ def _shortcut_roles(
     yield addition.op, Role("join", inside, argument=1 - main, rest=_pair(rest), whole=reducer is None)
 
 
+def residual_sides(layers: Layers) -> tuple[Sides, ...]:
+    """Describe both sides of every residual sum, whichever may be the branch."""
+    seen, convs = layers.seen, frozenset(layers.convs.values())
+    found = []
+    for addition in layers.sums:
+        op = seen.ops[addition.op]
+        first, second = (seen.between(addition.source, op.inputs[side]) for side in (0, 1))
+        own = convs & (first - second), convs & (second - first)
+        found.append(
+            Sides(
+                addition.op,
+                addition.source,
+                (frozenset(own[0]), frozenset(own[1])),
+                (_reducer(seen, sorted(first)), _reducer(seen, sorted(second))),
+            )
+        )
+    return tuple(found)
+
+
 def _reducer(seen: Trace, passed: Sequence[int]) -> tuple[int, str] | None:
     """Find the operation of a shortcut that reduces the map, or that could: (operation, its part)."""
     convs = [index for index in passed if seen.ops[index].name == "conv2d"]
     strided = [index for index in convs if _stride(seen.ops[index]) != (1, 1)]
     pools = [index for index in passed if seen.ops[index].name in POOLS]
-    slices = [index for index in passed if seen.ops[index].name == "getitem" and _steps(seen.ops[index])]
+    slices = [index for index in passed if seen.ops[index].name == "getitem" and slice_steps(seen.ops[index])]
     for found, kind in ((strided, "project"), (pools, "pool"), (slices, "slice"), (convs, "project")):
         if found:
             return found[0], kind
     return None
 
 
-def _steps(op: Op) -> bool:
+def slice_steps(op: Op) -> bool:
+    """Tell whether an indexing keeps every n-th sample of a map."""
     place: Any = op.arguments[1] if len(op.arguments) > 1 else ()
     if not isinstance(place, tuple) or len(place) != 4 or isinstance(place[0], Ref):
         return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 from PySide6.QtGui import QUndoCommand
 
 from analysis.edits import Edits
@@ -22,7 +24,8 @@ class SetEdits(QUndoCommand):
 
     def __init__(self, workspace: Workspace, new: Edits, text: str, gesture: int = 0) -> None:
         super().__init__(text)
-        self._workspace = workspace
+        # Weak: a ring of workspace, stack and commands would be taken apart in any order, and Qt has its own.
+        self._workspace = weakref.proxy(workspace)
         self._old = workspace.edits
         self._new = new
         self._gesture = gesture
@@ -63,7 +66,7 @@ class SetImages(QUndoCommand):
 
     def __init__(self, workspace: Workspace, old: ImageSource | None, new: ImageSource | None) -> None:
         super().__init__(_words(old, new))
-        self._workspace = workspace
+        self._workspace = weakref.proxy(workspace)  # as above
         self.old = old
         self.new = new
 

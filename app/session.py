@@ -18,6 +18,7 @@ from app.measuring import Measuring
 from app.notices import Notices
 from app.opening import Found, recognise
 from app.questions import Question, question_of, question_of_code
+from app.reading.checkpoints import one_of
 from app.settings import Preferences, RecentModel
 from app.workspace import Workspace
 from app.workspace_file import Document, read
@@ -82,8 +83,8 @@ class Session(QObject):
             self.ask(question_of_code(found.path, found.choices))
 
     def open_model(self, source: ModelSource) -> None:
-        """Open a network: its structure follows from the engine."""
-        workspace = self.workspace
+        """Open a network: its structure follows from the engine. Of a folder of checkpoints the last one is shown."""
+        workspace, source = self.workspace, one_of(source)
         if workspace.structure is not None:
             self._before = workspace.model
         self.ask(None)

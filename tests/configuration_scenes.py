@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from itertools import product
 
@@ -10,6 +11,8 @@ import numpy as np
 
 from analysis.events import Chunk, Declared, Event, Finished, Outcome, Output, Prepared, Progress, Samples, Started
 from analysis.measures import oracles
+from analysis.measures.blueprints import Blueprint, Layer, Node, Offer, to_bytes
+from analysis.measures.configurations import SwitchPoint
 from analysis.measures.findings import MEASURES, summary
 from analysis.request import ImageSource, ModelSource, Request
 
@@ -150,6 +153,64 @@ def pool_events(model: ModelSource, images: ImageSource, copies: int = 16) -> It
     yield Chunk("growth", (), growth)
     yield Chunk("oracle_beyond", (), np.array([[0.0, 0.0, 0.0], [0.03, -0.01, 0.06], [-0.05, -0.08, -0.02]]))
     yield Finished(Outcome.COMPLETED)
+
+
+def chain() -> Blueprint:
+    """A chain of three convolutions, the second of stride 2, under a mean over positions."""
+    words = ("dil1", "dil2", "ker3", "ker5", "strideD2", "strideK1", "strideU2")
+    nodes, layers, side = [Node("input", "input", map=(32, 32))], [], 32
+    for number, name in enumerate(POINTS, start=1):
+        stride, before = (2 if number == 2 else 1), side
+        side //= stride
+        point = SwitchPoint(name, (3, 3), (stride,) * 2, (1, 1), (before,) * 2, (side,) * 2)  # type: ignore[arg-type]  # pairs
+        nodes.append(
+            Node(name, "conv", (number - 1,), (side, side), (3, 3), point.stride, near=(1, 1), far=(1, 1), unit=64)
+        )
+        # The first layer is said not to enlarge, so that there is a locked option.
+        offers = tuple(Offer(word, "it may not" if number == 1 and word == "strideU2" else "") for word in words)
+        layers.append(Layer(point, number, number, (1, 1), 1, (8, 8), offers))
+    nodes.append(Node("head:mean", "mean", (3,)))
+    return Blueprint(tuple(nodes), (), tuple(layers), 3, POINTS)
+
+
+def points_events(model: ModelSource) -> Iterator[Event]:
+    """The blueprint of a chain of three convolutions."""
+    text = to_bytes(chain())
+    yield Started(Request("switch_points", model))
+    yield Prepared("6" * 64, "cifar_resnet20", f"weights{model.weights}")
+    yield Declared((Output("description", ("byte",), (text.size,), "uint8"),))
+    yield Chunk("description", (), text)
+    yield Finished(Outcome.COMPLETED)
+
+
+def hand_events(model: ModelSource, images: ImageSource, extra: str, count: int = 40) -> Iterator[Event]:
+    """A run of one configuration by hand, on the first pictures of the other run: column 5 of its family."""
+    for event in configuration_events(model, images, 60, finished=count):
+        match event:
+            case Started():
+                params = (("extra", extra), ("family", "none"))
+                yield Started(Request("dynamic_configurations", model, images, params=params))
+            case Declared(outputs, _, names):
+                sizes = {output.name: _pair(output) for output in outputs if not output.name.startswith("summary")}
+                kept = dict(names) | {"configuration": ("mixed:plain", "mixed:hand")}
+                yield Declared(tuple(sizes.values()), names=tuple(kept.items()), facts=(("shortcuts", "follow"),))
+            case Chunk(name, at, values) if not name.startswith("summary"):
+                pair = name in ("option", *COSTS)
+                cut = values[[0, 5]] if pair else values[:, [0, 5]] if np.ndim(values) > 1 else values
+                yield Chunk(name, at, cut)
+            case Chunk():
+                pass
+            case _:
+                yield event
+    yield Finished(Outcome.COMPLETED)
+
+
+COSTS = ("macs", "tree_macs", "receptive_field", "last_map", "map_size")
+
+
+def _pair(output: Output) -> Output:
+    shape = tuple(2 if dim == "configuration" else size for dim, size in zip(output.dims, output.shape, strict=True))
+    return replace(output, shape=shape)
 
 
 def chooser_events(model: ModelSource, images: ImageSource) -> Iterator[Event]:

@@ -21,8 +21,8 @@ from analysis.events import (
     Samples,
     Started,
 )
+from analysis.measures import ring_gradients, ring_spectra, ring_uses, rings
 from analysis.measures import ring_projection as projection
-from analysis.measures import rings
 from analysis.request import ImageSource, ModelSource, Request
 from app.reading.sharing import shareable
 
@@ -40,8 +40,12 @@ def values(layers: tuple[LayerSpec, ...], whitened: bool = True) -> tuple[tuple[
     scale = projection.per_weight(np.array([(2 / (9 * layer.channels)) ** 0.5 for layer, _ in rows]), sizes)
     weights = random.standard_normal(total) * scale
     shape = (len(RATIOS), len(rows))
+    shapes = tuple((layer.channels, layer.expands_from, 3, 3) for layer, _ in rows)
+    sigma = ring_spectra.singular_values(weights, shapes)
     found: dict[str, Array] = {name: np.empty(shape) for name in ("error", "cosine", "error_expected", "error_pruned")}
-    per_size: dict[str, list[float]] = {name: [] for name in ("energy_kept", "energy_expected", "energy_pruned")}
+    energies = ("energy_kept", "energy_expected", "energy_pruned", "energy_truncated")
+    per_size: dict[str, list[float]] = {name: [] for name in energies}
+    found |= {name: np.empty((*shape, sigma.shape[1])) for name in ("sigma_projected", "sigma_pruned")}
     for place, ratio in enumerate(RATIOS):
         size = round(ratio * total)
         index, sign = rings.shuffle(3, size, total), rings.signs(3, total)
@@ -53,8 +57,13 @@ def values(layers: tuple[LayerSpec, ...], whitened: bool = True) -> tuple[tuple[
         per_size["energy_kept"].append(projection.kept_energy(weights, one.kernels, sizes, whitened))
         per_size["energy_pruned"].append(projection.kept_energy(weights, pruned, sizes, whitened))
         per_size["energy_expected"].append(ratio)
+        per_size["energy_truncated"].append(ring_spectra.truncated_energy(sigma, weights, shapes, size, whitened))
+        found["sigma_projected"][place] = ring_spectra.singular_values(one.kernels, shapes)
+        found["sigma_pruned"][place] = ring_spectra.singular_values(pruned, shapes)
         if ratio == DETAIL:
             found |= _detail(weights, one.kernels, index, sizes, size)
+            found |= _entries(one, index, sign, sizes, size)
+            found |= {"weight_shape": ring_uses.shape_table(shapes), "sigma": sigma}
     size_of = np.array([round(ratio * total) for ratio in RATIOS])
     found |= {name: np.array(numbers) for name, numbers in per_size.items()}
     found |= {"size": size_of, "shared_freedom": size_of, "total_freedom": size_of + 2000}
@@ -85,15 +94,43 @@ def _detail(
     return found
 
 
+def _entries(
+    one: projection.Projection, index: np.ndarray, sign: np.ndarray, sizes: tuple[int, ...], size: int
+) -> dict[str, Array]:
+    """Who reads which entry, and gradients that pull the entries the same way in neighbouring layers."""
+    random, total = np.random.default_rng(7), len(index)
+    gradient = 1e-3 * (random.standard_normal(total) + 4 * sign * one.ring[index])
+    each = ring_gradients.contributions(gradient, sign, projection.per_weight(one.scale, sizes))
+    agreed = ring_gradients.agreement(each, index, sizes, size)
+    np.fill_diagonal(agreed.cosine, np.nan)
+    return {
+        "entry": index,
+        "entry_positive": (sign > 0).astype(np.uint8),
+        "entry_gradient": each,
+        "gradient_cosine": agreed.cosine,
+        "gradient_length": agreed.length,
+        "gradient_together": np.array(agreed.together),
+        "ring": one.ring,
+        "ring_scale": one.scale,
+        "ring_sizes": np.array([size]),
+    }
+
+
 DIMS = {
+    "ratio layer component": ("sigma_projected", "sigma_pruned"),
+    "layer component": ("sigma",),
+    "layer axis": ("weight_shape",),
+    "weight": ("entry", "entry_positive", "entry_gradient"),
+    "entry": ("ring",),
+    "ring": ("ring_sizes",),
     "ratio layer": ("error", "cosine", "error_expected", "error_pruned"),
     "ratio": (
         "size", "shared_freedom", "total_freedom", "energy_kept", "energy_expected", "energy_pruned", "accuracy",
-        "accuracy_pruned",
+        "accuracy_pruned", "energy_truncated",
     ),
-    "layer": ("generated", "scale", "distinct", "distinct_expected"),
+    "layer": ("generated", "scale", "distinct", "distinct_expected", "ring_scale", "gradient_length"),
     "layer bin": ("usage",),
-    "layer layer": ("overlap", "correlation_before", "correlation_after"),
+    "layer layer": ("overlap", "correlation_before", "correlation_after", "gradient_cosine"),
     "uses": ("reuse",),
 }  # fmt: skip
 
@@ -112,6 +149,8 @@ def projected_events(
         ("variant", "full, layout shuffle, 1 ring, seed 3"),
         ("scale", "root mean square of each layer" if whitened else "1 for every layer"),
         ("gain", "none"),
+        ("gradients", "mean cross-entropy of 128 pictures at the projected weights"),
+        ("entries", "kept"),
     )
     yield Declared(outputs, rows, (("ratio", tuple(f"{ratio:g}" for ratio in RATIOS)),), facts)
     for name, array in found.items():
@@ -156,6 +195,7 @@ def trained_values() -> dict[str, Array]:
         "shared_freedom": shared,
         "total_freedom": total,
         "accuracy": accuracy,
+        "gradient_together": np.where(kind < 4, 0.4 + 0.2 * kind, np.nan),
         "held_accuracy": np.outer(accuracy, grown),
         "train_accuracy": np.outer(accuracy, grown) * (1 + np.outer(np.log10(total), 0.02 * grown)),
         "held_loss": loss,

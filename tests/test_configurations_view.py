@@ -171,10 +171,16 @@ def test_pools_of_other_pictures_are_not_shown(theme: Theme, qtbot: QtBot) -> No
     assert not oracle_page(view_of(workspace, theme, qtbot)).pools
 
 
-def test_an_unfinished_run_shows_its_growth_and_waits_for_the_rest(theme: Theme, qtbot: QtBot) -> None:
+def test_an_unfinished_run_shows_its_header_so_far(theme: Theme, qtbot: QtBot) -> None:
     view = view_of(opened(finished=20), theme, qtbot)
-    page = oracle_page(view)
-    assert "when all pictures" in page.rows.note
+    page, reading = oracle_page(view), reading_of(view)
+    assert "so far, 20 of 60 pictures" in page.rows.title
+    assert page.claim.text.startswith("So far, 20 of 60 pictures")
+    shown = {row.name: row.bars[0] for row in page.rows.rows}
+    assert shown["plain accuracy"].value == reading.correct[:, 0].mean()
+    assert shown["any right of 27: upper bound"].value == reading.correct.any(axis=1).mean()
+    assert np.isnan(shown["plain accuracy"].low)
+    assert not any(name.startswith("static gain") for name in shown)
     assert len(page.growth.item.curves[0].y) == 27
     assert "20 of 60" in view.facts.text
 
@@ -493,7 +499,7 @@ def test_every_plot_is_one_click_from_its_definition(
     asked: list[str] = []
     view.help_wanted.connect(asked.append)
     plots = [plot for plot in view.pages[page].findChildren(Plot) if plot.isVisible()]
-    assert plots or page == "why"
+    assert plots or page in ("why", "build")
     for plot in plots:
         opened_menus.clear()
         plot.menu_wanted.emit(plot.mapToGlobal(QPoint(20, 40)))

@@ -47,7 +47,7 @@ SAMPLES: dict[str, list[Result]] = {
     "attribution": [Result.of(scenes.attribution_events())],
     **{
         name: [Result.of(bundle_scenes.bundle_events(scenes.network(), scenes.MODEL, scenes.IMAGES))]
-        for name in ("bundle_depth", "bundle_heatmap", "bundle_training", "critical_tolerance")
+        for name in ("bundle_depth", "bundle_heatmap", "bundle_training", "critical_tolerance", "first_merge")
     },
     "block_removal": [Result.of(bundle_scenes.removal_events(scenes.network(), scenes.MODEL, scenes.IMAGES))],
     "rank_lab": [Result.of(lab_events(3, ("1x1", "depthwise")))],
@@ -55,6 +55,7 @@ SAMPLES: dict[str, list[Result]] = {
         name: [Result.of(configuration_scenes.configuration_events(scenes.MODEL, scenes.IMAGES))]
         for name in ("growth", "cost_map", "cover", "policies")
     },
+    "geometry": [Result.of(configuration_scenes.points_events(scenes.MODEL))],
     "sharing_curve": [trained_result()],
     **{name: [sharing_result()] for name in ("ring_projection", "ring_error", "ring_usage", "ring_correlation")},
     **{name: [lw_dna_result()] for name in ("width_profile", "width_ratio", "width_budget")},

@@ -178,9 +178,9 @@ def test_live_networks_and_their_oddities() -> None:
 
 def test_batch_normalisation_is_measured_on_the_kernels_in_place() -> None:
     """Scaling a convolution's weights by 10 changes nothing once the statistics behind it are measured anew."""
-    from analysis.job import Job
-    from analysis.methods.parameter_sharing import INFO, _Tester, _weights
     from analysis.models import model_from
+    from analysis.sharing.reading import lay_out
+    from analysis.sharing.trial import Trial
 
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(1, 3, 3), nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4, eps=1e-12), nn.ReLU(),
@@ -188,11 +188,9 @@ def test_batch_normalisation_is_measured_on_the_kernels_in_place() -> None:
     from analysis.images import images_from
 
     x, y = torch.randn(30, 1, 8, 8), torch.arange(30) % 3
-    job = Job(
-        Request("parameter_sharing"), INFO.values({"recalibrate": 30}), model_from(net, (1, 8, 8)), images_from(x, y)
-    )
-    weights = _weights(job, plan(net, Sharing(0.5)))
-    tester = _Tester(job, weights)
+    model = model_from(net, (1, 8, 8))
+    weights = lay_out(model, plan(net, Sharing(0.5)))
+    tester = Trial(net, weights.tensors, images_from(x, y), 30)
 
     def score(kernels: np.ndarray[Any, Any]) -> float:
         with torch.no_grad():

@@ -171,6 +171,8 @@ def test_all_kinds_are_trained_and_counted() -> None:
     np.testing.assert_allclose(result["total_freedom"][-2:], result["total_freedom"][1:3], rtol=0.2)
     assert np.isfinite(result["accuracy"]).all()
     assert np.isfinite(result["step_loss"]).all()
+    ringed = np.isin(kinds, ["full", "perm", "sign", "direct"])
+    assert (np.isfinite(result["gradient_together"]) == ringed).all()
     np.testing.assert_allclose(result["train_loss"][:, 0], result["step_loss"].mean(axis=1))
     np.testing.assert_allclose(result["held_accuracy"][:, -1], result["accuracy"])
     for name, tensor in net.state_dict().items():

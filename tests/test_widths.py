@@ -25,7 +25,8 @@ from analysis.problems import AnalysisError
 from analysis.request import Compute, ModelSource
 from analysis.surgery.choosing import channels_of, choose, read_channels, widths_of
 from analysis.surgery.dissecting import dissect
-from analysis.surgery.importance import PLAIN_RULES, activation, importance, taylor
+from analysis.surgery.importance import PLAIN_RULES, importance
+from analysis.surgery.observing import observed
 from tests.test_coupling import SHAPE, PartialShortcut, Residual, row
 from tests.test_coupling import conv as layer
 from tests.width_nets import difference, picture, randomised
@@ -201,8 +202,8 @@ def test_data_rules_drop_what_does_nothing() -> None:
     found = dissect(net, SHAPE)
     axis = found.coupling.of(found.coupling.axes["0.weight", 0].labels)
     dead = {1, 4}
-    by_energy = choose(found, {"0": 4}, activation(net, found, [picture(SHAPE)]))
-    by_loss = choose(found, {"0": 4}, taylor(net, found, [(picture(SHAPE), torch.tensor([0, 1]))]))
+    by_energy = choose(found, {"0": 4}, observed(net, found, "activation", [(picture(SHAPE), None)]))
+    by_loss = choose(found, {"0": 4}, observed(net, found, "taylor", [(picture(SHAPE), torch.tensor([0, 1]))]))
     for copies in (by_energy, by_loss):
         assert set(np.flatnonzero(copies[axis] == 0)) == dead
     assert all(parameter.grad is None for parameter in net.parameters())

@@ -256,6 +256,8 @@ def test_presets_that_lack_a_measurement_say_so(view: WidthsView) -> None:
 
 def test_text_goes_round(view: WidthsView) -> None:
     pull(view, INNER, 60)
+    view.show_page("text")
+    settle()
     text = view.text.field.toPlainText()
     assert text == print_widths(FOUND, widths(view), everything=True)
     before = widths(view)
@@ -287,6 +289,8 @@ def test_json_and_latex_say_the_same() -> None:
 
 def test_the_table_lists_what_changed(view: WidthsView) -> None:
     pull(view, STREAM, 40)
+    view.show_page("table")
+    settle()
     table = view.table.table
     cells = [table.item(0, column) for column in range(5)]
     assert [cell.text() for cell in cells if cell] == [
@@ -299,9 +303,11 @@ def test_a_snapshot_can_be_returned_to_and_drawn(view: WidthsView) -> None:
     kept = widths(view)
     view.snapshots.keep("narrow")
     view.editing.put({}, "original")
-    view.profile.set_reference(view.snapshots.kept["narrow"], "narrow")
+    view.profile.show_reference("narrow", view.snapshots.kept["narrow"])
     settle()
-    assert view.profile.plot.columns.profile.reference.min() == kept[INNER]
+    assert view.editing.reading is not None
+    place = view.editing.reading.names.index(INNER)
+    assert view.profile.plot.columns.profile.outlines[0].widths[place] == kept[INNER]
     view.snapshots.fill()
     next(action for action in view.snapshots.actions() if action.text() == "narrow").trigger()
     assert widths(view) == kept

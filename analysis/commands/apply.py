@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from analysis.commands import options as shared
 from analysis.edits import Edits
@@ -25,6 +24,9 @@ HELP = "narrow and widen a network by a text configuration, and save it"
 SAMPLES, BATCH = 256, 32
 """Pictures by which channels are chosen where --limit says nothing; pictures per forward pass."""
 
+KEEP = ("l1", "l2", "bn_scale", "random", "taylor", "activation", "activation_rank")
+"""Rules by which narrowing chooses, named here so that help needs no torch."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -32,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.add_model(parser, required=True)
     shared.add_images(parser)
     group = parser.add_argument_group("surgery")
-    group.add_argument("--keep", metavar="RULE", default="l1", help="l1, l2, bn_scale, random, taylor, activation")
+    group.add_argument("--keep", metavar="RULE", default="l1", help=", ".join(KEEP))
     group.add_argument("--widen", default="split", choices=["split", "zero", "fresh"], help="how channels are added")
     group.add_argument("--seed", type=int, default=0, help="for random choices and new channels")
     group.add_argument("--out", metavar="FILE.safetensors", required=True)
@@ -46,6 +48,7 @@ def command(options: argparse.Namespace) -> int:
         raise AnalysisError("The network is saved as a safetensors file.", "Let --out end in .safetensors.")
     from analysis.derive import derive
     from analysis.models import load, save
+    from analysis.rebuilding.file import write_python
     from analysis.surgery.choosing import channels_of, choose
     from analysis.surgery.dissecting import dissect
 
@@ -61,6 +64,8 @@ def command(options: argparse.Namespace) -> int:
     edited = derive(model, edits)
     save(edited, options.out, edits)
     _report(model, edited, options.out)
+    python = write_python(edited, options.out, edits)
+    print(python.reason or f"rebuilt without LayerScope by {python.path}")
     return 0
 
 
@@ -82,6 +87,7 @@ def _scores(model: Model, found: Anatomy, options: argparse.Namespace) -> Scores
     if source is None:
         raise AnalysisError(f"The rule {options.keep} needs pictures.", "Name some with --images.", "needs_images")
     from analysis.images import open_images
+    from analysis.surgery.observing import observed
 
     images = open_images(
         source,
@@ -97,16 +103,7 @@ def _scores(model: Model, found: Anatomy, options: argparse.Namespace) -> Scores
         model.synsets,
         prod(model.recording.output_shape),
     )
-    if options.keep == "activation":
-        return rules.activation(model.net, found, (batch.pixels for batch in images))
-    return rules.taylor(model.net, found, _labelled(images))
-
-
-def _labelled(images: Any) -> Iterator[tuple[Any, Any]]:
-    for batch in images:
-        if batch.labels is None:
-            raise AnalysisError("The rule taylor needs labels.", "Use --keep activation, or labelled pictures.")
-        yield batch.pixels, batch.labels
+    return observed(model.net, found, options.keep, ((batch.pixels, batch.labels) for batch in images))
 
 
 def _report(before: Model, after: Model, path: str) -> None:

@@ -195,6 +195,7 @@ def _replace_forward(module: nn.Module, graph: fx.Graph) -> str:
         "__doc__": kind.__doc__,
         "rewritten_from": getattr(kind, "rewritten_from", kind),
         "forward_code": code.src,
+        "forward_names": dict(code.globals),
     }
     module.__class__ = type(kind.__name__, (kind,), dict(members))
     return code.src

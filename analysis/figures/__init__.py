@@ -12,6 +12,7 @@ from analysis.figures import (
     attribution,
     bundles,
     configurations,
+    geometry,
     graph,
     profile,
     rank,
@@ -99,6 +100,9 @@ FIGURES = (
         bundles.heatmap,
     ),
     FigureInfo(
+        "first_merge", "First merge of classes", ("conflicting_bundles",), (bundles.CHECKPOINT,), bundles.merges
+    ),
+    FigureInfo(
         "bundle_training", "Bundles over training", ("conflicting_bundles",), (bundles.POINT,), bundles.training
     ),
     FigureInfo(
@@ -128,6 +132,13 @@ FIGURES = (
         configurations.growth,
     ),
     FigureInfo("cost_map", "Accuracy against cost", ("dynamic_configurations",), (), configurations.cost_map),
+    FigureInfo(
+        "geometry",
+        "Map sizes in another geometry",
+        ("switch_points",),
+        (geometry.GEOMETRY, geometry.POLICY),
+        geometry.geometry,
+    ),
     FigureInfo("cover", "Small sets of configurations", ("dynamic_configurations",), (), configurations.cover),
     FigureInfo("policies", "Rules without labels", ("dynamic_configurations",), (), configurations.policies),
     FigureInfo("width_profile", "Widths found", ("lw_dna",), (width_search.CONTROL,), width_search.width_profile),

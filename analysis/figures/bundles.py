@@ -7,6 +7,7 @@ import numpy as np
 from analysis.catalogue import Param, nearest
 from analysis.figures.profile import Options, fingerprints, label_of, note, stages
 from analysis.figures.sheet import Bars, Floats, Guide, Line, Mark, Matrix, Panel, Points, Sheet
+from analysis.measures.bundles import first_merge
 from analysis.measures.partitions import label_entropy, onset
 from analysis.problems import AnalysisError
 from analysis.result import Result
@@ -77,6 +78,33 @@ def heatmap(results: list[Result], options: Options) -> Sheet:
     )
     panel = Panel((matrix,), x_title="checkpoint", y_title="point", height=1.6)
     return Sheet((panel,), note=_note(result, None), fingerprints=fingerprints(results))
+
+
+def merges(results: list[Result], options: Options) -> Sheet:
+    """Draw classes against classes: how many points of the network there are from the first that merges them on."""
+    result = results[0]
+    if "first_merge" not in result:
+        raise AnalysisError("This run holds no merges of classes.", "It has more than 1,024 labels: use fewer.")
+    place, count = _checkpoint(result, options), len(result.layers)
+    first = np.asarray(result["first_merge"], dtype=np.int64)
+    if place < len(result.names("checkpoint")) - 1:  # what is stored is of the last one
+        labels = np.asarray(result["label"], dtype=np.int64)
+        first = first_merge(np.asarray(result["bundle_ids"][place]), labels, len(first))[0].astype(np.int64)
+    same = np.eye(len(first), dtype=bool)
+    left = np.where((first >= 0) & ~same, 1.0 * count - first, np.nan)
+    known = result.names("class") or tuple(str(number) for number in range(len(first)))
+    names = (*known[: len(first)], *(str(number) for number in range(len(known), len(first))))
+    label = "points from the first merge on; grey: never merged"
+    matrix = Matrix(left, names, names, label, "bundles", blank=same, low=0.0)
+    panel = Panel((matrix,), x_title="class", y_title="class", height=1.4)
+    found = np.argwhere(np.triu((first >= 0) & ~same))
+    met, words = len(found), ""
+    if met:
+        row, column = min(found.tolist(), key=lambda pair: int(first[pair[0], pair[1]]))
+        words = f" · first: {names[row]} and {names[column]}, at {result.layers[int(first[row, column])].name}"
+    pairs = len(first) * (len(first) - 1) // 2
+    text = f"{_note(result, place)} · {met} of {pairs} pairs of classes merge{words}"
+    return Sheet((panel,), note=text, fingerprints=fingerprints(results))
 
 
 def training(results: list[Result], options: Options) -> Sheet:

@@ -17,7 +17,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from analysis.figures.draw_tiles import draw_tiles
 from analysis.figures.sheet import Bars, Boxes, Guide, Hatched, Line, Matrix, Panel, Points, Sheet, Tiles
@@ -40,7 +40,7 @@ HUES = {
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#8B5FBF", "#444444")
 GREYS = ("#222222", "#7A7A7A", "#4D4D4D", "#A0A0A0", "#333333", "#8C8C8C", "#5F5F5F", "#B0B0B0")
 DASHES = ("-", "--", ":", "-.", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 2)))
-MARKERS = {"circle": "o", "dash": "_", "diamond": "D", "cross": "x"}
+MARKERS = {"circle": "o", "dash": "_", "diamond": "D", "cross": "x", "square": "s", "triangle": "^"}
 FONTS = {"column": 7.0, "page": 8.0, "slide": 14.0}
 
 
@@ -222,6 +222,7 @@ def _draw_matrix(figure: Figure, ax: Axes, mark: Matrix, style: Style) -> None:
         cmap=colours.with_extremes(bad="#E4E4E4"),
         aspect="auto",
         interpolation="nearest",
+        vmin=mark.low,
     )
     figure.colorbar(image, ax=ax, label=mark.label, pad=0.02)
     ax.spines[:].set_visible(False)
@@ -283,6 +284,8 @@ def _finish(ax: Axes, panel: Panel, style: Style, *, names: bool, sizes: bool) -
         ax.tick_params(axis="x", length=0, labelbottom=names)
     if panel.x_range:
         ax.set_xlim(*panel.x_range)
+    if panel.x_log:
+        _name_few_decades(ax)
     if panel.y_range:
         ax.set_ylim(*panel.y_range)
     elif not panel.y_log and not any(isinstance(mark, Matrix) for mark in panel.marks):
@@ -304,6 +307,15 @@ def _legend(ax: Axes, panel: Panel) -> None:
         figure.legend(*ax.get_legend_handles_labels(), loc="outside upper left", ncols=2)
     else:
         ax.legend(loc="best")
+
+
+def _name_few_decades(ax: Axes) -> None:
+    """Name 1, 2 and 5 of every power of ten in plain numbers where a log axis spans little more than one of them."""
+    low, high = ax.get_xlim()
+    if low > 0 and high / low < 200:
+        ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+        ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _from_zero(ax: Axes) -> None:

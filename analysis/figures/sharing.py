@@ -23,9 +23,10 @@ WORDS = {
     "perm": "ring, shuffled, no signs",
     "sign": "ring in order, with signs",
     "direct": "ring in order, no signs",
-    "narrowed": "fewer channels",
+    "narrowed": "dense, fewer channels",
     "dense": "dense",
 }
+SHAPES = {"full": "circle", "perm": "square", "sign": "triangle", "direct": "diamond", "narrowed": "cross"}
 HUES = {"full": "sharing", "perm": "series1", "sign": "series2", "direct": "series5", "narrowed": "neutral"}
 
 
@@ -39,7 +40,7 @@ def curve(results: list[Result], options: Options) -> Sheet:
     for one in found:
         x = one.total if options["freedom"] == "total" or one.kind in ("dense", "narrowed") else one.shared
         if one.kind == "dense":
-            marks.append(Guide("y", 100 * float(one.mean[0]), f"dense, {int(one.total[0]):,} parameters"))
+            marks += _dense(one, found)
             continue
         marks += _line(one, x)
     if options["law"]:
@@ -66,13 +67,24 @@ def curves_of(result: Result) -> tuple[Curve, ...]:
     return curves(names, *arrays)
 
 
+def _dense(one: Curve, found: tuple[Curve, ...]) -> list[Mark]:
+    """Draw the network without sharing as a level, with the band of its seeds."""
+    level = 100 * one.mean[:1]
+    marks: list[Mark] = [Guide("y", float(level[0]), f"dense, {int(one.total[0]):,} parameters")]
+    if one.count[0] > 1:
+        ends = np.array([min(c.total.min() for c in found), max(c.total.max() for c in found)])
+        low, high = (100 * np.repeat(values[:1], 2) for values in (one.low, one.high))
+        marks.append(Line(ends, np.repeat(level, 2), hue="faint", low=low, high=high))
+    return marks
+
+
 def _line(one: Curve, x: Floats) -> list[Mark]:
     several = bool((one.count > 1).any())
     low, high = (100 * one.low, 100 * one.high) if several else (None, None)
     hue = HUES.get(one.kind, "neutral")
     dashed = one.kind == "narrowed"
     line = Line(x, 100 * one.mean, WORDS.get(one.kind, one.kind), hue, dashed=dashed, low=low, high=high)
-    return [line, Points(x, 100 * one.mean, hue=hue)]
+    return [line, Points(x, 100 * one.mean, hue=hue, shape=SHAPES.get(one.kind, "circle"))]
 
 
 def _law(one: Curve) -> list[Mark]:
@@ -86,12 +98,16 @@ def _law(one: Curve) -> list[Mark]:
 
 
 def _seeds(found: tuple[Curve, ...]) -> str:
-    counts = sorted({int(count) for one in found for count in one.count})
-    return (
-        f"{counts[0]} seed{'s' if counts[0] > 1 else ''} each"
-        if len(counts) == 1
-        else (f"{counts[0]} to {counts[-1]} seeds, band: smallest to largest")
-    )
+    """Say how many networks stand behind the points, and what may look odd about rings in order."""
+    most = {one.kind: int(one.count.max()) for one in found}
+    counts = sorted(set(most.values()))
+    words = f"{counts[0]} seed{'s' if counts[0] > 1 else ''} each"
+    if len(counts) > 1:
+        more = ", ".join(WORDS.get(kind, kind) for kind, count in most.items() if count == counts[-1])
+        words = f"{counts[-1]} seeds: {more} (band: smallest to largest); {counts[0]} else"
+    if {"sign", "direct"} & most.keys():
+        words += " · a ring in order is read no further than the largest layer reaches"
+    return words
 
 
 def projection(results: list[Result], options: Options) -> Sheet:

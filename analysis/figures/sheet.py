@@ -82,6 +82,8 @@ class Matrix:
     ----------
     blank, hatched
         (rows, columns) bool: cells without any value, and cells with values that are not finite.
+    low
+        Value at which the colours begin, None for the least one.
     """
 
     values: Floats
@@ -91,6 +93,7 @@ class Matrix:
     hue: str = "rank"
     blank: Mask | None = None
     hatched: Mask | None = None
+    low: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

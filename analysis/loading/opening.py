@@ -123,6 +123,15 @@ def fill(rows: tuple[Architecture, ...], checkpoint: Checkpoint, seed: int) -> D
     return draft
 
 
+def blank(rows: tuple[Architecture, ...], checkpoint: Checkpoint) -> Draft:
+    """Make the network that a file with other widths was made from, with the classifiers and classes of the file."""
+    tensors = checkpoint.tensors
+    row = next((row for row in rows if all(head in tensors for head in row.heads)), rows[0])
+    classes = int(tensors[row.heads[0]].shape[0]) if row.heads and row.heads[0] in tensors else row.classes
+    with constructors.seeded(0):
+        return _draft(constructors.build(row, classes), row, classes)
+
+
 def _loaded(match: Match, checkpoint: Checkpoint, seed: int) -> Draft:
     row = match.architecture
     with constructors.seeded(seed):

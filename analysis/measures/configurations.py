@@ -257,6 +257,87 @@ def enumerate_space(
     return Space(tuple(points), tuple(tuple(several) for several in options), tuple(kept), tuple(dropped))
 
 
+Geometry = tuple[tuple[str, str], ...]
+"""(layer, option) pairs, as in edits; layers that are not named stay as they are."""
+
+
+def read_extra(text: str) -> tuple[Geometry, ...]:
+    """Read configurations that were put together by hand, see :func:`write_extra`.
+
+    Raises
+    ------
+    AnalysisError
+        If a part is not a layer with an option, or names a layer twice.
+
+    Examples
+    --------
+    >>> read_extra("a.conv:dil2+b.conv:strideK1; b.conv:ker5")
+    ((('a.conv', 'dil2'), ('b.conv', 'strideK1')), (('b.conv', 'ker5'),))
+    """
+    found = []
+    for part in filter(None, (part.strip() for part in text.split(";"))):
+        pairs = []
+        for word in part.split("+"):
+            name, colon, option = word.strip().rpartition(":")
+            if not colon or not name:
+                raise AnalysisError(
+                    f"'{word}' names no layer with an option.", "Write layer3.0.conv1:dil2.", "geometry"
+                )
+            pairs.append((name, Option.read(option).word))
+        if len({name for name, _ in pairs}) < len(pairs):
+            text = f"'{part}' names a layer twice."
+            raise AnalysisError(text, "Choose one option for each layer.", "geometry")
+        found.append(tuple(pairs))
+    return tuple(found)
+
+
+def write_extra(several: Sequence[Geometry]) -> str:
+    """Write configurations as text: ``layer2.0.conv1:dil2+layer3.0.conv1:strideK1;layer3.1.conv2:ker5``."""
+    return ";".join("+".join(f"{name}:{word}" for name, word in geometry) for geometry in several)
+
+
+def with_extra(
+    space: Space, extra: Sequence[Geometry], described: Mapping[str, SwitchPoint], order: Mapping[str, int]
+) -> Space:
+    """Add configurations that were put together by hand, with the layers that they change as further switch points.
+
+    Bounds on the total reduction do not hold for them.
+
+    Parameters
+    ----------
+    space
+        What a family gives; it may have no points.
+    extra
+        See :func:`read_extra`.
+    described, order
+        Each layer as a switch point of its family; numbers that rise from layer to layer.
+
+    Raises
+    ------
+    AnalysisError
+        If a layer takes options of several families.
+    """
+    words: dict[str, list[str]] = {
+        point.name: [option.word for option in several]
+        for point, several in zip(space.points, space.options, strict=True)
+    }
+    points = {point.name: point for point in space.points}
+    for geometry in extra:
+        for name, word in geometry:
+            points.setdefault(name, described[name])
+            words.setdefault(name, []).append(word)
+    names = sorted(points, key=lambda name: order[name])
+    options = tuple(options_of(points[name], words[name]) for name in names)
+    base = {point.name: place for place, point in enumerate(space.points)}
+    swept = [tuple(one[base[name]] if name in base else 0 for name in names) for one in space.configurations]
+    for geometry in extra:
+        chosen = {name: Option.read(word) for name, word in geometry}
+        swept.append(
+            tuple(several.index(chosen.get(name, several[0])) for name, several in zip(names, options, strict=True))
+        )
+    return Space(tuple(points[name] for name in names), options, tuple(sorted(set(swept))), space.dropped)
+
+
 Bounds = tuple[tuple[tuple[float, float], tuple[float, float]], ...]
 
 

@@ -33,10 +33,14 @@ MEASURES = (
     "static gain by brightness, shuffled",
     "static gain by contrast, shuffled",
     "static gain by zoom, shuffled",
+    "static gain by column",
+    "static gain by column, shuffled",
 )
 """Rows of the dim "measure". Oracles are upper bounds; static gains are held out; intervals: 95 %."""
 
-GROUPINGS = ("brightness", "contrast", "zoom")
+GROUPINGS = ("brightness", "contrast", "zoom", "column")
+"""What pictures are grouped by; "column" is one of the user's own, which a run may do without."""
+
 Row = tuple[float, float, float]
 NOTHING: Row = (float("nan"), float("nan"), float("nan"))
 
@@ -84,7 +88,7 @@ def summary(
     found["rescue corrected"] = (saved.corrected, np.nan, np.nan)
     found["independence ceiling"] = (oracles.independence_ceiling(correct), np.nan, np.nan)
     found["effective configurations"] = (float(len(oracles.effective(duplicate_of))), np.nan, np.nan)
-    for name in GROUPINGS:
+    for name in (name for name in GROUPINGS if name in records):
         real, control = grouped(correct, np.asarray(records[name], dtype=np.float64), seed)
         found[f"static gain by {name}"] = real
         found[f"static gain by {name}, shuffled"] = control
@@ -107,7 +111,10 @@ def _oracles(correct: NDArray[np.bool_], prediction: Integers, loss: NDArray[Any
 
 def grouped(correct: NDArray[np.bool_], values: Floats, seed: int = 0, count: int = 5) -> tuple[Row, Row]:
     """Measure the grouped static gain for a number per picture, and its control; NaN where pictures do not differ."""
-    distinct = np.unique(values[np.isfinite(values)])
+    known = np.isfinite(values)
+    if not known.all():
+        correct, values = correct[known], values[known]
+    distinct = np.unique(values)
     if len(distinct) < 2 or len(values) < 2:
         return NOTHING, NOTHING
     few = len(distinct) <= 2 * count

@@ -7,6 +7,7 @@ from analysis.methods import (
     attribution,
     block_removal,
     chance_pools,
+    channel_scores,
     configuration_chooser,
     conflicting_bundles,
     dynamic_configurations,
@@ -19,6 +20,7 @@ from analysis.methods import (
     rank_lab,
     save_network,
     structure,
+    switch_points,
     train_shared,
     weight_spectrum,
     width_groups,
@@ -27,6 +29,7 @@ from analysis.methods import (
 
 METHODS = (
     structure,
+    switch_points,
     feature_rank,
     weight_spectrum,
     latency,
@@ -42,6 +45,7 @@ METHODS = (
     chance_pools,
     configuration_chooser,
     width_groups,
+    channel_scores,
     save_network,
     lw_dna,
     width_sensitivity,

@@ -20,6 +20,7 @@ from analysis.catalogue import MethodInfo, Param
 from analysis.events import Array, Chunk, Declared, Output, Progress
 from analysis.job import Job, Step
 from analysis.measures import oracles
+from analysis.measures.columns import read_column
 from analysis.measures.findings import MEASURES, summary
 from analysis.outcomes import TOP
 from analysis.outputs import check_labels
@@ -36,6 +37,7 @@ INFO = MethodInfo(
     params=(
         *PARAMS,
         Param("zooms", "1", "Zoom factors about the centre, dealt out over the pictures, e.g. 0.5,0.71,1,1.41,2"),
+        Param("column", "", "Table with one value per picture to group them by: FILE or FILE:COLUMN (CSV, npy, npz)"),
     ),
     limit=500,
 )
@@ -46,16 +48,16 @@ MILLION = 1_000_000
 
 def run(job: Job) -> Iterator[Step]:
     """Run every configuration on every picture, then read oracles and chance references off the records."""
-    zooms = _zooms(job)
+    zooms, column = _zooms(job), _column(job)
     sweep = yield from prepare(job)
     check_labels(job.images.labels, sweep.classes)
-    declared = _declared(job, sweep)
+    declared = _declared(job, sweep, column[0])
     yield declared
     yield from _static(job, sweep, zooms)
     found: dict[str, Array] = {
         output.name: empty_array(output) for output in declared.outputs if output.dims[:1] == ("sample",)
     }
-    yield from _pictures(job, sweep, zooms, found)
+    yield from _pictures(job, sweep, {"zoom": zooms, "column": column[1]}, found)
     yield from _totals(job, sweep, found)
     _warn(job, sweep, found)
 
@@ -78,9 +80,17 @@ def _zooms(job: Job) -> NDArray[np.float64]:
     return np.array(factors)[turn]
 
 
-def _pictures(job: Job, sweep: Sweep, zooms: NDArray[np.float64], found: dict[str, Array]) -> Iterator[Step]:
+def _column(job: Job) -> tuple[str, NDArray[np.float64]]:
+    """Read the user's own grouping: its name, and a value for every picture of the run."""
+    if not job.params["column"]:
+        return "", np.full(job.images.count, np.nan)
+    title, values = read_column(str(job.params["column"]), job.images.samples.total)
+    return title, values[job.images.indices]
+
+
+def _pictures(job: Job, sweep: Sweep, own: dict[str, NDArray[np.float64]], found: dict[str, Array]) -> Iterator[Step]:
     """Run the batches that no earlier run has finished."""
-    images = job.images
+    images, zooms = job.images, own["zoom"]
     whole = int(sweep.survey.tree_macs.sum())
     done = 0
     finished = _finished_before(job, found)
@@ -104,7 +114,7 @@ def _pictures(job: Job, sweep: Sweep, zooms: NDArray[np.float64], found: dict[st
             "label": (batch.labels if batch.labels is not None else torch.full((len(flat),), -1)).cpu().numpy(),
             "brightness": flat.mean(dim=1).cpu().numpy(),
             "contrast": flat.std(dim=1).cpu().numpy(),
-            "zoom": zooms[batch.index],
+            **{name: values[batch.index] for name, values in own.items()},
             "measured": np.ones(len(flat)),
         }
         for name, values in records.items():
@@ -182,7 +192,7 @@ def _spread(prediction: Array, rows: NDArray[np.int64], count: int) -> NDArray[n
     return found
 
 
-def _declared(job: Job, sweep: Sweep) -> Declared:
+def _declared(job: Job, sweep: Sweep, column: str) -> Declared:
     count, several, points = job.images.count, len(sweep.space.configurations), len(sweep.space.points)
     known, top = job.images.labels is not None, min(TOP, sweep.classes)
     both, one = ("sample", "configuration"), ("configuration",)
@@ -199,6 +209,7 @@ def _declared(job: Job, sweep: Sweep) -> Declared:
         Output("brightness", ("sample",), (count,), title="Mean of the normalised pixels"),
         Output("contrast", ("sample",), (count,), title="Standard deviation of the normalised pixels"),
         Output("zoom", ("sample",), (count,), title="Zoom factor"),
+        *([Output("column", ("sample",), (count,), title=column)] if column else []),
         Output("measured", ("sample",), (count,), "uint8", title="Picture is finished"),
         Output("option", ("configuration", "point"), (several, points), "int32", title="Number of the option"),
         Output("macs", one, (several,), "int64", "MAC", "Multiply-adds of a picture"),
@@ -235,10 +246,10 @@ def _declared(job: Job, sweep: Sweep) -> Declared:
     classes = tuple(job.images.samples.classes or job.model.classes)
     if len(classes) == sweep.classes:
         names.append(("class", classes))
-    return Declared(tuple(outputs), names=tuple(names), facts=_facts(job, sweep))
+    return Declared(tuple(outputs), names=tuple(names), facts=_facts(job, sweep, column))
 
 
-def _facts(job: Job, sweep: Sweep) -> tuple[tuple[str, str], ...]:
+def _facts(job: Job, sweep: Sweep, column: str) -> tuple[tuple[str, str], ...]:
     space, params = sweep.space, job.params
     options = "; ".join(
         f"{point.name}: {', '.join(option.word for option in several)}"
@@ -263,6 +274,8 @@ def _facts(job: Job, sweep: Sweep) -> tuple[tuple[str, str], ...]:
         facts.append(("gain of fractional strides", "area of the enlargement (ours)"))
     if params["recalibrate"]:
         facts.append(("batch norm", f"statistics of {params['recalibrate']} pictures for each configuration (ours)"))
+    if column:
+        facts.append(("column", f"{column}, of the user"))
     if str(params["zooms"]) != "1":
         facts.append(("zoom", f"factors {params['zooms']} about the centre, in turns"))
     return tuple(facts)

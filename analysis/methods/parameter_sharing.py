@@ -7,31 +7,27 @@ energy, whatever the weights. What the method is good for shows when it is train
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from analysis.catalogue import MethodInfo, Param
-from analysis.config import LayerSpec
 from analysis.events import Array, Chunk, Declared, Output, Progress
 from analysis.job import Job, Step
+from analysis.measures import ring_gradients, ring_spectra, rings
 from analysis.measures import ring_projection as projection
-from analysis.measures import rings
 from analysis.measures.ring_fits import Freedom, freedom
-from analysis.measures.rings import VARIANTS, Bank, Floats, Places, Signs
-from analysis.outputs import class_scores
-from analysis.problems import AnalysisError
+from analysis.measures.ring_uses import shape_table
+from analysis.measures.rings import VARIANTS, Floats
 from analysis.sharing import Sharing, plan
 from analysis.sharing.choice import chosen_modules, read_ratios
-from analysis.sharing.nets import flat
+from analysis.sharing.reading import Reading, Weights, lay_out, read
+from analysis.sharing.trial import Trial
 
 INFO = MethodInfo(
     name="parameter_sharing",
     title="Parameter sharing",
+    version=2,
     summary="Projection of the weights onto shared rings: what each layer keeps, who reads what, degrees of freedom.",
     needs=frozenset({"model"}),
     takes=frozenset({"images"}),
@@ -46,6 +42,8 @@ INFO = MethodInfo(
         Param("gain", "none", "Factor of each layer after the projection", choices=projection.GAINS),
         Param("bins", 256, "Parts of the ring in the usage map", low=1, high=2000),
         Param("recalibrate", 512, "Pictures from which batch normalisation is measured anew, 0 for none", low=0),
+        Param("gradient", 128, "Pictures from which the agreement of gradients is measured, 0 for none", low=0),
+        Param("entries", 4_000_000, "Most shared weights of which it is kept which entry each reads", low=0),
     ),
     limit=512,
 )
@@ -58,11 +56,16 @@ PER_SIZE = (  # name, dtype, title
     ("energy_expected", "float64", "Expected share, N / M"),
     ("energy_deviation", "float64", "Standard deviation of that share over signs"),
     ("energy_pruned", "float64", "Share kept by the N largest weights"),
+    ("energy_truncated", "float64", "Share kept by truncated singular value decompositions of N numbers"),
 )
 ACCURACIES = (
     ("accuracy", "Accuracy after projection, batch normalisation measured anew"),
     ("accuracy_plain", "Accuracy after projection, batch normalisation as it was"),
     ("accuracy_pruned", "Accuracy of the N largest weights, batch normalisation measured anew"),
+)
+SPECTRA = (
+    ("sigma_projected", "Singular values, projected onto the ring"),
+    ("sigma_pruned", "Singular values, the N largest weights alone"),
 )
 PER_LAYER = (
     ("error", "Relative squared error"),
@@ -72,72 +75,31 @@ PER_LAYER = (
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Weights:
-    """The weights that are shared, laid end to end in the order of their first use.
-
-    Attributes
-    ----------
-    layers
-        (layers,) rows.
-    tensors
-        The parameters.
-    values
-        (M,) float64.
-    order
-        Place of each row among the weights in the order of the banks.
-    """
-
-    layers: tuple[LayerSpec, ...]
-    tensors: tuple[Tensor, ...]
-    values: Floats
-    order: tuple[int, ...]
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """Weights of each row."""
-        return tuple(tensor.numel() for tensor in self.tensors)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Reading:
-    """Which entry each weight reads; several rings are laid end to end.
-
-    Attributes
-    ----------
-    index, sign
-        (M,) in the order of :class:`Weights`.
-    size
-        Entries of all rings.
-    banks
-        The rings.
-    """
-
-    index: Places
-    sign: Signs
-    size: int
-    banks: tuple[Bank, ...]
-
-
 def run(job: Job) -> Iterator[Step]:
     """Describe the ring of one size, then project onto rings of all sizes."""
     sharing = _sharing(job)
     banks = plan(job.model.net, sharing, job.model.recording.layers)
-    weights = _weights(job, banks)
+    weights = lay_out(job.model, banks)
     ratios = read_ratios(str(job.params["ratios"]))
-    detail = _reading(job, weights, sharing, float(job.params["detail"]))
+    detail = read(job.model, weights, sharing, float(job.params["detail"]))
+    if detail.size > len(weights.values):
+        spare = detail.size - len(weights.values)
+        job.warn("spare_entries", f"The ring is larger than its weights: {spare:,} entries are read by nothing.")
     scored = job.pictures is not None and job.images.labels is not None
     if job.pictures is not None and not scored:
         job.warn("no_labels", "The pictures have no labels: there is no accuracy.")
     yield _declared(job, weights, detail, ratios, scored)
-    yield from _described(job, weights, detail)
-    tester = _Tester(job, weights) if scored else None
+    recalibrate = int(job.params["recalibrate"])
+    tester = Trial(job.model.net, weights.tensors, job.images, recalibrate) if scored else None
+    yield from _described(job, weights, detail, tester)
+    sigma = ring_spectra.singular_values(weights.values, weights.shapes)
+    yield from _rows("sigma", sigma)
     if tester:
         top1 = yield from tester.score(weights.values, False, "as trained")
         yield Chunk("accuracy_dense", (), np.asarray(top1))
     for place, ratio in enumerate(ratios):
         yield Progress(place, len(ratios), f"Projecting onto N / M = {ratio:g}")
-        yield from _projected(job, weights, _reading(job, weights, sharing, ratio), place, tester)
+        yield from _projected(job, weights, read(job.model, weights, sharing, ratio), place, tester, sigma)
     yield Progress(len(ratios), len(ratios), "Done")
 
 
@@ -154,55 +116,13 @@ def _sharing(job: Job) -> Sharing:
     )
 
 
-def _weights(job: Job, banks: tuple[Bank, ...]) -> Weights:
-    """Find the first row that uses each shared weight; rows come in the order of execution."""
-    names = [name for bank in banks for name in bank.names]
-    parameters = dict(job.model.net.named_parameters())
-    users = {path: getattr(module, "weight", None) for path, module in job.model.net.named_modules()}
-    rows: dict[int, LayerSpec] = {}
-    for layer in job.model.recording.layers:
-        tensor = users.get(layer.module)
-        if layer.kind in ("conv", "linear") and tensor is not None:
-            rows.setdefault(id(tensor), layer)
-    used = [place for place, name in enumerate(names) if id(parameters[name]) in rows]
-    unused = tuple(name for place, name in enumerate(names) if place not in used)
-    if unused:
-        raise AnalysisError("Some shared weights are not used in a forward pass.", "Choose others.", items=unused)
-    place_of = {layer.name: number for number, layer in enumerate(job.model.recording.layers)}
-    order = tuple(sorted(used, key=lambda place: place_of[rows[id(parameters[names[place]])].name]))
-    tensors = tuple(parameters[names[place]] for place in order)
-    layers = tuple(rows[id(tensor)] for tensor in tensors)
-    values = flat(tensors)
-    if not np.isfinite(values).all():
-        raise AnalysisError("Some weights are infinite or not a number.", "Repair the weights before projecting them.")
-    return Weights(layers, tensors, values, order)
-
-
-def _reading(job: Job, weights: Weights, sharing: Sharing, ratio: float) -> Reading:
-    """Draw the rings of one size, rows in the order of the weights."""
-    banks = plan(job.model.net, replace(sharing, ratio=ratio), job.model.recording.layers)
-    index, sign, start = [], [], 0
-    for bank in banks:
-        drawn, signs = rings.draw(bank)
-        ends = rings.offsets(bank.sizes)[1:-1]
-        index += np.split(drawn + np.int32(start), ends)
-        sign += np.split(signs, ends)
-        start += bank.size
-    return Reading(
-        np.concatenate([index[place] for place in weights.order]),
-        np.concatenate([sign[place] for place in weights.order]),
-        start,
-        banks,
-    )
-
-
 def _free(job: Job, reading: Reading) -> Freedom:
     every = sum(parameter.numel() for parameter in job.model.net.parameters())
     trainable = sum(p.numel() for p in job.model.net.parameters() if p.requires_grad)
     return freedom(reading.banks, trainable - sum(bank.total for bank in reading.banks), every)
 
 
-def _described(job: Job, weights: Weights, reading: Reading) -> Iterator[Step]:
+def _described(job: Job, weights: Weights, reading: Reading, tester: Trial | None) -> Iterator[Step]:
     """Say who reads what, how often, and how alike the layers are before and after."""
     sizes, size = weights.sizes, reading.size
     yield Progress(0, 0, "Reading the ring")
@@ -221,14 +141,40 @@ def _described(job: Job, weights: Weights, reading: Reading) -> Iterator[Step]:
         "detail_size": np.asarray(size, dtype=np.int64),
         "reuse": rings.reuse_histogram(rings.reuse_counts(reading.index, size)),
         "correlation_before": _between(weights.values, sizes),
+        "weight_shape": shape_table(weights.shapes),
+        "ring_sizes": np.array([bank.size for bank in reading.banks], dtype=np.int64),
     }
     found = _project(job, weights, reading)
-    numbers["correlation_after"] = _between(found.kernels, sizes)
+    numbers |= {"correlation_after": _between(found.kernels, sizes), "ring": found.ring, "ring_scale": found.scale}
+    if _keeps_entries(job, weights):
+        numbers |= {"entry": reading.index, "entry_positive": (reading.sign > 0).astype(np.uint8)}
     for name, values in numbers.items():
         yield from _rows(name, values)
     yield Progress(0, 0, "Who reads which part")
     yield from _rows("usage", rings.usage_map(reading.index, sizes, size, int(job.params["bins"])))
     yield from _rows("overlap", rings.overlap(reading.index, sizes, size))
+    if tester and job.params["gradient"]:
+        yield from _agreed(job, weights, reading, found, tester)
+
+
+def _keeps_entries(job: Job, weights: Weights) -> bool:
+    return len(weights.values) <= int(job.params["entries"])
+
+
+def _agreed(
+    job: Job, weights: Weights, reading: Reading, found: projection.Projection, tester: Trial
+) -> Iterator[Step]:
+    """Compare what the layers contribute to the gradient of the ring, where training it would begin."""
+    pictures = int(job.params["gradient"])
+    gradient = yield from tester.gradients(found.kernels, pictures, "projected weights")
+    each = ring_gradients.contributions(gradient, reading.sign, projection.per_weight(found.scale, weights.sizes))
+    agreed = ring_gradients.agreement(each, reading.index, weights.sizes, reading.size)
+    np.fill_diagonal(agreed.cosine, np.nan)
+    yield from _rows("gradient_cosine", agreed.cosine)
+    yield from _rows("gradient_length", agreed.length)
+    yield Chunk("gradient_together", (), np.asarray(agreed.together))
+    if _keeps_entries(job, weights):
+        yield from _rows("entry_gradient", each)
 
 
 def _between(kernels: Floats, sizes: tuple[int, ...]) -> Floats:
@@ -254,7 +200,9 @@ def _project(job: Job, weights: Weights, reading: Reading) -> projection.Project
     return projection.project(*given, whitened=bool(params["whitened"]), gain=str(params["gain"]))
 
 
-def _projected(job: Job, weights: Weights, reading: Reading, place: int, tester: _Tester | None) -> Iterator[Step]:
+def _projected(
+    job: Job, weights: Weights, reading: Reading, place: int, tester: Trial | None, sigma: Floats
+) -> Iterator[Step]:
     """Project onto the rings of one size, prune to as many weights, and compare both with the expectations."""
     sizes, whitened = weights.sizes, bool(job.params["whitened"])
     free = _free(job, reading)
@@ -270,6 +218,7 @@ def _projected(job: Job, weights: Weights, reading: Reading, place: int, tester:
         "energy_expected": mean,
         "energy_deviation": deviation,
         "energy_pruned": projection.kept_energy(weights.values, kept, sizes, whitened),
+        "energy_truncated": ring_spectra.truncated_energy(sigma, weights.values, weights.shapes, free.shared, whitened),
     }
     for name, value in per_size.items():
         yield Chunk(name, (place,), np.asarray(value))
@@ -280,6 +229,10 @@ def _projected(job: Job, weights: Weights, reading: Reading, place: int, tester:
     lost, _ = projection.layer_errors(weights.values, kept, sizes)
     for (name, _), values in zip(PER_LAYER, (error, cosine, law, lost), strict=True):
         yield Chunk(name, (place, 0), values)
+    for (name, title), kernels in zip(SPECTRA, (found.kernels, kept), strict=True):
+        yield Progress(place, 0, f"solving, {title}")
+        for row, values in enumerate(ring_spectra.singular_values(kernels, weights.shapes)):
+            yield Chunk(name, (place, row), values)
     if tester:
         tests = (("accuracy", found.kernels, True), ("accuracy_plain", found.kernels, False))
         for name, kernels, anew in (*tests, ("accuracy_pruned", kept, True)):
@@ -300,61 +253,12 @@ def _expected(job: Job, weights: Weights, free: Freedom) -> tuple[float, float]:
     return mean, deviation
 
 
-class _Tester:
-    """A copy of the network whose shared weights are replaced, and the pictures to test it on."""
-
-    def __init__(self, job: Job, weights: Weights) -> None:
-        self.job = job
-        memo: dict[int, object] = {}
-        self.net = copy.deepcopy(job.model.net, memo)
-        self.copies = [memo[id(tensor)] for tensor in weights.tensors]
-        self.sizes = weights.sizes
-        self.norms = [m for m in self.net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-        self.norms = [norm for norm in self.norms if norm.track_running_stats]
-        self.before = [copy.deepcopy(norm.state_dict()) for norm in self.norms]
-
-    def score(self, kernels: Floats, anew: bool, text: str) -> Generator[Step, None, float]:
-        """Put weights in, measure batch normalisation anew if asked, and return the top-1 accuracy."""
-        ends = rings.offsets(self.sizes)[1:-1]
-        with torch.no_grad():
-            for holder, values in zip(self.copies, np.split(kernels, ends), strict=True):
-                assert isinstance(holder, Tensor)  # a copy of a parameter
-                holder.copy_(torch.from_numpy(values).view(holder.shape))
-        for norm, state in zip(self.norms, self.before, strict=True):
-            norm.load_state_dict(state)
-        if anew:
-            yield from self._recalibrate(text)
-        right, count = 0, 0
-        labels = self.job.images.labels
-        assert labels is not None  # asked before
-        for batch in self.job.images.batches():
-            prediction = class_scores(self.net(batch.pixels), "Accuracy").argmax(1).cpu().numpy()
-            right, count = right + int((prediction == labels[batch.index]).sum()), count + len(prediction)
-            yield Progress(0, 0, f"Classifying, {text}")
-        return right / count
-
-    def _recalibrate(self, text: str) -> Iterator[Step]:
-        """Measure mean and variance of every batch normalisation with the weights that are in place."""
-        wanted = min(int(self.job.params["recalibrate"]), self.job.images.count)
-        if not wanted or not self.norms:
-            return
-        momenta = [norm.momentum for norm in self.norms]
-        for norm in self.norms:
-            norm.reset_running_stats()
-            norm.momentum, norm.training = None, True  # None: the plain mean over batches
-        try:
-            for batch in self.job.images.batches(np.arange(wanted, dtype=np.int64)):
-                if len(batch.index) > 1:
-                    self.net(batch.pixels)
-                yield Progress(0, 0, f"Measuring batch normalisation, {text}")
-        finally:
-            for norm, momentum in zip(self.norms, momenta, strict=True):
-                norm.momentum, norm.training = momentum, False
-
-
 def _declared(job: Job, weights: Weights, reading: Reading, ratios: tuple[float, ...], scored: bool) -> Declared:
     count, sizes = len(weights.layers), len(ratios)
     bins = min(int(job.params["bins"]), reading.size)
+    total, deepest = len(weights.values), max(len(shape) for shape in weights.shapes)
+    widest = max(ring_spectra.components(shape) for shape in weights.shapes)
+    kept = _keeps_entries(job, weights)
     most = int(rings.reuse_counts(reading.index, reading.size).max()) + 1
     square = ("layer", "layer"), (count, count), "float64"
     outputs = (
@@ -375,13 +279,49 @@ def _declared(job: Job, weights: Weights, reading: Reading, ratios: tuple[float,
         Output("reuse", ("uses",), (most,), "int64", "entries", "Entries by number of uses"),
         Output("correlation_before", *square, unit="1/√n", title="Cosine between layers, as trained"),
         Output("correlation_after", *square, unit="1/√n", title="Cosine between layers, projected"),
+        Output("sigma", ("layer", "component"), (count, widest), title="Singular values, as trained"),
+        *(
+            Output(name, ("ratio", "layer", "component"), (sizes, count, widest), title=title)
+            for name, title in SPECTRA
+        ),
+        Output("weight_shape", ("layer", "axis"), (count, deepest), "int64", title="Shapes of the kernels"),
+        Output("ring_sizes", ("ring",), (len(reading.banks),), "int64", "entries", "Entries of each ring"),
+        Output("ring", ("entry",), (reading.size,), title="Entries of the rings, laid end to end"),
+        Output("ring_scale", ("layer",), (count,), title="Factor between entries and weights"),
+        *(_entry_outputs(total) if kept else ()),
+        *(_gradient_outputs(count, total if kept else 0) if _has_gradients(job, scored) else ()),
     )
     names = (("ratio", tuple(f"{ratio:g}" for ratio in ratios)),)
-    return Declared(outputs, weights.layers, names, _facts(job, reading, scored))
+    return Declared(outputs, weights.layers, names, _facts(job, reading, scored, kept))
 
 
-def _facts(job: Job, reading: Reading, scored: bool) -> tuple[tuple[str, str], ...]:
+def _has_gradients(job: Job, scored: bool) -> bool:
+    return scored and int(job.params["gradient"]) > 0
+
+
+def _entry_outputs(total: int) -> tuple[Output, ...]:
+    return (
+        Output("entry", ("weight",), (total,), "int32", title="Entry that each weight reads"),
+        Output("entry_positive", ("weight",), (total,), "uint8", title="Whether it is read with the sign +"),
+    )
+
+
+def _gradient_outputs(count: int, total: int) -> tuple[Output, ...]:
+    found = (
+        Output("gradient_cosine", ("layer", "layer"), (count, count), title="Cosine between layers' gradients"),
+        Output("gradient_length", ("layer",), (count,), title="Length of the layer's gradient on the ring"),
+        Output("gradient_together", (), (), title="Squared length of all gradients together, over that of each alone"),
+    )
+    if not total:
+        return found
+    return (*found, Output("entry_gradient", ("weight",), (total,), title="Share in the gradient of its entry"))
+
+
+def _facts(job: Job, reading: Reading, scored: bool, kept: bool) -> tuple[tuple[str, str], ...]:
     params = job.params
+    pictures = min(int(params["gradient"]), job.images.count) if scored else 0
+    reason = "that needs pictures with labels" if not scored else "their number of pictures is 0"
+    gradients = f"mean cross-entropy of {pictures:,} pictures at the projected weights"
     rings_ = f"{len(reading.banks)} ring{'s' if len(reading.banks) > 1 else ''}"
     facts = [
         (
@@ -394,6 +334,9 @@ def _facts(job: Job, reading: Reading, scored: bool) -> tuple[tuple[str, str], .
         ("detail", f"usage, reuse and correlations at N / M = {float(params['detail']):g}"),
         ("energy", "of weights divided by their scale; expected N / M for random signs, derived, not published"),
         ("pruning", "the N largest weights, divided by their scale, all others 0"),
+        ("truncation", "singular directions of all layers by energy per number, N numbers in all (our choice)"),
+        ("gradients", gradients if pictures else f"not measured: {reason}"),
+        ("entries", "kept" if kept else f"not kept: more than {int(params['entries']):,} shared weights"),
         ("not shared", "first convolution, linear and grouped layers, biases, normalisation, unless included"),
     ]
     if scored:

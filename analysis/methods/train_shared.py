@@ -29,6 +29,7 @@ from analysis.problems import AnalysisError
 from analysis.result import empty_array
 from analysis.sharing import Sharing, banks_of, freedom_of, plan, share
 from analysis.sharing.choice import chosen_modules, read_ratios
+from analysis.sharing.gradients import ring_agreement
 from analysis.sharing.nets import SIGMA
 from analysis.training import PARAMS, Places, Recipe, Trainer, hold_out
 
@@ -40,6 +41,7 @@ WEIGHTS = "weights.safetensors"
 INFO = MethodInfo(
     name="train_shared",
     title="Train with shared weights",
+    version=2,
     summary="Accuracy against degrees of freedom: networks trained on rings of several sizes, dense ones beside them.",
     needs=frozenset({"model", "images", "labels"}),
     params=(
@@ -75,6 +77,7 @@ NUMBERS = (  # name, dtype, unit, title
     ("total_freedom", "int64", "", "Degrees of freedom in all"),
     ("width", "float64", "", "Factor of the widths"),
     ("accuracy", "float64", "", "Held-out accuracy after the last epoch"),
+    ("gradient_together", "float64", "", "Squared length of all layers' gradients together, over that of each alone"),
 )
 CURVES = (
     ("train_loss", "nats", "Training loss, mean of the epoch's batches"),
@@ -177,6 +180,8 @@ class _Session:
             self.begun = None
         while trainer.epoch < self.recipe.epochs:
             yield from self._epoch(number, trainer)
+            if trainer.epoch == self.recipe.epochs:
+                yield from self._agree(number, net)
             self._keep(number, trainer, sharing)
 
     def _describe(self, number: int, task: Task, net: nn.Module, width: float) -> Iterator[Chunk]:
@@ -217,6 +222,14 @@ class _Session:
             yield self._chunk(name, (number, epoch), float(value))
         if trainer.epoch == self.recipe.epochs:
             yield self._chunk("accuracy", (number,), right / count)
+
+    def _agree(self, number: int, net: nn.Module) -> Iterator[Step]:
+        """Say whether the layers of a trained network pull the ring the same way, on the first batch of pictures."""
+        batch = next(iter(self.job.images.batches(self.trained[: self.recipe.batch])))
+        assert batch.labels is not None  # asked in hold_out
+        agreed = ring_agreement(net, batch.pixels, batch.labels)
+        if agreed is not None:
+            yield self._chunk("gradient_together", (number,), agreed.together)
 
     def _chunk(self, name: str, at: tuple[int, ...], value: float) -> Chunk:
         self.arrays[name][at] = value
@@ -382,6 +395,7 @@ def _declared(job: Job, todo: tuple[Task, ...], recipe: Recipe, steps: int, coun
         ("weight decay", f"{recipe.decay:g} on the entries of a ring: about 1/r of that on the weights, r = M / N"),
         ("fresh ring", f"normal, standard deviation {drawn}; released code {SIGMA:.4f}"),
         ("first weights", fresh(job.model, todo[0].seed)[1]),
+        ("gradients", "of layers on the entries they share: after the last epoch, on the first batch of pictures"),
         ("kept weights", "of the finished shared network with the best held-out accuracy"),
         ("sources", "method: Wang et al., WACV 2023; narrowed networks and seeds: our comparison"),
     )

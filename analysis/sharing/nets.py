@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from analysis.loading.shared_weights import KEY, StoredRing, description, read_description, write_kernels
+from analysis.loading.shared_weights import KEY, StoredRing, description, read_description, roomy, write_kernels
 from analysis.measures import ring_projection, rings
 from analysis.measures.ring_fits import Freedom
 from analysis.measures.ring_fits import freedom as count_freedom
@@ -64,7 +64,7 @@ class RingBank(nn.Module):
         super().__init__()
         self.bank = bank
         self.places = places
-        self.ring = nn.Parameter(torch.zeros(bank.size, dtype=scale.dtype, device=scale.device))
+        self.ring = nn.Parameter(roomy((bank.size,), scale).zero_())
         self.register_buffer("scale", scale)
         self._keep(drawn or rings.draw(bank), bank.layout == "given")
 
@@ -281,7 +281,7 @@ def materialise(net: nn.Module) -> nn.Module:
     for bank in banks:
         targets = []
         for shape, spots in zip(bank.bank.shapes, bank.places, strict=True):
-            weight = nn.Parameter(torch.empty(shape, dtype=bank.ring.dtype, device=bank.ring.device))
+            weight = nn.Parameter(roomy(shape, bank.ring))
             for path, attribute in spots:
                 dense.get_submodule(path)._parameters[attribute] = weight
             targets.append([weight])

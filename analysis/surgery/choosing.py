@@ -8,12 +8,10 @@ import numpy as np
 
 from analysis.coupling.analysis import Anatomy
 from analysis.coupling.layout import Ints
+from analysis.measures.widths.channels import Channels, best, picked, read
 from analysis.measures.widths.legal import check, counts
 from analysis.problems import AnalysisError
 from analysis.surgery.importance import Scores
-
-Channels = tuple[tuple[str, str], ...]
-"""(width group, choice) pairs. A choice lists runs of classes as ``copies:classes``, e.g. "1:16 0:8 2:4"."""
 
 
 def choose(found: Anatomy, widths: Mapping[str, int], scores: Scores) -> Ints:
@@ -39,15 +37,7 @@ def choose(found: Anatomy, widths: Mapping[str, int], scores: Scores) -> Ints:
         If a width is not legal.
     """
     check(found.groups, widths)
-    wanted = counts(found.groups, widths)
-    copies = np.ones(len(found.coupling.locked), dtype=np.int64)
-    for variable, target in enumerate(wanted.tolist()):
-        classes = np.flatnonzero(found.grouping.variable == variable)
-        base, rest = divmod(target, classes.size)
-        best = classes[np.argsort(-scores[classes], kind="stable")]
-        copies[classes] = base
-        copies[best[:rest]] += 1
-    return copies
+    return best(counts(found.groups, widths), found.grouping.variable, scores)
 
 
 def widths_of(found: Anatomy, copies: Ints) -> dict[str, int]:
@@ -71,10 +61,7 @@ def channels_of(found: Anatomy, copies: Ints) -> Channels:
     for index, group in enumerate(found.groups.groups):
         own = copies[(found.grouping.group == index) & (found.grouping.variable >= 0)]
         if own.size and (own != 1).any():
-            starts = np.flatnonzero(np.diff(own, prepend=own[0] - 1))
-            sizes = np.diff(starts, append=own.size)
-            runs = zip(own[starts].tolist(), sizes.tolist(), strict=True)
-            pairs.append((group.name, " ".join(f"{number}:{size}" for number, size in runs)))
+            pairs.append((group.name, picked(own.tolist())))
     return tuple(pairs)
 
 
@@ -90,12 +77,8 @@ def read_channels(found: Anatomy, channels: Channels, copies: Ints) -> Ints:
     for name, text in channels:
         index = found.groups.index(name)
         classes = np.flatnonzero((found.grouping.group == index) & (found.grouping.variable >= 0))
-        try:
-            runs = [tuple(int(part) for part in run.split(":")) for run in text.split()]
-            own = np.concatenate([np.full(size, number, dtype=np.int64) for number, size in runs])
-        except ValueError:
-            own = np.zeros(0, dtype=np.int64)
-        if own.size != classes.size or (own < 0).any():
+        own = read(text)
+        if own.size != classes.size:
             message = f"The channels chosen for {name} do not fit this network."
             raise AnalysisError(message, "They were chosen on another network; choose them anew.", "channels")
         copies[classes] = own

@@ -70,9 +70,10 @@ def _lock_arithmetic(net: nn.Module, input_shape: tuple[int, ...], found: Anatom
     coupling = found.coupling
     copies = np.where(coupling.locked, 1, 2).astype(np.int64)
     try:
-        like = empty_copy(net)[0] if "torch._dynamo" in sys.modules else net
-        edited = edit(like, found, copies)
-        after = trace(edited, input_shape)
+        empty = "torch._dynamo" in sys.modules
+        like = empty_copy(net)[0] if empty else net
+        edited = edit(like, found, copies, spare=empty)
+        after = trace(edited, input_shape, spare=empty)
     except (AnalysisError, CannotCopyError) as error:
         return _lock_readers(found, attempt, " ".join(str(error).split()))
     several = differences(coupling.seen, after, rewritten_modules(edited))

@@ -20,7 +20,9 @@ from analysis.tracing.standin import storage_key
 WIDENINGS = ("split", "zero", "fresh")
 
 
-def edit(net: nn.Module, found: Anatomy, copies: Ints, widen: str = "split", seed: int = 0) -> nn.Module:
+def edit(
+    net: nn.Module, found: Anatomy, copies: Ints, widen: str = "split", seed: int = 0, *, spare: bool = False
+) -> nn.Module:
     """Change the widths of a network: narrow, widen, or both at once.
 
     Parameters
@@ -33,12 +35,14 @@ def edit(net: nn.Module, found: Anatomy, copies: Ints, widen: str = "split", see
         (classes,) int64: 0 drops a class of channels, 1 keeps it, n makes n of it.
     widen, seed
         How channels are added, see :func:`analysis.surgery.gathering.gather`.
+    spare
+        Nobody needs the network any more: it is changed itself.
 
     Returns
     -------
     nn.Module
         A network of its own. Modules with a new forward keep their class name and have the code in
-        ``type(module).forward_code``.
+        ``type(module).forward_code``, and what its global names mean in ``type(module).forward_names``.
 
     Raises
     ------
@@ -47,7 +51,7 @@ def edit(net: nn.Module, found: Anatomy, copies: Ints, widen: str = "split", see
     """
     _check(found, copies, widen)
     try:
-        twin = _copied(net)
+        twin = net if spare else _copied(net)
     except Exception as error:  # anything that the user keeps in a module: files, locks, computed tensors
         raise AnalysisError("The network cannot be copied.", f"It says: {error}.", "copy") from error
     coupling = found.coupling

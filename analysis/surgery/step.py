@@ -6,10 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from analysis.coupling.analysis import Anatomy
+from analysis.coupling.layout import Ints
 from analysis.edits import Edits
 from analysis.graph import record
 from analysis.models import Model
-from analysis.surgery.choosing import choose, read_channels
+from analysis.problems import AnalysisError
+from analysis.surgery.choosing import choose, read_channels, widths_of
 from analysis.surgery.dissecting import dissect, refuse_arithmetic
 from analysis.surgery.editing import edit
 from analysis.surgery.importance import importance
@@ -34,6 +37,18 @@ def change_widths(model: Model, edits: Edits) -> Model:
     else:
         scores = importance(model.net, found, rule, int(seed or 0))
     copies = read_channels(found, edits.channels, choose(found, widths, scores))
+    _agree(found, widths, edits, copies)
     net = edit(model.net, found, copies, edits.widen or "split", int(seed or 0)).eval()
     refuse_arithmetic(found, net)
     return replace(model, net=net, recording=record(net, model.input_shape))
+
+
+def _agree(found: Anatomy, widths: dict[str, int], edits: Edits, copies: Ints) -> None:
+    """Refuse a choice of channels that gives another width than the one that is written beside it."""
+    real = widths_of(found, copies)
+    for name, _ in edits.channels:
+        group = found.groups.groups[found.groups.index(name)]
+        given, wanted = real.get(name, group.width), widths.get(name, group.width)
+        if given != wanted:
+            text = f"The channels chosen for {name} are {given}, but its width is {wanted}."
+            raise AnalysisError(text, "Choose the channels anew, or let a rule choose them.", "channels")

@@ -127,8 +127,12 @@ def tensors_in(value: Any) -> list[Tensor]:
     """Find the tensors inside nested lists, tuples and dictionaries, in order of appearance."""
     if isinstance(value, Tensor):
         return [value]
-    if isinstance(value, (list, tuple)):
-        return [tensor for item in value for tensor in tensors_in(item)]
     if isinstance(value, dict):
-        return [tensor for item in value.values() for tensor in tensors_in(item)]
-    return []
+        value = value.values()
+    elif not isinstance(value, (list, tuple)):
+        return []
+    # Most of what modules hold are numbers and texts: they are passed over without a call.
+    return [tensor for item in value if not isinstance(item, _PLAIN) for tensor in tensors_in(item)]
+
+
+_PLAIN = (bool, int, float, str, type(None))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import OrderedDict
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -78,6 +79,11 @@ def without(net: nn.Module) -> Iterator[None]:
 
 
 def _copy(net: nn.Module, memo: dict[int, Any]) -> nn.Module:
+    for module in net.modules():
+        for item in vars(module).values():
+            # Every module has a dozen empty tables of hooks, which Python would take most of its time to copy.
+            if type(item) in _TABLES and not item:
+                memo.setdefault(id(item), type(item)())
     try:
         twin = copy.deepcopy(net, memo)
     except Exception as error:  # anything that the user keeps in a module: files, locks, generators
@@ -85,6 +91,9 @@ def _copy(net: nn.Module, memo: dict[int, Any]) -> nn.Module:
     for module in twin.modules():
         module.training = False
     return twin
+
+
+_TABLES = (OrderedDict, dict)
 
 
 def _shallow(module: nn.Module) -> dict[str, Any]:

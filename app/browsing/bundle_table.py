@@ -40,7 +40,8 @@ COLUMNS = (
     ("adds", TERMS["bundle_contribution"].definition),
     ("labels", "How many pictures of each label are in it"),
 )
-LABELS = 4
+LABELS, THERE = 4, 5
+"""Columns of the labels, and of a second network, which is there while one is compared with."""
 
 
 class BundleModel(QAbstractTableModel):
@@ -50,12 +51,21 @@ class BundleModel(QAbstractTableModel):
         super().__init__(parent)
         self.bundles: tuple[Bundle, ...] = ()
         self.classes: tuple[str, ...] = ()
+        self.together: dict[int, int] = {}
+        self.name = ""
 
     def show_bundles(self, bundles: tuple[Bundle, ...], classes: tuple[str, ...]) -> None:
         """Show other bundles."""
         self.beginResetModel()
         self.bundles, self.classes = bundles, classes
         self.endResetModel()
+
+    def show_together(self, together: dict[int, int], name: str) -> None:
+        """Show how many pictures of each bundle a second network merges into one; without any there is no column."""
+        if (together, name) != (self.together, self.name):
+            self.beginResetModel()
+            self.together, self.name = together, name
+            self.endResetModel()
 
     def row_of(self, bundle: int) -> int:
         """Row of a bundle, -1 if it is not shown."""
@@ -67,7 +77,7 @@ class BundleModel(QAbstractTableModel):
 
     def columnCount(self, parent: Index = NOWHERE) -> int:
         """Return the number of columns."""
-        return 0 if parent.isValid() else len(COLUMNS)
+        return 0 if parent.isValid() else len(COLUMNS) + bool(self.together)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return numbers as text, right-aligned; labels in words on hovering."""
@@ -86,6 +96,9 @@ class BundleModel(QAbstractTableModel):
     def _text(self, bundle: Bundle, column: int) -> str:
         if column == LABELS:
             return ""
+        if column == THERE:
+            count = self.together.get(bundle.id, 0)
+            return f"{count:,} ({numbers.signed(count - bundle.size, 0)})"
         texts = (str(bundle.id), f"{bundle.size:,}", zero(bundle.entropy), zero(bundle.contribution))
         return texts[column]
 
@@ -99,13 +112,18 @@ class BundleModel(QAbstractTableModel):
         """Return titles and their definitions."""
         if orientation != Qt.Orientation.Horizontal:
             return None
+        title, tip = COLUMNS[section] if section < THERE else self._there()
         if role == Qt.ItemDataRole.DisplayRole:
-            return COLUMNS[section][0]
+            return title
         if role == Qt.ItemDataRole.ToolTipRole:
-            return COLUMNS[section][1]
-        if role == Qt.ItemDataRole.TextAlignmentRole and section < LABELS:
+            return tip
+        if role == Qt.ItemDataRole.TextAlignmentRole and section != LABELS:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         return None
+
+    def _there(self) -> tuple[str, str]:
+        tip = f"How many of its pictures {self.name} merges into one bundle at the point that corresponds"
+        return "there (Δ)", f"{tip}; in brackets how many more or fewer"
 
 
 def zero(value: float) -> str:
@@ -156,7 +174,8 @@ class BundleTable(QTableView):
         self.verticalHeader().hide()
         header = self.horizontalHeader()
         header.setHighlightSections(False)
-        header.setStretchLastSection(True)
+        header.setStretchLastSection(False)
+        header.setMinimumSectionSize(28)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(LABELS, QHeaderView.ResizeMode.Stretch)
         self.selectionModel().currentRowChanged.connect(self._give)

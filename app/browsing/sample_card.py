@@ -64,7 +64,7 @@ class GuessBars(QWidget):
         """Show other classes."""
         self.guesses = found
         self.setAccessibleDescription(", ".join(f"{g.name} {numbers.percent(g.share)}" for g in found))
-        self.setToolTip("\n".join(f"{g.name}: {100 * g.share:.6g} %{', the label' if g.right else ''}" for g in found))
+        self.setToolTip("\n".join(_exact(guess) for guess in found))
         self.updateGeometry()
         self.update()
 
@@ -95,6 +95,9 @@ class GuessBars(QWidget):
             color = self.theme.color("widths" if guess.right else "cost")
             filled = guess.share if guess.share == guess.share else 0.0
             painter.fillRect(QRectF(0, round(top + text), round(self.width() * filled), 4), color)
+            if guess.other == guess.other:
+                painter.setPen(self.theme.color("outline"))
+                painter.drawRect(QRectF(0.5, round(top + text) - 0.5, max(1, round(self.width() * guess.other) - 1), 4))
 
 
 class SampleCard(QScrollArea):
@@ -156,6 +159,12 @@ class SampleCard(QScrollArea):
             _say(widget, text)
         self.pixels.setVisible(not image.isNull())
         self.bars.setVisible(bool(guesses))
+
+
+def _exact(guess: Guess) -> str:
+    label = ", the label" if guess.right else ""
+    second = f"; outline, of the network compared with: {100 * guess.other:.6g} %" if guess.other == guess.other else ""
+    return f"{guess.name}: {100 * guess.share:.6g} %{label}{second}"
 
 
 def _say(widget: QLabel, text: str) -> None:

@@ -8,10 +8,17 @@ from typing import Any
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QSpinBox, QToolButton, QWidget
 
-from app.reading.samples import ORDER_WORDS, ORDERS, VERDICTS, Wish
+from app.reading.samples import DISAGREE, OF_TWO, ONLY_HERE, ONLY_THERE, ORDER_WORDS, ORDERS, VERDICTS, Wish
 
 NEEDS_RUN = "This needs predictions: measure the accuracy first."
-VERDICT_WORDS = {"all": "right and wrong", "right": "right", "wrong": "wrong"}
+VERDICT_WORDS = {
+    "all": "right and wrong",
+    "right": "right",
+    "wrong": "wrong",
+    DISAGREE: "the two disagree",
+    ONLY_HERE: "only this one right",
+    ONLY_THERE: "only the other right",
+}
 
 
 class WishRow(QWidget):
@@ -32,6 +39,8 @@ class WishRow(QWidget):
         self.low, self.high = _percent("Least confidence", 0), _percent("Largest confidence", 100)
         self.falling = QToolButton()
         self._names: tuple[str, ...] = ()
+        self._waiting = ""
+        """Verdict of two networks that is wanted while there is only one."""
         self._build()
         self._connect()
 
@@ -46,9 +55,10 @@ class WishRow(QWidget):
         self.label.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.label.setMinimumContentsLength(9)
         self.label.addItem("all classes", -1)
-        for verdict in VERDICTS:
+        for verdict in (one for one in VERDICTS if one not in OF_TWO):
             self.verdict.addItem(VERDICT_WORDS[verdict], verdict)
         self.verdict.setAccessibleName("Right or wrong")
+        self.verdict.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         for order in ORDERS:
             self.order.addItem(ORDER_WORDS[order], order)
         self.order.setAccessibleName("Order")
@@ -101,6 +111,7 @@ class WishRow(QWidget):
         self.search.setText(wish.words)
         for box, value in ((self.label, wish.label), (self.verdict, wish.verdict), (self.order, wish.order)):
             box.setCurrentIndex(max(0, box.findData(value)))
+        self._waiting = wish.verdict if wish.verdict in OF_TWO and self.verdict.findData(wish.verdict) < 0 else ""
         self.low.setValue(round(100 * wish.low))
         self.high.setValue(round(100 * wish.high))
         self.falling.setChecked(wish.falling)
@@ -117,6 +128,23 @@ class WishRow(QWidget):
             self.label.addItem(name, number)
         self.label.setCurrentIndex(max(0, self.label.findData(chosen)))
         self.label.setEnabled(bool(names))
+
+    def set_compared(self, name: str) -> None:
+        """Offer verdicts of two networks, "" for the name of the second one to offer none."""
+        offered, chosen = self.verdict.findData(DISAGREE) >= 0, str(self.verdict.currentData())
+        if name and not offered:
+            for verdict in OF_TWO:
+                self.verdict.addItem(VERDICT_WORDS[verdict], verdict)
+            if self._waiting:
+                self.verdict.setCurrentIndex(self.verdict.findData(self._waiting))
+        elif offered and not name:
+            for verdict in OF_TWO:
+                self.verdict.removeItem(self.verdict.findData(verdict))
+            if chosen in OF_TWO:
+                self.verdict.setCurrentIndex(0)
+        for verdict in OF_TWO if name else ():
+            tip = f"The other one is {name}"
+            self.verdict.setItemData(self.verdict.findData(verdict), tip, Qt.ItemDataRole.ToolTipRole)
 
     def set_measured(self, measured: bool) -> None:
         """Allow what needs predictions, or say why not."""

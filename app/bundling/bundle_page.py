@@ -13,6 +13,7 @@ from app.browsing.thumbnails import Thumbnails
 from app.bundling.page import Page, bundles, entropy_words
 from app.drawing.readout import Line
 from app.forms.widgets import button, label
+from app.reading.bundle_comparison import SecondReading
 from app.reading.bundles import Look, Reading
 from app.reading.depth import Floats, Ints
 from app.reading.glossary import TERMS
@@ -43,6 +44,7 @@ class BundlePage(Page):
         self._shown: tuple[object, ...] = ()
         self._bundles: tuple[Bundle, ...] = ()
         self._sampled: tuple[object, ...] = ()
+        self._compared: tuple[object, ...] = ()
         self.table, self.grid = BundleTable(theme), MemberGrid(theme, thumbnails)
         self.thumbnails = thumbnails
         self.head, self.trace = Line(theme, "text", "text"), Line(theme)
@@ -87,11 +89,11 @@ class BundlePage(Page):
 
     # -- showing -----------------------------------------------------------------------------------------------------
 
-    def show_reading(self, reading: Reading, look: Look) -> None:
+    def show_reading(self, reading: Reading, look: Look, other: SecondReading | None = None) -> None:
         """Show a run; pictures are followed as long as nobody looks at another bundle."""
         if look.checkpoint != self.look.checkpoint or (look.bundle < 0 and look.point != self.look.point):
             self.followed = NOBODY
-        super().show_reading(reading, look)
+        super().show_reading(reading, look, other)
 
     def refresh(self) -> None:
         """Show the bundles of the cell that is looked at."""
@@ -104,9 +106,20 @@ class BundlePage(Page):
         if cell != self._shown:
             self._shown = cell
             self._bundles = reading.bundles(look.checkpoint, look.point)
+        self._show_together()
         self.table.show_bundles(self._bundles, reading.classes, look.bundle)
         self.claim.say(self._claim(reading))
         self._show_members(reading)
+
+    def _show_together(self) -> None:
+        """Count in the second network what the bundles of the cell are there."""
+        other, look = self.other, self.look
+        key = (self._shown, other)
+        if key != self._compared:
+            self._compared = key
+            shown = tuple(bundle.id for bundle in self._bundles)
+            together = other.together(look.checkpoint, look.point, shown) if other is not None else {}
+            self.table.table.show_together(together, other.name if other is not None else "")
 
     def _claim(self, reading: Reading) -> str:
         look, found = self.look, self._bundles

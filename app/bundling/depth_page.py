@@ -8,6 +8,7 @@ from app.bundling.page import Page
 from app.drawing.bundle_profile import Profile, ProfileLine, ProfilePlot, SharesPlot
 from app.drawing.readout import Key
 from app.reading import numbers
+from app.reading.bundle_comparison import SecondReading
 from app.reading.bundles import Reading
 from app.reading.measurements import NON_FINITE, ZERO
 from app.theme import Theme
@@ -35,12 +36,16 @@ class DepthPage(Page):
         reading, checkpoint = self.reading, self.look.checkpoint
         if reading is None or checkpoint < 0:
             return
-        profile = profile_of(reading, checkpoint)
+        profile = profile_of(reading, checkpoint, self.other)
         for plot in (self.lines, self.bars):
             plot.set_axis(reading.axis)
             plot.select(self.look.point)
         self.lines.show_profile(profile)
-        self.bars.show_shares(reading.shares(checkpoint))
+        other = self.other
+        self.bars.show_shares(
+            reading.shares(checkpoint),
+            other.values(other.reading.value("conflict"), checkpoint) if other is not None else None,
+        )
         self.claim.say(claim(reading, checkpoint))
         self._show_keys(reading, profile)
 
@@ -60,6 +65,7 @@ class DepthPage(Page):
             Key("bar", "in bundles of one label", pure),
             Key("bar", "alone", alone),
         ]
+        keys += self.outline_key(" (H thin, n/N dashed)")
         states = ((ZERO,) if np.any(entropy == 0) else ()) + ((NON_FINITE,) if profile.broken.any() else ())
         self.legend.show_keys(tuple(keys), states)
 
@@ -69,14 +75,25 @@ class DepthPage(Page):
             self.point_chosen.emit(point)
 
 
-def profile_of(reading: Reading, checkpoint: int) -> Profile:
-    """Lines of one checkpoint."""
+def profile_of(reading: Reading, checkpoint: int, other: SecondReading | None = None) -> Profile:
+    """Lines of one checkpoint, and those of a second network."""
     share, entropy = reading.value("bundles")[checkpoint], reading.table("entropy")[checkpoint]
     highest = reading.highest
     ratio = entropy / highest if highest > 0 else entropy
     lines = tuple(ProfileLine(line.name, line.points, share[line.points], ratio[line.points]) for line in reading.lines)
     broken = reading.non_finite()[checkpoint]
-    return Profile(lines, highest, -1 if reading.single else reading.onset(checkpoint), reading.single, broken)
+    onset = -1 if reading.single else reading.onset(checkpoint)
+    return Profile(lines, highest, onset, reading.single, broken, outline_of(reading, checkpoint, other))
+
+
+def outline_of(reading: Reading, checkpoint: int, other: SecondReading | None) -> tuple[ProfileLine, ...]:
+    """Lines of a second network at the points that correspond; its entropy on the scale of the first one."""
+    if other is None:
+        return ()
+    share = other.values(other.reading.value("bundles"), checkpoint)
+    entropy = other.values(other.reading.table("entropy"), checkpoint)
+    ratio = entropy / reading.highest if reading.highest > 0 else entropy
+    return tuple(ProfileLine(line.name, line.points, share[line.points], ratio[line.points]) for line in reading.lines)
 
 
 def claim(reading: Reading, checkpoint: int) -> str:

@@ -6,9 +6,10 @@ import math
 
 from PySide6.QtCore import Signal
 
-from app.drawing.readout import Entry
+from app.drawing.readout import Entry, Key
 from app.forms.side_page import SidePage, definitions
 from app.reading import numbers
+from app.reading.bundle_comparison import SecondReading
 from app.reading.bundles import Look, Reading
 from app.reading.glossary import TERMS
 from app.theme import Theme
@@ -32,12 +33,20 @@ class Page(SidePage):
     def __init__(self, theme: Theme, name: str) -> None:
         super().__init__(theme, name)
         self.reading: Reading | None = None
+        self.other: SecondReading | None = None
+        """The network that is compared with, None for nothing."""
         self.look = Look()
 
-    def show_reading(self, reading: Reading, look: Look) -> None:
-        """Show a run; called whenever anything of it, or what is looked at, may have changed."""
-        self.reading, self.look = reading, look
+    def show_reading(self, reading: Reading, look: Look, other: SecondReading | None = None) -> None:
+        """Show a run, before a second one; called whenever anything of them, or what is looked at, may have changed."""
+        self.reading, self.look, self.other = reading, look, other
         self.refresh()
+
+    def outline_key(self, words: str = "") -> tuple[Key, ...]:
+        """Return the entry of the legend for the network that is compared with; () for none."""
+        if self.other is None:
+            return ()
+        return (Key("frame", f"{self.other.name}{words}", self.theme.color("text")),)
 
     def refresh(self) -> None:
         """Draw. Nothing by default."""
@@ -52,7 +61,8 @@ class Page(SidePage):
         if reading is None or not 0 <= point < len(reading.points) or checkpoint < 0:
             self.told.emit("", ())
         else:
-            self.told.emit(reading.point_words(point), entries(reading, checkpoint, point))
+            found = (*entries(reading, checkpoint, point), *differences(reading, self.other, checkpoint, point))
+            self.told.emit(reading.point_words(point), found)
 
 
 def entries(reading: Reading, checkpoint: int, point: int) -> tuple[Entry, ...]:
@@ -87,6 +97,22 @@ def entries(reading: Reading, checkpoint: int, point: int) -> tuple[Entry, ...]:
     if state:
         found.append(Entry("", state, "text_soft"))
     return tuple(found)
+
+
+def differences(reading: Reading, other: SecondReading | None, checkpoint: int, point: int) -> tuple[Entry, ...]:
+    """Say by how much a cell differs from the one of a second network that corresponds to it."""
+    if other is None:
+        return ()
+    theirs = float(other.values(other.reading.table("entropy"), checkpoint)[point])
+    if theirs != theirs:
+        return (Entry(other.name, "has no such point", "text_soft"),)
+    ours = float(reading.table("entropy")[checkpoint, point])
+    conflict = 100 * float(reading.value("conflict")[checkpoint, point])
+    conflict -= 100 * float(other.values(other.reading.value("conflict"), checkpoint)[point])
+    entropy = numbers.with_unit(theirs, "nats") if theirs else "0 nats"
+    words = f"H {entropy} ({numbers.signed(ours - theirs, 3)}), in conflict {numbers.signed(conflict, 1)} points"
+    tip = "The network that is compared with; in brackets and as points: how much more it is here"
+    return (Entry(other.name, words, "text", tip),)
 
 
 def bundles(count: float) -> str:

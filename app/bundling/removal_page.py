@@ -54,6 +54,8 @@ class RemovalPage(QWidget):
         self.theme = theme
         self.setAccessibleName("Removal of blocks")
         self.reading: RemovalReading | None = None
+        self.second: tuple[str, RemovalReading] | None = None
+        """Name and study of the network that is compared with."""
         self._edits: tuple[str, ...] = ()
         self._listed: tuple[object, ...] = ()
         self._taking = False
@@ -216,12 +218,16 @@ class RemovalPage(QWidget):
         accuracy = reading.accuracy(ticked)
         curves = curves_of(reading)
         chosen = (len(ticked), 100 * accuracy)
-        self.plot.show_removed(curves, len(reading.blocks), chosen, 100 * reading.least())
+        outlines = outlines_of(self.second[1]) if self.second is not None else ()
+        self.plot.show_removed(curves, len(reading.blocks), chosen, 100 * reading.least(), outlines)
         keys = [Key("dash", f"random: {c.name}", self.theme.color(c.hue)) for c in curves if not c.ordered]
         keys += [Key("dash", f"order: {c.name}", self.theme.color(c.hue)) for c in curves if c.ordered]
         none = self.theme.color("unused")
         keys += [Key("dash", f"no {name} block at τ, so no curve", none) for name in reading.empty_groups()]
-        self.legend.show_keys((*keys, Key("dot", "ticked", self.theme.color("text"))))
+        keys.append(Key("dot", "ticked", self.theme.color("text")))
+        if self.second is not None:
+            keys.append(Key("frame", f"{self.second[0]} (random dashed)", self.theme.color("text")))
+        self.legend.show_keys(tuple(keys))
         self.claim.say(claim(reading))
         self._show_costs(reading, ticked, accuracy)
         self._show_buttons(reading, ticked, accuracy)
@@ -270,6 +276,8 @@ class RemovalPage(QWidget):
                 text = f"{curve.mean[size]:.1f} %"
                 spread = "" if curve.ordered else f" ± {curve.spread[size]:.1f}"
                 found.append(Entry(curve.name, text + spread, curve.hue))
+        if self.second is not None:
+            found += _differences(curves_of(reading), *self.second, size)
         self.told.emit(f"{size} removed", tuple(found))
 
 
@@ -286,6 +294,31 @@ def curves_of(reading: RemovalReading) -> tuple[Removed, ...]:
         curve = reading.order(row)
         found.append(Removed(name, hue, 100 * curve, np.zeros(len(curve)), True))
     return tuple(curve for curve in found if np.isfinite(curve.mean).any())
+
+
+def outlines_of(second: RemovalReading) -> tuple[Removed, ...]:
+    """Curves of a second network that are drawn as outlines: random subsets of all blocks, and the first order."""
+    mean, spread = second.group("all")
+    first = second.order(0)
+    found = (
+        Removed("all", "text", 100 * mean, 100 * spread, False),
+        Removed(ORDERS[0][0], "text", 100 * first, np.zeros(len(first)), True),
+    )
+    return tuple(curve for curve in found if np.isfinite(curve.mean).any())
+
+
+def _differences(curves: tuple[Removed, ...], name: str, second: RemovalReading, size: int) -> list[Entry]:
+    """Say what a second network reaches with as many blocks removed, and how much more is reached here."""
+    found = []
+    for outline in outlines_of(second):
+        ours = next((curve for curve in curves if curve.name == outline.name), None)
+        if size >= len(outline.mean) or not math.isfinite(outline.mean[size]):
+            continue
+        text = f"{outline.mean[size]:.1f} %"
+        if ours is not None and math.isfinite(ours.mean[size]):
+            text += f" ({numbers.signed(float(ours.mean[size] - outline.mean[size]), 1)})"
+        found.append(Entry(f"{name}, {outline.name}", text, "text"))
+    return found
 
 
 def claim(reading: RemovalReading) -> str:

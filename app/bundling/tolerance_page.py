@@ -55,7 +55,7 @@ class TolerancePage(Page):
         why = NO_GRID if reading.mode not in ("", "update-grid") else NOT_ASKED
         there = "critical_tolerance" in reading.result
         values = reading.table("critical_tolerance")[checkpoint]
-        self.critical.show_values(reading.axis, values)
+        self.critical.show_values(reading.axis, values, self._outline(checkpoint))
         self.critical.select(self.look.point)
         self.critical.set_note("" if there else why)
         self._show_curve(reading, checkpoint, why)
@@ -66,6 +66,7 @@ class TolerancePage(Page):
             Key("dot", "conflicts on wider grids only", theme.color("cost")),
         )
         keys += (Key("ring", "branches", theme.color("text_soft")),) if len(reading.lines) > 1 else ()
+        keys += self.outline_key() if self._outline(checkpoint) is not None else ()
         keys += (Key("mark", "values are equal", None, ZERO),) if np.any(values == 0) else ()
         keys += (Key("mark", "no conflict found", None, NOT_APPLICABLE),) if np.isnan(values).any() else ()
         self.legend.show_keys(keys if there else ())
@@ -84,12 +85,30 @@ class TolerancePage(Page):
         own = Curve(widths, table[:, point], hue="bundles")
         self.curve.set_title(f"entropy H of {reading.point_words(point)} (nats), others in grey")
         guides = (Guide("x", 0.0, "τ as used"), Guide("y", highest, "H(Y)"))
-        self.curve.show_curves((*others, own), guides)
+        self.curve.show_curves((*others, *self._second_curve(checkpoint, point), own), guides)
         known = np.isfinite(table[:, point])
         self.curve.show_spots((Spots(widths[known], table[known, point], hue="bundles"),) if known.any() else ())
         home = ((-2.3, 2.3), (-0.03 * highest, 1.1 * highest))
         if self.curve.home != home:
             self.curve.set_home(*home)
+
+    def _outline(self, checkpoint: int) -> Floats | None:
+        """Critical tolerances of the second network, None without any."""
+        other = self.other
+        if other is None or "critical_tolerance" not in other.reading.result:
+            return None
+        return other.values(other.reading.table("critical_tolerance"), checkpoint)
+
+    def _second_curve(self, checkpoint: int, point: int) -> tuple[Curve, ...]:
+        """Entropy against tolerance at the point of the second network that corresponds; () for none."""
+        other = self.other
+        if other is None or "entropy_by_tolerance" not in other.reading.result or other.points[point] < 0:
+            return ()
+        number = other.checkpoint(checkpoint)
+        if number < 0:
+            return ()
+        table = np.asarray(other.reading.result["entropy_by_tolerance"][:, number], dtype=np.float64)
+        return (Curve(widths_of(other.reading), table[:, other.points[point]], hue="text"),)
 
 
 def widths_of(reading: Reading) -> Floats:

@@ -128,7 +128,9 @@ class TrainingPage(Page):
             (1 - reading.table("error_floor")[:, point], "ceiling 1 − e", "bundles", True),
             (reading.value("bundles")[:, point], "n/N", "outline", False),
         )
-        self._draw(self.accuracy, self.keys[0], x, series, 1.0)
+        other = self.other
+        second = other.series(other.reading.per_checkpoint("accuracy")) if other is not None else None
+        self._draw(self.accuracy, self.keys[0], x, series, 1.0, second, "accuracy")
 
     def _show_loss(self, reading: Reading, point: int) -> None:
         x = np.arange(len(reading.checkpoints), dtype=np.float64)
@@ -136,10 +138,18 @@ class TrainingPage(Page):
         series = ((loss, "loss", "widths", False), (entropy, "floor H", "bundles", True))
         highest = reading.highest if reading.highest > 0 else 1.0
         known = loss[np.isfinite(loss)]
-        self._draw(self.loss, self.keys[1], x, series, max(highest, float(known.max(initial=0.0))))
+        second = self._second_entropy(point)
+        self._draw(self.loss, self.keys[1], x, series, max(highest, float(known.max(initial=0.0))), second, "H")
         guides: tuple[Guide, ...] = (Guide("y", highest, "H(Y)"),) if reading.highest > 0 else ()
         guides += (Guide("x", float(self.look.checkpoint)),) if self.look.checkpoint >= 0 and len(x) > 1 else ()
         self.loss.show_curves(self.loss.item.curves, guides)
+
+    def _second_entropy(self, point: int) -> tuple[Floats, Floats] | None:
+        """Entropy of the second network over its checkpoints, at the point that corresponds; None for none."""
+        other = self.other
+        if other is None or other.points[point] < 0:
+            return None
+        return other.series(other.reading.table("entropy")[:, other.points[point]])
 
     def _draw(
         self,
@@ -148,14 +158,25 @@ class TrainingPage(Page):
         x: Floats,
         series: tuple[tuple[Floats, str, str, bool], ...],
         top: float,
+        second: tuple[Floats, Floats] | None,
+        word: str,
     ) -> None:
+        """Draw series, behind them one of a second network: places, values and what it is."""
         curves = tuple(Curve(x, y, hue=hue, dashed=dashed) for y, _, hue, dashed in series)
         shapes = {False: "dot", True: "ring"}
-        legend.show_keys(tuple(Key(shapes[d], label, self.theme.color(hue)) for _, label, hue, d in series))
+        keys = tuple(Key(shapes[d], label, self.theme.color(hue)) for _, label, hue, d in series)
+        outline: tuple[Spots, ...] = ()
+        if second is not None and self.other is not None and np.isfinite(second[1]).any():
+            there = np.isfinite(second[1])
+            curves = (Curve(second[0], second[1], hue="text"), *curves)
+            outline = (Spots(second[0][there], second[1][there], hue="text", hollow=True),) if there.sum() == 1 else ()
+            keys += (Key("frame", f"{self.other.name}, {word}", self.theme.color("text")),)
+        legend.show_keys(keys)
         guides = (Guide("x", float(self.look.checkpoint)),) if self.look.checkpoint >= 0 and len(x) > 1 else ()
         plot.show_curves(curves, guides)
         known = [(x[np.isfinite(y)], y[np.isfinite(y)], hue, dashed) for y, _, hue, dashed in series]
-        plot.show_spots(tuple(Spots(a, b, hue=hue, hollow=dashed) for a, b, hue, dashed in known if len(a)))
+        own = tuple(Spots(a, b, hue=hue, hollow=dashed) for a, b, hue, dashed in known if len(a))
+        plot.show_spots((*outline, *own))
         home = ((-0.3, max(len(x) - 0.7, 0.7)), (-0.03 * top, 1.12 * top))
         if plot.home != home:
             plot.set_home(*home)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from analysis.measures import selection
@@ -9,7 +11,9 @@ from app.configuring.page import NO_LABELS, Page
 from app.drawing.bar_rows import Bar, BarRow, BarRowsPlot
 from app.drawing.readout import Entry, Key
 from app.reading import numbers
+from app.reading.configuration_comparison import SecondConfigurations, both
 from app.reading.configurations import Look, Reading
+from app.reading.depth import Floats
 from app.theme import Theme
 
 KINDS = (("best", "widths"), ("median", "sharing"), ("worst", "bundles"), ("opportunity", "cost"))
@@ -28,12 +32,13 @@ class ChoicesPage(Page):
     def refresh(self, reading: Reading, look: Look) -> None:
         """Draw all switch points."""
         self.plot.set_note("" if reading.labelled else NO_LABELS)
-        rows = rows_of(reading) if reading.labelled else ()
+        rows = rows_of(reading, self.other) if reading.labelled else ()
         self.plot.show_rows(rows, (0.0, 1.0))
         self.plot.set_title("best ÷ opportunity at the right: above 1 an option is best more often than it is right")
         words = {"opportunity": "opportunity: one vote a picture, spread over its right configurations"}
         keys = tuple(Key("bar", words.get(name, f"{name} by loss"), self.theme.color(hue)) for name, hue in KINDS)
-        self.legend.show_keys(keys if reading.labelled else ())
+        second = self.outline_key() if self.other is not None and self.other.same_configurations else ()
+        self.legend.show_keys((*keys, *second) if reading.labelled else ())
         points = " · ".join(f"{chr(ord('A') + place)} = {name}" for place, name in enumerate(reading.points))
         self.claim.say(points)
 
@@ -43,20 +48,39 @@ class ChoicesPage(Page):
             return
         found = self.plot.rows[row]
         values = zip(KINDS, found.bars, strict=True)
-        told = tuple(Entry(name, numbers.percent(bar.value), hue) for (name, hue), bar in values)
+        told = tuple(Entry(name, _with_second(bar), hue) for (name, hue), bar in values)
         self.told.emit(found.name, (*told, Entry("best ÷ opportunity", found.text, "text_soft")))
 
 
-def rows_of(reading: Reading) -> tuple[BarRow, ...]:
-    """One row for each option of each point."""
-    loss, found = reading.table("loss"), []
+def _with_second(bar: Bar) -> str:
+    """Words for a bar, with that of the second network and the difference."""
+    second = both(bar.value, bar.outline)
+    return f"{numbers.percent(bar.value)}, there {second}" if second else numbers.percent(bar.value)
+
+
+def _shares(reading: Reading, point: int) -> dict[str, Floats]:
+    return selection.choice_shares(reading.correct, reading.table("loss"), reading.options, point)
+
+
+def rows_of(reading: Reading, other: SecondConfigurations | None = None) -> tuple[BarRow, ...]:
+    """One row for each option of each point; bars of a second network that tried the same ones are framed."""
+    found = []
+    second = other.reading if other is not None and other.same_configurations else None
     for point in range(len(reading.points)):
-        shares = selection.choice_shares(reading.correct, loss, reading.options, point)
+        shares = _shares(reading, point)
+        theirs = _shares(second, point) if second is not None else {}
         for option in range(len(shares["best"])):
             first = int(np.flatnonzero(reading.options[:, point] == option)[0])
             token = reading.token(first, point)
             name = f"{chr(ord('A') + point)}  {reading.family} {token}" + (" (plain)" if option == 0 else "")
-            bars = tuple(Bar(float(shares[kind][option]), hue) for kind, hue in KINDS)
+            bars = tuple(
+                Bar(
+                    float(shares[kind][option]),
+                    hue,
+                    outline=float(theirs[kind][option]) if kind in theirs else math.nan,
+                )
+                for kind, hue in KINDS
+            )
             ratio = float(shares["preference"][option])
             text = f"{ratio:.2f} ×" if np.isfinite(ratio) else numbers.NOTHING
             found.append(BarRow(name, bars, text, rule=option == 0 and point > 0))

@@ -11,6 +11,7 @@ from app.drawing.bar_rows import Bar, BarRow, BarRowsPlot
 from app.drawing.readout import Entry, Key, Line
 from app.forms.widgets import label
 from app.reading import numbers
+from app.reading.configuration_comparison import SecondConfigurations, both
 from app.reading.configurations import FEW, Look, Reading
 from app.reading.depth import Floats, Ints
 from app.theme import Theme
@@ -58,14 +59,15 @@ class ClassesPage(Page):
         keys = {name: -np.nan_to_num(values[:, column], nan=-1.0) for column, name in enumerate(ORDERS[1:])}
         place = self.orders.currentText()
         self._order = np.argsort(keys[place], kind="stable") if place in keys else np.arange(len(values))
-        self.plot.show_rows(tuple(_row(reading, values, int(number)) for number in self._order))
+        theirs = second_values(reading, self.other)
+        self.plot.show_rows(tuple(_row(reading, values, theirs, int(number)) for number in self._order))
         theme = self.theme
         legend = (
             Key("bar", "plain", theme.color("widths")),
             Key("frame", "upper bound", theme.color("configurations")),
             Key("bar", "equally long list", theme.color("cost")),
         )
-        self.legend.show_keys(legend)
+        self.legend.show_keys((*legend, *(self.outline_key() if np.isfinite(theirs).any() else ())))
         few = int((counts(reading) < FEW).sum())
         self.claim.say(f"{len(values)} classes · rescue: wrong pictures that some configuration gets right" + (
             f" · {few} with fewer than {FEW} pictures are pale" if few else ""))  # fmt: skip
@@ -83,13 +85,17 @@ class ClassesPage(Page):
             return
         number = int(self._order[row])
         plain, top, saved, listed = table_of(reading)[number].tolist()
-        found = (
+        found: tuple[Entry, ...] = (
             Entry("pictures", f"{int(counts(reading)[number]):,}", "text_soft"),
             Entry("plain", numbers.percent(plain), "widths"),
             Entry("upper bound", numbers.percent(top), "configurations"),
             Entry("rescue", numbers.percent(saved), "text_soft"),
             Entry("list", numbers.percent(listed), "cost"),
         )
+        theirs = second_values(reading, self.other)[number]
+        if self.other is not None and np.isfinite(theirs).any():
+            words = f"plain {both(plain, float(theirs[0]))}, upper bound {both(top, float(theirs[1]))}"
+            found = (*found, Entry(self.other.name, words, "outline"))
         self.told.emit(reading.class_name(int(reading.known_classes[number])), found)
 
 
@@ -112,9 +118,29 @@ def table_of(reading: Reading) -> Floats:
     return np.array(found, dtype=np.float64).reshape(len(found), 4)
 
 
-def _row(reading: Reading, values: Floats, number: int) -> BarRow:
+def second_values(reading: Reading, other: SecondConfigurations | None) -> Floats:
+    """(class that occurs, 4): :func:`table_of` of a second network with the same classes, NaN for none."""
+    found = np.full((len(reading.known_classes), 4), np.nan)
+    if other is None or other.reading.classes != reading.classes:
+        return found
+    theirs = table_of(other.reading)
+    known = {int(number): row for row, number in enumerate(other.reading.known_classes)}
+    for row, number in enumerate(reading.known_classes.tolist()):
+        if number in known:
+            found[row] = theirs[known[number]]
+    if not other.same_configurations:
+        found[:, 1:] = np.nan  # oracles of other configurations do not compare
+    return found
+
+
+def _row(reading: Reading, values: Floats, theirs: Floats, number: int) -> BarRow:
     plain, top, saved, listed = values[number].tolist()
+    second = theirs[number].tolist()
     count = int(counts(reading)[number])
-    bars = (Bar(plain, "widths"), Bar(top, "configurations", hollow=True), Bar(listed, "cost"))
+    bars = (
+        Bar(plain, "widths", outline=second[0]),
+        Bar(top, "configurations", hollow=True, outline=second[1]),
+        Bar(listed, "cost", outline=second[3]),
+    )
     name = reading.class_name(int(reading.known_classes[number]))
     return BarRow(name, bars, f"rescue {numbers.percent(saved)} · {count}", faint=count < FEW)

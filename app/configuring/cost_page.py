@@ -36,7 +36,12 @@ class CostPage(Page):
         shade, words, ends = shade_of(reading)
         front = selection.pareto_front(reading.macs, reading.accuracy)
         dots = Dots(reading.macs.astype(np.float64), reading.accuracy, reading.solved_alone, shade, front)
-        self.plot.show_dots(dots, look.configuration)
+        other = self.other
+        outline = None
+        if other is not None:
+            macs = other.reading.macs.astype(np.float64)
+            outline = other.aligned(macs), other.aligned(other.reading.accuracy)
+        self.plot.show_dots(dots, look.configuration, outline)
         self.claim.say(claim(reading, front.tolist()))
         theme = self.theme
         keys = (
@@ -46,7 +51,8 @@ class CostPage(Page):
             Key("dot", ends[1], theme.heat(1.0)),
             Key("dash", "larger: more pictures that it alone gets right", theme.color("text_soft")),
         )
-        self.legend.show_keys(keys)
+        second = (Key("ring", other.name, theme.color("outline")),) if other is not None else ()
+        self.legend.show_keys((*keys, *second))
 
 
 def shade_of(reading: Reading) -> tuple[Floats, str, tuple[str, str]]:

@@ -25,6 +25,7 @@ class CoverPage(Page):
         super().__init__(theme, "Small sets")
         self.stairs = CurvePlot(theme, "Cover", "configurations in the set", "right by at least one: upper bound")
         self.stairs.y_axis.text = _percent
+        self.stairs.x_axis.text = _count
         self.chosen = BarRowsPlot(theme, "Chosen configurations", "in order; pictures added · MACs", "added, share")
         self.lattice = BarRowsPlot(theme, "Subsets of switch points", "points that may choose: upper bound", "")
         below, halves = QSplitter(Qt.Orientation.Horizontal), QSplitter(Qt.Orientation.Vertical)
@@ -116,6 +117,11 @@ class CoverPage(Page):
     def _hover(self, row: int) -> None:
         known = self.reading is not None and 0 <= row < len(self.chosen.rows)
         self.tell_configuration(self.reading.cover.chosen[row] if self.reading is not None and known else -1)
+
+
+def _count(number: float) -> str:
+    """Write whole numbers only: there is no half of a configuration."""
+    return f"{number:,.0f}" if abs(number - round(number)) < 1e-9 else ""
 
 
 def _percent(share: float) -> str:

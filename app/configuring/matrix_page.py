@@ -6,6 +6,7 @@ import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QSplitter
 
+from analysis.measures.oracles import Floats, Integers
 from app.browsing.thumbnails import Thumbnails
 from app.configuring.cards import PictureCard
 from app.configuring.page import NO_LABELS, Page
@@ -13,7 +14,7 @@ from app.drawing.answer_matrix import Answers, FramedMatrix, kind_colors
 from app.drawing.matrix import Cells
 from app.drawing.readout import Entry, Key
 from app.reading import numbers
-from app.reading.configurations import LOST, RIGHT, WON, WRONG, Look, Reading
+from app.reading.configurations import LOST, RIGHT, UNSEEN, WON, WRONG, Look, Reading
 from app.theme import Theme
 
 WORDS = {
@@ -32,6 +33,7 @@ class MatrixPage(Page):
         self.matrix = FramedMatrix(theme, "Correctness", "", "configuration, the plain network first, then by accuracy")
         self.card = PictureCard(theme, thumbnails)
         self._shown: tuple[object, ...] = ()
+        self._pin = -1
         halves = QSplitter(Qt.Orientation.Horizontal)
         halves.setHandleWidth(3)
         halves.setChildrenCollapsible(False)
@@ -46,7 +48,7 @@ class MatrixPage(Page):
 
     def refresh(self, reading: Reading, look: Look) -> None:
         """Draw the matrix and the card."""
-        self.card.show_look(reading, look)
+        self._show_card(reading, look)
         if not reading.labelled:
             self.matrix.show_cells(None)
             self.matrix.set_note(NO_LABELS)
@@ -54,15 +56,28 @@ class MatrixPage(Page):
             self.legend.show_keys(())
             return
         self.matrix.set_note("")
-        shown = (id(reading), reading.by_class)
+        shown = (id(reading), reading.by_class, tuple(id(pin.reading.result) for pin in reading.pins))
         if shown != self._shown:
             self._shown = shown
             self._show_cells(reading)
-        column = int(np.flatnonzero(reading.columns == look.configuration)[0])
+        column = int(np.flatnonzero(columns_of(reading) == self._number(reading, look))[0])
         row = self._place_of(reading, look.row)
         self.matrix.frame(((row, column, "accent"),) if row >= 0 else (), pinned=True)
         self.claim.say(claim(reading))
         self._show_keys(reading)
+
+    def _number(self, reading: Reading, look: Look) -> int:
+        """Return the number of the column that is looked at; pinned configurations come after all others."""
+        return len(reading.names) + self._pin if 0 <= self._pin < len(reading.pins) else look.configuration
+
+    def _show_card(self, reading: Reading, look: Look) -> None:
+        """Show the picture that is looked at, under a pinned configuration if one was clicked."""
+        if 0 <= self._pin < len(reading.pins) and look.row >= 0:
+            pin = reading.pins[self._pin]
+            if pin.rows[look.row] >= 0:
+                self.card.show_look(pin.reading, Look(len(pin.reading.names) - 1, int(pin.rows[look.row])))
+                return
+        self.card.show_look(reading, look)
 
     def _place_of(self, reading: Reading, row: int) -> int:
         if row < 0:
@@ -71,13 +86,14 @@ class MatrixPage(Page):
         return int(np.flatnonzero(among == wanted)[0])
 
     def _show_cells(self, reading: Reading) -> None:
-        names = tuple(reading.names[number] for number in reading.columns)
+        columns = columns_of(reading)
+        names = tuple(name_of(reading, int(number)) for number in columns)
         if reading.by_class:
             classes = tuple(reading.class_name(int(number)) for number in reading.known_classes)
             self.matrix.set_title("share right of each class")
-            self.matrix.show_cells(Cells(reading.shares_by_class()[:, reading.columns], 1.0), classes, names)
+            self.matrix.show_cells(Cells(shares_of(reading)[:, columns], 1.0), classes, names)
             return
-        kinds = reading.kinds[reading.order][:, reading.columns].astype(np.float64)
+        kinds = kinds_of(reading)[reading.order][:, columns]
         self.matrix.set_title("pictures, most often right first")
         self.matrix.show_cells(Answers(kinds, 3.0), (), names)
 
@@ -94,7 +110,10 @@ class MatrixPage(Page):
         reading = self.reading
         if reading is None:
             return
-        number = int(reading.columns[column])
+        number = int(columns_of(reading)[column])
+        several = len(reading.names)
+        self._pin = number - several if number >= several else -1
+        number = number if number < several else self.look.configuration
         if reading.by_class:
             kind = int(reading.known_classes[row])
             rows = np.flatnonzero(reading.label == kind)
@@ -108,20 +127,64 @@ class MatrixPage(Page):
         if reading is None or row < 0:
             self.told.emit("", ())
             return
-        number = int(reading.columns[column])
+        number = int(columns_of(reading)[column])
         if reading.by_class:
-            share = float(reading.shares_by_class()[row, number])
+            share = float(shares_of(reading)[row, number])
             name = reading.class_name(int(reading.known_classes[row]))
-            self.told.emit(f"{name} · {reading.names[number]}", (Entry("right", numbers.percent(share), "widths"),))
+            self.told.emit(f"{name} · {name_of(reading, number)}", (Entry("right", numbers.percent(share), "widths"),))
             return
         at = int(reading.order[row])
+        kind, answer = kinds_of(reading)[at, number], answer_of(reading, at, number)
+        several = len(reading.names)
+        details = reading.pins[number - several].details if number >= several else ""
         found = (
             Entry("label", reading.class_name(int(reading.label[at])), "text_soft"),
-            Entry("answer", reading.class_name(int(reading.prediction[at, number])), "configurations"),
-            Entry("", WORDS[int(reading.kinds[at, number])], "text_soft"),
-            Entry("right under", f"{int(reading.right[at])} of {len(reading.names)}", "text_soft"),
+            Entry("answer", reading.class_name(answer) if answer >= 0 else numbers.NOTHING, "configurations"),
+            Entry("", WORDS.get(int(kind) if np.isfinite(kind) else UNSEEN, "not run on this picture"), "text_soft"),
+            Entry("right under", f"{int(reading.right[at])} of {several}", "text_soft"),
+            *([Entry("", details, "text_soft")] if details else []),
         )
-        self.told.emit(f"#{int(reading.places[at])} · {reading.names[number]}", found)
+        self.told.emit(f"#{int(reading.places[at])} · {name_of(reading, number)}", found)
+
+
+def columns_of(reading: Reading) -> Integers:
+    """Numbers of the columns: the network as it is, what is pinned, then the others by accuracy."""
+    pins = len(reading.names) + np.arange(len(reading.pins), dtype=np.int64)
+    return np.concatenate([reading.columns[:1], pins, reading.columns[1:]])
+
+
+def name_of(reading: Reading, number: int) -> str:
+    """Name of a column."""
+    several = len(reading.names)
+    return reading.names[number] if number < several else reading.pins[number - several].name
+
+
+def kinds_of(reading: Reading) -> Floats:
+    """(picture, configuration or pinned one) kinds of all cells, NaN where a picture was not run."""
+    found = [reading.kinds, *(pin.kinds[:, None] for pin in reading.pins)]
+    kinds = np.concatenate(found, axis=1).astype(np.float64)
+    kinds[kinds == UNSEEN] = np.nan
+    return np.asarray(kinds)
+
+
+def shares_of(reading: Reading) -> Floats:
+    """(class that occurs, configuration or pinned one) share right."""
+    pins = [np.where(pin.rows >= 0, np.isin(pin.kinds, (RIGHT, WON)), np.nan) for pin in reading.pins]
+    found = [reading.shares_by_class()]
+    for right in pins:
+        rows = [right[(reading.label == number) & np.isfinite(right)] for number in reading.known_classes]
+        found.append(np.array([[part.mean() if len(part) else np.nan] for part in rows]))
+    return np.concatenate(found, axis=1)
+
+
+def answer_of(reading: Reading, row: int, number: int) -> int:
+    """Class that a configuration or a pinned one gives a picture, -1 if it was not run on it."""
+    several = len(reading.names)
+    if number < several:
+        return int(reading.prediction[row, number])
+    pin = reading.pins[number - several]
+    at = int(pin.rows[row])
+    return int(pin.reading.prediction[at, -1]) if at >= 0 else -1
 
 
 def claim(reading: Reading) -> str:

@@ -18,10 +18,11 @@ from app.drawing.curves import Curve, CurvePlot, Guide
 from app.drawing.readout import Key
 from app.reading import numbers
 from app.reading.chance import Pool
-from app.reading.configurations import Look, Reading, Row
+from app.reading.configuration_comparison import SecondConfigurations, both
+from app.reading.configurations import Look, Pinned, Reading, Row
 from app.theme import Theme
 
-SOON = "Oracles and their references are read off when all pictures are finished."
+SOON = "so far, {done:,} of {total:,} pictures · intervals and held-out measures come when all are finished"
 GROUPS = 5
 LOWEST = -0.25
 """Where the axis begins at the latest: what lies below is cut, and its number stands beside."""
@@ -60,13 +61,15 @@ class OraclePage(Page):
         if not reading.labelled:
             self._show_unlabelled(reading)
             return
-        self.rows.set_note("" if reading.measures else SOON)
-        rows = rows_of(reading, self.pools)
+        total = len(reading.result["measured"])
+        self.rows.set_title("" if reading.settled else SOON.format(done=len(reading.rows), total=total))
+        self.rows.set_note("")
+        rows = rows_of(reading, self.pools, self.other)
         lowest = min((bar.low for row in rows for bar in row.bars if bar.low < 0), default=0.0)
         lowest = min(lowest, min((bar.value for row in rows for bar in row.bars if bar.value < 0), default=0.0))
         self.rows.show_rows(rows, (min(0.0, max(LOWEST, math.floor(20 * lowest) / 20)), 1.0))
         self._show_growth(reading)
-        self.claim.say(claim(reading))
+        self.claim.say(claim(reading), compared_words(reading, self.other))
         theme = self.theme
         keys = (
             Key("bar", "one choice for all pictures", theme.color("widths")),
@@ -76,17 +79,20 @@ class OraclePage(Page):
             Key("dash", "95 % interval", theme.color("text")),
         )
         pools = tuple(Key("dash", f"{pool.name} pool", theme.color(HUES.get(pool.name, "cost"))) for pool in self.pools)
-        self.legend.show_keys((*keys, *pools))
+        self.legend.show_keys((*keys, *pools, *self.outline_key()))
 
     def _show_growth(self, reading: Reading) -> None:
         curve = oracles.growth_curve(reading.correct)
         curves = [Curve(_log(len(curve)), curve, hue="configurations")]
+        if self.other is not None and self.other.same_configurations:
+            theirs = oracles.growth_curve(self.other.reading.correct)
+            curves.insert(0, Curve(_log(len(theirs)), theirs, hue="outline"))
         for pool in self.pools:
             known = pool.growth[np.isfinite(pool.growth)]
             hue = HUES.get(pool.name, "cost")
             curves.append(Curve(_log(len(known)), known, hue=hue, dashed=True))
         plain, chance = float(reading.accuracy[0]), oracles.shuffled_oracle(reading.prediction, reading.label)
-        least = min(plain, float(curve[0]), *(float(pool.growth[0]) for pool in self.pools))
+        least = min(plain, *(float(drawn.y[0]) for drawn in curves))
         low = max(0.0, math.floor(20 * least - 1) / 20)
         below = f" {numbers.percent(chance)} ▾" if chance < low else ""
         references = (
@@ -136,52 +142,81 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f}{numbers.SPACE}%"
 
 
-def _row(name: str, row: Row, hue: str, hollow: bool = False, rule: bool = False) -> BarRow:
-    return BarRow(name, (Bar(row[0], hue, row[1], row[2], hollow),), interval(row), rule)
+def _row(name: str, row: Row, hue: str, hollow: bool = False, rule: bool = False, theirs: float = math.nan) -> BarRow:
+    text = " · ".join(words for words in (interval(row), both(row[0], theirs)) if words)
+    return BarRow(name, (Bar(row[0], hue, row[1], row[2], hollow, theirs),), text, rule)
 
 
-def rows_of(reading: Reading, pools: tuple[Pool, ...]) -> tuple[BarRow, ...]:
-    """Rows of the header: plain and static, oracles with their references, and what does not rise by chance."""
-    if not reading.measures:
+def _pinned(pin: Pinned) -> BarRow:
+    """Row of a configuration built by hand: its accuracy, and that of the plain network on the same pictures."""
+    own, plain = float(pin.reading.accuracy[-1]), float(pin.reading.accuracy[0])
+    text = f"{numbers.percent(own)} · {100 * (own - plain):+.1f} points".replace("-", "−")
+    return BarRow(pin.name, (Bar(own, "sharing"),), text)
+
+
+def rows_of(reading: Reading, pools: tuple[Pool, ...], other: SecondConfigurations | None = None) -> tuple[BarRow, ...]:
+    """Rows of the header: plain and static, oracles with their references, and what does not rise by chance.
+
+    A second network that tried the same configurations is framed, and its numbers stand beside with the difference.
+    """
+    if not len(reading.rows):
         return ()
     measure = reading.measure
+    second = other.reading if other is not None and other.same_configurations else None
+
+    def row(words: str, name: str, hue: str, hollow: bool = False, rule: bool = False) -> BarRow:
+        return _row(words, measure(name), hue, hollow, rule, second.measure(name)[0] if second else math.nan)
+
     effective = measure("effective configurations")[0]
     count = f"of {len(reading.names)}" + (f", {effective:.0f} differ" if effective < len(reading.names) else "")
     found = [
-        _row("plain accuracy", measure("plain accuracy"), "widths"),
-        _row("best static, held out", measure("best static"), "widths"),
-        _row("one configuration, mean", measure("mean of one configuration"), "widths"),
-        _row(f"any right {count}: upper bound", measure("any-correct oracle"), "configurations", True, True),
-        _row("least loss: upper bound", measure("best-loss oracle"), "configurations", True),
-        _row("equally long list", measure("matched list"), "cost"),
-        _row("shuffled labels", measure("shuffled labels"), "cost"),
-        _row("oracle − list", measure("oracle beyond list"), "configurations", rule=True),
+        row("plain accuracy", "plain accuracy", "widths"),
+        row("best static, held out", "best static", "widths"),
+        row("one configuration, mean", "mean of one configuration", "widths"),
+        *(_pinned(pin) for pin in reading.pins),
+        row(f"any right {count}: upper bound", "any-correct oracle", "configurations", True, True),
+        row("least loss: upper bound", "best-loss oracle", "configurations", True),
+        row("equally long list", "matched list", "cost"),
+        row("shuffled labels", "shuffled labels", "cost"),
+        row("oracle − list", "oracle beyond list", "configurations", rule=True),
         *(
             _row(f"oracle − {SHORT.get(pool.name, pool.name)}, k = {len(pool.growth)}", pool.beyond, "configurations")
             for pool in pools
         ),
-        _row("κ of the oracle", measure("kappa"), "configurations"),
+        row("κ of the oracle", "kappa", "configurations"),
     ]
     rule = True
     for name in GROUPINGS:
         gain = measure(f"static gain by {name}")
         if math.isfinite(gain[0]):
-            row = _row(f"static gain by {name}", gain, "configurations", rule=rule)
+            made = row(f"static gain by {name}", f"static gain by {name}", "configurations", rule=rule)
             if len(reading.rows) < GROUPS * selection.FEWEST and not any(gain):
                 # No group is large enough to choose for, so the gain is zero by definition.
-                found.append(replace(row, text=f"fewer than {selection.FEWEST} a group"))
+                found.append(replace(made, text=f"fewer than {selection.FEWEST} a group"))
                 rule = False
                 continue
-            found.append(row)
-            found.append(_row("shuffled groups", measure(f"static gain by {name}, shuffled"), "cost"))
+            found.append(made)
+            found.append(row("shuffled groups", f"static gain by {name}, shuffled", "cost"))
             rule = False
     return tuple(found)
+
+
+def compared_words(reading: Reading, other: SecondConfigurations | None) -> str:
+    """Say on hovering how the second network compares, and why nothing is drawn of it where nothing is."""
+    if other is None:
+        return ""
+    if not other.same_configurations:
+        return f"{other.name} was tried with other configurations, so that its oracle does not compare."
+    return f"{other.name}: upper bound {both(reading.oracle, other.reading.oracle)}"
 
 
 def claim(reading: Reading) -> str:
     """Say in one line what the oracle is worth."""
     top = numbers.percent(reading.oracle)
-    words = f"Upper bound {top} from {numbers.percent(float(reading.accuracy[0]))} plain"
+    early = (
+        "" if reading.settled else f"So far, {len(reading.rows):,} of {len(reading.result['measured']):,} pictures: "
+    )
+    words = f"{early}{'u' if early else 'U'}pper bound {top} from {numbers.percent(float(reading.accuracy[0]))} plain"
     value, low, high = reading.measure("oracle beyond list")
     if not math.isfinite(value):
         return f"{words} · {numbers.percent(reading.list_accuracy)} by an equally long list"

@@ -8,9 +8,10 @@ from PySide6.QtCore import QPoint, Signal
 from PySide6.QtWidgets import QMenu
 
 from app.drawing.plots import Plot
-from app.drawing.readout import Entry
+from app.drawing.readout import Entry, Key
 from app.forms.side_page import SidePage, definitions
 from app.reading import numbers
+from app.reading.configuration_comparison import SecondConfigurations, both
 from app.reading.configurations import METHOD, Look, Reading, Row, macs_words
 from app.reading.glossary import TERMS
 from app.theme import Theme
@@ -37,6 +38,8 @@ class Page(SidePage):
     def __init__(self, theme: Theme, name: str) -> None:
         super().__init__(theme, name)
         self.reading: Reading | None = None
+        self.other: SecondConfigurations | None = None
+        """The network that is compared with, set before a run is shown; None for nothing."""
         self.look = Look()
 
     def show_reading(self, reading: Reading, look: Look) -> None:
@@ -63,7 +66,12 @@ class Page(SidePage):
         if reading is None or not 0 <= number < len(reading.names):
             self.told.emit("", ())
         else:
-            self.told.emit(reading.names[number], entries(reading, number))
+            found = (*entries(reading, number), *differences(self.other, number))
+            self.told.emit(reading.names[number], found)
+
+    def outline_key(self) -> tuple[Key, ...]:
+        """Return the entry of the legend for the network that is compared with; () for none."""
+        return (Key("frame", self.other.name, self.theme.color("outline")),) if self.other is not None else ()
 
 
 def entries(reading: Reading, number: int) -> tuple[Entry, ...]:
@@ -85,6 +93,15 @@ def entries(reading: Reading, number: int) -> tuple[Entry, ...]:
         Entry("receptive field", f"{float(field[0]):,.0f}×{float(field[1]):,.0f} px", "text_soft"),
         *([Entry("", f"answers like {reading.names[repeats]}", "text_soft")] if 0 <= repeats != number else []),
     )
+
+
+def differences(other: SecondConfigurations | None, number: int) -> tuple[Entry, ...]:
+    """Say what a configuration reaches in a second network, and how much more it reaches in the shown one."""
+    if other is None:
+        return ()
+    theirs = float(other.aligned(other.reading.accuracy)[number])
+    words = both(float(other.shown.accuracy[number]), theirs) or "has no such configuration"
+    return (Entry(other.name, words, "outline", "The network that is compared with; in brackets: points more here"),)
 
 
 def interval(row: Row) -> str:

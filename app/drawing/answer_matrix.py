@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPen
 
-from app.drawing.matrix import FIRST, Cells, MatrixItem, MatrixPlot, strongest
+from app.drawing.matrix import FIRST, NAN, Cells, MatrixItem, MatrixPlot, strongest
 from app.drawing.pixels import PlotBox, Scale
 from app.theme import Theme, mix
 
@@ -21,11 +21,15 @@ Frame = tuple[int, int, str]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answers(Cells):
-    """Cells whose values are kinds: 0 wrong, 1 right, 2 lost, 3 won. Of several in one pixel the last one is shown."""
+    """Cells whose values are kinds: 0 wrong, 1 right, 2 lost, 3 won; NaN where a picture was not run.
+
+    Of several in one pixel the last one is shown.
+    """
 
     def shades(self) -> NDArray[np.uint8]:
         """Return the place of every cell in the colour table."""
-        return np.asarray(FIRST + self.values, dtype=np.uint8)
+        kinds = FIRST + np.nan_to_num(self.values).astype(np.uint8)
+        return np.asarray(np.where(np.isnan(self.values), NAN, kinds), dtype=np.uint8)
 
 
 def kind_colors(theme: Theme) -> tuple[QColor, QColor, QColor, QColor]:

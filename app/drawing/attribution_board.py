@@ -37,6 +37,8 @@ class Pane:
         "good", "fair", "poor" or "": the colour of the caption.
     tip
         What is said on hovering.
+    picture
+        (channel, y, x) picture below the map, None for that of the board.
     """
 
     title: str
@@ -46,6 +48,7 @@ class Pane:
     note: str = ""
     verdict: str = ""
     tip: str = ""
+    picture: Floats | None = None
 
 
 class AttributionBoard(QWidget):
@@ -58,22 +61,29 @@ class AttributionBoard(QWidget):
         self.note = ""
         self._picture: Floats | None = None
         self._opacity = 0.8
+        self._rows = 1
         self._images: list[tuple[QImage, QImage]] = []
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Attributions")
         theme.changed.connect(self._repaint)
 
-    def show_panes(self, picture: Floats | None, panes: tuple[Pane, ...], opacity: float, note: str = "") -> None:
-        """Show a (channel, y, x) picture and maps over it; without a picture, a sentence."""
-        self._picture, self.panes, self._opacity, self.note = picture, panes, opacity, note
+    def show_panes(
+        self, picture: Floats | None, panes: tuple[Pane, ...], opacity: float, note: str = "", rows: int = 1
+    ) -> None:
+        """Show a (channel, y, x) picture and maps over it; without a picture, a sentence.
+
+        Of two networks the panes are in two equal rows; else they are placed so that they are largest.
+        """
+        self._picture, self.panes, self._opacity, self.note, self._rows = picture, panes, opacity, note, rows
         self.setAccessibleDescription(note or "; ".join(f"{pane.title} {pane.caption}".strip() for pane in panes))
         self._repaint()
 
     def _repaint(self) -> None:
         self._images = []
         if self._picture is not None:
-            plain, grey = picture_image(self._picture), picture_image(self._picture, self.theme.color("surface"))
             for pane in self.panes:
+                below = self._picture if pane.picture is None else pane.picture
+                plain, grey = picture_image(below), picture_image(below, self.theme.color("surface"))
                 if pane.values is None:
                     self._images.append((QImage() if pane.note else plain, QImage()))
                 else:
@@ -96,7 +106,8 @@ class AttributionBoard(QWidget):
     def layout_of(self, count: int) -> tuple[int, float]:
         """Choose the number of columns that makes the panes largest; return it with their side in pixels."""
         best = (1, 1.0)
-        for columns in range(1, max(count, 1) + 1):
+        wide = -(-count // self._rows)
+        for columns in range(1, max(count, 1) + 1) if self._rows == 1 else (wide,):
             rows = -(-count // columns) if count else 1
             across = (self.width() - 2 * PAD - (columns - 1) * GAP) / columns
             down = (self.height() - 2 * PAD - (rows - 1) * GAP) / rows - self._words()

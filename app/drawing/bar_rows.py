@@ -35,6 +35,8 @@ class Bar:
         Interval, NaN for none.
     hollow
         True for an upper bound, which is only outlined.
+    outline
+        Where the bar of a second network ends, NaN for none.
     """
 
     value: float
@@ -42,6 +44,7 @@ class Bar:
     low: float = math.nan
     high: float = math.nan
     hollow: bool = False
+    outline: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +120,17 @@ class BarRowsItem(PixelItem):
             painter.drawRect(rect.adjusted(0.5, 0.5, -0.5, -0.5))
         else:
             painter.fillRect(rect, color)
+        if math.isfinite(bar.outline):
+            self._draw_outline(painter, bar, rect, scale)
         if math.isfinite(bar.low) and math.isfinite(bar.high):
             self._draw_interval(painter, bar, round(top + tall / 2) + 0.5, tall, scale)
+
+    def _draw_outline(self, painter: QPainter, bar: Bar, rect: QRectF, scale: Scale) -> None:
+        """Frame the bar of a second network, a little larger so that equal ones are both seen."""
+        start, end = sorted((round(scale.x_of(0.0)), round(scale.x_of(bar.outline))))
+        painter.setPen(QPen(self.theme.color("outline"), 1))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRect(QRectF(start + 0.5, rect.top() - 0.5, max(1, end - start), rect.height()))
 
     def _draw_interval(self, painter: QPainter, bar: Bar, y: float, tall: float, scale: Scale) -> None:
         painter.setPen(QPen(self.theme.color("text"), 1))

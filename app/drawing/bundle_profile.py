@@ -55,6 +55,8 @@ class Profile:
         True if the entropy says nothing, because all pictures have one label.
     broken
         (points,) bool, points with values that are not finite.
+    outline
+        Lines of a second network, its entropy as a share of the same largest one.
     """
 
     lines: tuple[ProfileLine, ...]
@@ -62,6 +64,7 @@ class Profile:
     onset: int
     grey: bool
     broken: np.ndarray
+    outline: tuple[ProfileLine, ...] = ()
 
 
 class ProfileItem(DepthItem):
@@ -81,6 +84,8 @@ class ProfileItem(DepthItem):
             self._draw_highest(painter, scale)
         for line in profile.lines:
             self._draw_bundles(painter, scale, line, centres, step)
+        for line in profile.outline:
+            self._draw_outline(painter, scale, line, centres, step)
         self._draw_onset(painter, scale, centres, step)
         for line in reversed(profile.lines):
             self._draw_entropy(painter, scale, line, centres, step)
@@ -91,17 +96,37 @@ class ProfileItem(DepthItem):
         painter.drawLine(QPointF(0, y), QPointF(scale.width, y))
 
     def _draw_bundles(self, painter: QPainter, scale: Scale, line: ProfileLine, centres: Floats, step: float) -> None:
+        pen = QPen(self.theme.color("outline"), 1.5)
+        pen.setStyle(Qt.PenStyle.DotLine if line.name == "branch" else Qt.PenStyle.SolidLine)
+        self._draw_steps(painter, scale, line, centres, step, pen)
+
+    def _draw_steps(
+        self, painter: QPainter, scale: Scale, line: ProfileLine, centres: Floats, step: float, pen: QPen
+    ) -> None:
+        """Draw n/N level around every point."""
         known = np.isfinite(line.bundles)
         if not known.any():
             return
         x, y = centres[line.points[known]], scale.y(line.bundles[known])
         middles = (x[1:] + x[:-1]) / 2
         edges = np.concatenate([[x[0] - step / 2], np.repeat(middles, 2), [x[-1] + step / 2]])
-        pen = QPen(self.theme.color("outline"), 1.5)
-        pen.setStyle(Qt.PenStyle.DotLine if line.name == "branch" else Qt.PenStyle.SolidLine)
         painter.setPen(pen)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawPolyline(pg.functions.arrayToQPolygonF(edges, np.repeat(y, 2)))
+
+    def _draw_outline(self, painter: QPainter, scale: Scale, line: ProfileLine, centres: Floats, step: float) -> None:
+        """Draw the line of a second network: its entropy thin, n/N thin and dashed."""
+        thin = QPen(self.theme.color("text"), 1)
+        dashed = QPen(self.theme.color("text"), 1, Qt.PenStyle.DashLine)
+        self._draw_steps(painter, scale, line, centres, step, dashed)
+        known = np.isfinite(line.entropy)
+        x, y = centres[line.points[known]], scale.y(line.entropy[known])
+        painter.setPen(thin)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if len(x) > 1:
+            painter.drawPolyline(pg.functions.arrayToQPolygonF(x, y))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
     def _draw_entropy(self, painter: QPainter, scale: Scale, line: ProfileLine, centres: Floats, step: float) -> None:
         profile = self.profile
@@ -174,6 +199,7 @@ class SharesItem(DepthItem):
     def __init__(self, box: PlotBox, theme: Theme) -> None:
         super().__init__(box, theme)
         self.shares: tuple[Floats, Floats, Floats] = (np.empty(0), np.empty(0), np.empty(0))
+        self.outline: Floats = np.empty(0)
 
     def colors(self) -> tuple[QColor, QColor, QColor]:
         """Colours of alone, pure, in conflict."""
@@ -195,6 +221,17 @@ class SharesItem(DepthItem):
                     top = min(top, bottom - 1) if base == 0 else top
                     painter.fillRect(QRectF(round(x - wide / 2), top, wide, bottom - top), color)
                     base += part
+        self._draw_outline(painter, scale, centres, wide)
+
+    def _draw_outline(self, painter: QPainter, scale: Scale, centres: Floats, wide: float) -> None:
+        """Frame the share in conflict of a second network."""
+        painter.setPen(QPen(self.theme.color("text"), 1))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        base = round(scale.y_of(0.0))
+        for x, conflict in zip(centres.tolist(), self.outline.tolist(), strict=False):
+            if conflict > 0:
+                top = min(round(scale.y_of(conflict)), base - 1)
+                painter.drawRect(QRectF(round(x - wide / 2) - 1.5, top + 0.5, wide + 2, base - top - 1))
 
 
 class SharesPlot(DepthPlot):
@@ -206,7 +243,8 @@ class SharesPlot(DepthPlot):
         self.show_item(self.bars)
         self.set_title("share of pictures")
 
-    def show_shares(self, shares: tuple[Floats, Floats, Floats]) -> None:
-        """Draw other values."""
+    def show_shares(self, shares: tuple[Floats, Floats, Floats], outline: Floats | None = None) -> None:
+        """Draw other values, and the share in conflict of a second network as frames."""
         self.bars.shares = shares
+        self.bars.outline = np.empty(0) if outline is None else outline
         self.bars.update()

@@ -51,6 +51,8 @@ class DotsItem(PixelItem):
     def __init__(self, box: PlotBox, theme: Theme) -> None:
         super().__init__(box, theme, z=5)
         self.dots: Dots | None = None
+        self.outline: tuple[Floats, Floats] = (np.empty(0), np.empty(0))
+        """Cost and accuracy of the same configurations in a second network; NaN for none."""
         self.selected = 0
 
     def draw(self, painter: QPainter, scale: Scale, exposed: QRectF) -> None:
@@ -60,6 +62,7 @@ class DotsItem(PixelItem):
             return
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         x, y, radius = scale.x(dots.x), scale.y(dots.y), dots.radius()
+        self._draw_outline(painter, scale, x, y)
         others = [number for number in range(len(x)) if number not in (0, self.selected)]
         for number in (*others, self.selected, 0):
             place, size = QPointF(float(x[number]), float(y[number])), float(radius[number])
@@ -74,6 +77,17 @@ class DotsItem(PixelItem):
                 painter.setPen(QPen(self.theme.color("accent"), 2))
                 painter.drawEllipse(place, size + 5, size + 5)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+    def _draw_outline(self, painter: QPainter, scale: Scale, x: Floats, y: Floats) -> None:
+        """Draw a small ring for each configuration of a second network, and a line to the selected one."""
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(self.theme.color("outline"), 1))
+        there, high = scale.x(self.outline[0]), scale.y(self.outline[1])
+        for number, (a, b) in enumerate(zip(there.tolist(), high.tolist(), strict=True)):
+            if a == a and b == b:
+                painter.drawEllipse(QPointF(a, b), 2.5, 2.5)
+                if number == self.selected:
+                    painter.drawLine(QPointF(a, b), QPointF(float(x[number]), float(y[number])))
 
     def nearest(self, place: tuple[float, float]) -> int:
         """Return the dot nearest to a place of the plot, -1 if none is near."""
@@ -101,16 +115,18 @@ class CostPlot(CurvePlot):
         self.clicked.connect(self._clicked)
         self.hovered.connect(lambda place: self.dot_hovered.emit(self.dots.nearest(place) if place else -1))
 
-    def show_dots(self, dots: Dots | None, selected: int) -> None:
-        """Draw other dots, None for nothing."""
+    def show_dots(self, dots: Dots | None, selected: int, outline: tuple[Floats, Floats] | None = None) -> None:
+        """Draw other dots, None for nothing, and behind them cost and accuracy in a second network."""
         self.dots.dots, self.dots.selected = dots, selected
+        self.dots.outline = (np.empty(0), np.empty(0)) if outline is None else outline
         self.dots.update()
         if dots is None:
             self.show_curves(())
             return
         front = dots.front
         self.show_curves((Curve(dots.x[front], dots.y[front], "Pareto front", hue="text_soft", steps=True),))
-        home = _home(dots.x), _home(dots.y)
+        shown = [np.concatenate(pair) for pair in zip((dots.x, dots.y), self.dots.outline, strict=True)]
+        home = _home(shown[0]), _home(shown[1])
         if self.home != home:
             self.set_home(*home)
 
@@ -121,7 +137,7 @@ class CostPlot(CurvePlot):
 
 
 def _home(values: Floats) -> tuple[float, float]:
-    low, high = float(values.min()), float(values.max())
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
     room = 0.08 * (high - low) or max(0.05 * abs(high), 0.01)
     return low - room, high + room
 

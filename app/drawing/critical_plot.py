@@ -38,6 +38,7 @@ class CriticalItem(DepthItem):
         super().__init__(box, theme)
         self.values: Floats = np.empty(0)
         self.branch = np.empty(0, dtype=bool)
+        self.outline: Floats = np.empty(0)
         self.low = -1.0
 
     def draw_values(self, painter: QPainter, scale: Scale, centres: Floats, step: float) -> None:
@@ -63,6 +64,16 @@ class CriticalItem(DepthItem):
             painter.setBrush(self.theme.color("surface") if branch else color)
             painter.drawEllipse(QPointF(round(x) + 0.5, y), radius, radius)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        self._draw_outline(painter, scale, centres, step)
+
+    def _draw_outline(self, painter: QPainter, scale: Scale, centres: Floats, step: float) -> None:
+        """Draw a short line at the critical width of a second network."""
+        half = min(9.0, max(2.0, 0.4 * step))
+        painter.setPen(QPen(self.theme.color("text"), 1))
+        for x, value in zip(centres.tolist(), self.outline.tolist(), strict=False):
+            if value == value:
+                y = round(scale.y_of(max(float(np.log2(value)), self.low) if value > 0 else self.low)) + 0.5
+                painter.drawLine(QPointF(x - half, y), QPointF(x + half, y))
 
 
 class CriticalPlot(DepthPlot):
@@ -78,13 +89,15 @@ class CriticalPlot(DepthPlot):
         self.show_item(self.bars)
         self.set_title("critical tolerance (ours): first conflict at this width of the grid")
 
-    def show_values(self, axis: DepthAxis, values: Floats) -> None:
-        """Draw values in multiples of the width; 0 for equal values, NaN for no conflict found."""
+    def show_values(self, axis: DepthAxis, values: Floats, outline: Floats | None = None) -> None:
+        """Draw values in multiples of the width, and those of a second network; 0 for equal values, NaN for none."""
         self.bars.values = values
+        self.bars.outline = np.empty(0) if outline is None else outline
         self.bars.branch = np.array([layer.kind == "branch" for layer in axis.layers], dtype=bool)
-        positive = np.log2(values[values > 0])
+        shown = np.concatenate([values, self.bars.outline])
+        positive = np.log2(shown[shown > 0])
         low = float(min(-2.0, positive.min(initial=0.0)))
-        low -= 1.0 if bool(np.any(values == 0)) else 0.0
+        low -= 1.0 if bool(np.any(shown == 0)) else 0.0
         high = float(max(2.0, positive.max(initial=0.0)))
         self.bars.low = low
         self.set_axis(axis, high + 0.5)

@@ -205,14 +205,15 @@ class LabPlot(CurvePlot):
         )
         self.arrange()
 
-    def show_series(self, series: tuple[Series, ...], zoomed: bool) -> None:
-        """Draw other averages."""
+    def show_series(self, series: tuple[Series, ...], zoomed: bool, outline: tuple[Series, ...] = ()) -> None:
+        """Draw other averages, and behind them those of an earlier study."""
         self.series = self.bands.series = self.names.series = series
         self.set_home((0.0, 1.02), TOP if zoomed else WHOLE)
         curves = tuple(Curve(one.found.x, one.found.y, hue=HUES[one.activation]) for one in series)
+        behind = tuple(Curve(one.found.x, one.found.y, hue="outline") for one in outline)
         ends = np.array([0.0, 1.0])
         guides = (Guide("x", 1 / lab.EXPANSION, "expansion 6", "6"),)
-        self.show_curves((Curve(ends, ends, hue="outline", dashed=True), *curves), guides)
+        self.show_curves((Curve(ends, ends, hue="outline", dashed=True), *behind, *curves), guides)
         self.show_spots(tuple(_spots(one) for one in series if one.published))
         self.bands.update()
         self.names.update()

@@ -70,7 +70,14 @@ class RemovalPlot(CurvePlot):
         self.bands = SpreadItem(self.box, theme)
         self.box.setMouseEnabled(x=False, y=False)
 
-    def show_removed(self, curves: tuple[Removed, ...], blocks: int, chosen: tuple[int, float], least: float) -> None:
+    def show_removed(
+        self,
+        curves: tuple[Removed, ...],
+        blocks: int,
+        chosen: tuple[int, float],
+        least: float,
+        outlines: tuple[Removed, ...] = (),
+    ) -> None:
         """Draw other curves.
 
         Parameters
@@ -83,13 +90,19 @@ class RemovalPlot(CurvePlot):
             How many are ticked, and the accuracy without them in percent, NaN for not measured.
         least
             Accuracy that is still accepted, in percent; NaN for none.
+        outlines
+            Curves of a second network, drawn thin and without their spread.
         """
         self.bands.curves = curves
         x = np.arange(blocks + 1, dtype=np.float64)
+        behind = tuple(
+            Curve(np.arange(len(curve.mean), dtype=np.float64), curve.mean, hue=curve.hue, dashed=not curve.ordered)
+            for curve in outlines
+        )
         drawn = tuple(Curve(x, curve.mean, hue=curve.hue, dashed=not curve.ordered) for curve in curves)
         guides: tuple[Guide, ...] = (Guide("y", least, "accepted loss"),) if np.isfinite(least) else ()
         guides += (Guide("x", float(chosen[0])),) if chosen[0] > 0 else ()
-        self.show_curves(drawn, guides)
+        self.show_curves((*behind, *drawn), guides)
         spot = Spots(np.array([float(chosen[0])]), np.array([chosen[1]]), hue="text")
         self.show_spots((spot,) if np.isfinite(chosen[1]) else ())
         home = ((-0.2, blocks + 0.2), (0.0, 103.0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyqtgraph as pg
@@ -94,7 +94,7 @@ class FreedomPlot(CurvePlot):
         self.x_axis = FreedomAxis(theme, "bottom", log=True, title=x_title)
         self.add_axis(self.x_axis)
         self.item.axes = (self.x_axis, self.y_axis)
-        self.item.labels_at = 0.0
+        self.item.labels_at = 1.0  # at the top stand the labels of levels
         self.bands = BandItem(self.box, theme)
         self.box.setMouseEnabled(x=False, y=False)
 
@@ -132,8 +132,8 @@ class Bars:
     ----------
     values
         (place,) not below 0.
-    dashes, rings
-        (place,), empty for none.
+    dashes, rings, frames
+        (place,), empty for none; frames are the bars of a second network.
     hue, rings_hue
         Colour roles.
     """
@@ -143,11 +143,12 @@ class Bars:
     rings: Floats
     hue: str = "sharing"
     rings_hue: str = "rank"
+    frames: Floats = field(default_factory=lambda: np.empty(0))
 
     @property
     def largest(self) -> float:
         """Largest of all numbers, 0 without any."""
-        every = np.concatenate([self.values, self.dashes, self.rings])
+        every = np.concatenate([self.values, self.dashes, self.rings, self.frames])
         known = every[np.isfinite(every)]
         return float(known.max()) if known.size else 0.0
 
@@ -176,6 +177,12 @@ class BarsItem(PixelItem):
             if value == value:
                 left, top = round(scale.x_of(place) - half), round(scale.y_of(value))
                 painter.fillRect(QRectF(left, top, round(2 * half), base - top), theme.color(shown.hue))
+        painter.setPen(QPen(theme.color("outline"), 1))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for place, value in enumerate(shown.frames.tolist()):
+            if value == value:
+                left, top = round(scale.x_of(place) - half), round(scale.y_of(value))
+                painter.drawRect(QRectF(left - 1.5, top + 0.5, round(2 * half) + 2, base - top - 1))
         if self.selected >= 0:
             painter.setPen(QPen(theme.color("accent"), 2))
             x = scale.x_of(self.selected)

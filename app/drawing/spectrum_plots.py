@@ -39,6 +39,8 @@ class Spectrum:
         Number of rows of the feature matrix; missing singular values count as 0.
     rtol
         Tolerance in force, NaN for none.
+    hue
+        Colour role, "" for the next of the series.
     """
 
     layer: LayerSpec
@@ -46,6 +48,7 @@ class Spectrum:
     sigma: Floats
     width: int
     rtol: float
+    hue: str = ""
 
 
 def spectra_of(result: Result, names: tuple[str, ...], reading: Reading) -> tuple[Spectrum, ...]:
@@ -100,13 +103,13 @@ class SpectrumPlot(CurvePlot):
 def _curve(item: Spectrum, number: int) -> Curve:
     x, portion = spectra.distribution(item.sigma, item.width)
     if not x.size:
-        return Curve(np.empty(0), np.empty(0), f"{item.label} (zero)", hue_of(number))
+        return Curve(np.empty(0), np.empty(0), f"{item.label} (zero)", item.hue or hue_of(number))
     floor = 10.0**-9
     shown = x > floor
     below = float(portion[~shown][-1]) if np.any(~shown) else 0.0
     exponents = np.concatenate([[math.log10(floor)], np.log10(x[shown]), [0.2]])
     share = np.concatenate([[below], portion[shown], [1.0]])
-    return Curve(exponents, 100 * share, item.label, hue_of(number), steps=True)
+    return Curve(exponents, 100 * share, item.label, item.hue or hue_of(number), steps=True)
 
 
 def _elbow(item: Spectrum, number: int) -> list[Guide]:
@@ -145,7 +148,13 @@ class TolerancePlot(CurvePlot):
         """Draw the rank ratios of some layers; the note says why there are none."""
         x = np.log10(spectra.CURVE_RTOLS)
         curves = tuple(
-            Curve(x, spectra.rank_curve(item.sigma) / max(item.width, 1), item.label, hue_of(number), steps=True)
+            Curve(
+                x,
+                spectra.rank_curve(item.sigma) / max(item.width, 1),
+                item.label,
+                item.hue or hue_of(number),
+                steps=True,
+            )
             for number, item in enumerate(found)
         )
         self.show_curves(curves, tuple(_tolerance_guide(found)))

@@ -24,6 +24,23 @@ HEADROOM = 1.15
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Outline:
+    """Another profile that is drawn over the columns as dashes: a snapshot, what a search found, a second network.
+
+    Attributes
+    ----------
+    name, hue
+        Words for the legend, colour role.
+    widths
+        (column,) channels, NaN where it has no such layer.
+    """
+
+    name: str
+    hue: str
+    widths: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Profile:
     """What is drawn.
 
@@ -39,8 +56,10 @@ class Profile:
         (piece,) its ends in channels.
     handles
         Free group to the piece with its handle.
-    before, after, reference
-        (column,) widths of the original, of the edited network, and of a profile to compare with, which may be empty.
+    before, after
+        (column,) widths of the original and of the edited network.
+    outlines
+        Any number of other profiles.
     locked
         Groups the user has locked.
     """
@@ -53,7 +72,7 @@ class Profile:
     handles: dict[int, int] = field(default_factory=dict)
     before: Floats = field(default_factory=lambda: np.empty(0))
     after: Floats = field(default_factory=lambda: np.empty(0))
-    reference: Floats = field(default_factory=lambda: np.empty(0))
+    outlines: tuple[Outline, ...] = ()
     locked: frozenset[int] = frozenset()
 
 
@@ -61,7 +80,7 @@ NOTHING = Profile()
 
 
 class ColumnsItem(PixelItem):
-    """Columns of pieces, the original as an outline, a reference as dashes, and the handles."""
+    """Columns of pieces, the original as an outline, other profiles as dashes, and the handles."""
 
     def __init__(self, box: PlotBox, theme: Theme) -> None:
         super().__init__(box, theme)
@@ -75,7 +94,7 @@ class ColumnsItem(PixelItem):
         half = max(1.0, min(0.36 * scale.per_x, 0.5 * scale.per_x - 1))
         self._draw_pieces(painter, scale, half)
         self._draw_before(painter, scale, half)
-        self._draw_reference(painter, scale, half)
+        self._draw_outlines(painter, scale, half)
         self._draw_handles(painter, scale, half)
         if self.rubber is not None:
             painter.setPen(QPen(self.theme.color("accent"), 1, Qt.PenStyle.DashLine))
@@ -120,13 +139,14 @@ class ColumnsItem(PixelItem):
                 left, right = round(at - half) + 0.5, round(at + half) - 0.5
                 painter.drawRect(QRectF(left, top, right - left, max(low - top, 0.0)))
 
-    def _draw_reference(self, painter: QPainter, scale: Scale, half: float) -> None:
-        shown = self.profile
-        painter.setPen(QPen(self.theme.color("configurations"), 2))
-        if len(shown.reference) == len(shown.axis.x):
-            for x, width in zip(shown.axis.x.tolist(), shown.reference.tolist(), strict=True):
-                y = round(scale.y_of(width))
-                painter.drawLine(QPointF(scale.x_of(x) - half - 2, y), QPointF(scale.x_of(x) + half + 2, y))
+    def _draw_outlines(self, painter: QPainter, scale: Scale, half: float) -> None:
+        places = self.profile.axis.x.tolist()
+        for outline in self.profile.outlines:
+            painter.setPen(QPen(self.theme.color(outline.hue), 2))
+            for x, width in zip(places, outline.widths.tolist(), strict=True):
+                if width == width:
+                    y = round(scale.y_of(width))
+                    painter.drawLine(QPointF(scale.x_of(x) - half - 2, y), QPointF(scale.x_of(x) + half + 2, y))
 
     def _draw_handles(self, painter: QPainter, scale: Scale, half: float) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -187,7 +207,8 @@ class WidthPlot(Plot):
         if fresh:
             self.names.set_axis(profile.axis)
             self.stages.set_axis(profile.axis)
-        highest = max(float(v.max(initial=0.0)) for v in (profile.before, profile.after, profile.reference))
+        drawn = (profile.before, profile.after, *(outline.widths for outline in profile.outlines))
+        highest = max(float(np.nan_to_num(widths).max(initial=0.0)) for widths in drawn)
         home = (profile.axis.limits, (0.0, nice_top(HEADROOM * highest, 8)))
         if not self.dragging and (fresh or home != self.home):
             x = self.box.viewRange()[0]
@@ -358,7 +379,7 @@ class RatioStrip(Plot):
         self.box.setMouseEnabled(x=False, y=False)
         self.box.setXLink(above.box)
         self.set_title("edited / original")
-        self.setFixedHeight(74)
+        self.setFixedHeight(64)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
 
     def show_ratio(self, x: Floats, ratio: Floats) -> None:

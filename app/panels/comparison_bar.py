@@ -2,14 +2,82 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QToolButton, QWidget
+from PySide6.QtCore import QPointF, QRect, Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QStyle, QStyleOptionSlider, QToolButton, QWidget
 
+from analysis.request import ModelSource
 from app.forms.widgets import label
-from app.reading.checkpoints import Checkpoint, checkpoints
+from app.reading.checkpoints import (
+    MEASURED,
+    PENDING,
+    UNMEASURED,
+    Checkpoint,
+    beside,
+    checkpoints,
+    left_out,
+    requests_for_all,
+)
 from app.reading.comparing import compared_run, network_name
 from app.theme import Theme
 from app.workspace import Workspace
+
+STATE_WORDS = {MEASURED: "", PENDING: "being measured", UNMEASURED: "not measured"}
+SLIDE = "Show the weights of another checkpoint in every view; what is not measured of it can be measured there"
+NEAR = 7.0
+"""Pixels from mark to mark below which only one in several is drawn."""
+ROOM = 20
+"""Pixels of the slider's height with its marks."""
+
+
+class CheckpointSlider(QSlider):
+    """A slider with one mark per checkpoint: filled where there are results, hollow where there are none yet."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__(Qt.Orientation.Horizontal)
+        self.theme = theme
+        self.found: tuple[Checkpoint, ...] = ()
+        self.setAccessibleName("Checkpoint")
+        self.setPageStep(1)
+        self.setToolTip(SLIDE)
+        self.setMinimumHeight(ROOM + 6)
+
+    def show_checkpoints(self, found: tuple[Checkpoint, ...], place: int) -> None:
+        """Show other checkpoints, without announcing it."""
+        self.found = found
+        self.blockSignals(True)
+        self.setRange(0, max(0, len(found) - 1))
+        self.setValue(place)
+        self.blockSignals(False)
+        self.update()
+
+    def mark_at(self, place: int) -> float:
+        """Middle of a mark in pixels from the left edge."""
+        option = QStyleOptionSlider()
+        self.initStyleOption(option)
+        style, part = self.style(), QStyle.SubControl.SC_SliderHandle
+        handle: QRect = style.subControlRect(QStyle.ComplexControl.CC_Slider, option, part, self)
+        groove: QRect = style.subControlRect(
+            QStyle.ComplexControl.CC_Slider, option, QStyle.SubControl.SC_SliderGroove, self
+        )
+        room = groove.width() - handle.width()
+        left = groove.left() + handle.width() / 2
+        return left + QStyle.sliderPositionFromValue(0, self.maximum(), place, room, False)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the slider, and the marks below it."""
+        super().paintEvent(event)
+        count = len(self.found)
+        if count < 2:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        step = max(1, round(NEAR * (count - 1) / max(1.0, self.mark_at(count - 1) - self.mark_at(0))))
+        for place in range(0, count, step):
+            measured = self.found[place].state == MEASURED
+            painter.setPen(QPen(self.theme.color("text_soft"), 1))
+            painter.setBrush(self.theme.color("text_soft" if measured else "surface"))
+            painter.drawEllipse(QPointF(self.mark_at(place), self.height() - 3.5), 2.25, 2.25)
 
 
 class ComparisonBar(QWidget):
@@ -19,29 +87,32 @@ class ComparisonBar(QWidget):
         super().__init__()
         self.workspace, self.theme = workspace, theme
         self.found: tuple[Checkpoint, ...] = ()
+        self._listed_for: ModelSource | None = None
+        self._files: tuple[str, ...] = ()
         self.setAccessibleName("Comparison and checkpoints")
-        self.chip, self.slider, self.title = QToolButton(), QSlider(Qt.Orientation.Horizontal), label("")
+        self.chip, self.slider, self.title = QToolButton(), CheckpointSlider(theme), label("")
         self.chip.setToolTip("End the comparison in every view")
         self.chip.setAccessibleName("End the comparison")
         self.chip.clicked.connect(lambda: workspace.compare_with(None))
         self.words: QLabel = label("Checkpoint", "soft")
-        self.slider.setAccessibleName("Checkpoint")
-        self.slider.setPageStep(1)
-        self.slider.setTickPosition(QSlider.TickPosition.TicksBelow)
-        self.slider.setTickInterval(1)
-        self.slider.setToolTip("Show the weights of another checkpoint in every view that has a run of it")
         self.slider.valueChanged.connect(self._slid)
+        self.all = QToolButton()
+        self.all.setText("Measure all checkpoints")
+        self.all.setAccessibleName("Measure all checkpoints")
+        self.all.clicked.connect(self._measure_all)
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 4, 8, 2)
         row.setSpacing(8)
-        row.addWidget(self.chip)
-        row.addWidget(self.words)
+        for widget in (self.chip, self.words):
+            row.addWidget(widget)
         row.addWidget(self.slider, 1)
         row.addWidget(self.title)
+        row.addWidget(self.all)
         row.addStretch(1)
         self.slider.setMaximumWidth(280)
         for signal in (
             workspace.compared_changed, workspace.checkpoint_changed, workspace.runs_changed, workspace.model_changed,
+            theme.changed,
         ):  # fmt: skip
             signal.connect(self.refresh)
         workspace.run_finished.connect(self.refresh)
@@ -50,22 +121,53 @@ class ComparisonBar(QWidget):
     def refresh(self) -> None:
         """Show what is compared and which checkpoint is shown."""
         workspace = self.workspace
-        compared, self.found = compared_run(workspace), checkpoints(workspace)
+        if workspace.model != self._listed_for:
+            # Only here: a folder may lie on a slow disk, and its runs change often.
+            self._listed_for, self._files = workspace.model, beside(workspace.model)
+        wrong = left_out(workspace)
+        if workspace.checkpoint in wrong:
+            workspace.show_checkpoint(None)  # comes back here
+            return
+        compared, self.found = compared_run(workspace), checkpoints(workspace, self._files)
         self.chip.setVisible(compared is not None)
         if compared is not None:
             self.chip.setText(f"Compared with {network_name(compared)}  ✕")
             self.chip.setAccessibleName(f"End the comparison with {network_name(compared)}")
-        model = workspace.shown_model
-        place = next((i for i, one in enumerate(self.found) if model and one.weights == model.weights), 0)
-        for widget in (self.words, self.slider, self.title):
+        for widget in (self.words, self.slider, self.title, self.all):
             widget.setVisible(bool(self.found))
         if self.found:
-            self.slider.blockSignals(True)
-            self.slider.setRange(0, len(self.found) - 1)
-            self.slider.setValue(place)
-            self.slider.blockSignals(False)
-            self.title.setText(f"{self.found[place].title} · {place + 1} of {len(self.found)}")
+            self._show_checkpoint(tuple(wrong.values()))
         self.setVisible((compared is not None or bool(self.found)) and workspace.structure is not None)
+
+    def _show_checkpoint(self, reasons: tuple[str, ...]) -> None:
+        model = self.workspace.shown_model
+        place = next((i for i, one in enumerate(self.found) if model and one.weights == model.weights), 0)
+        self.slider.show_checkpoints(self.found, place)
+        shown = self.found[place]
+        words = (shown.title, f"{place + 1} of {len(self.found)}", STATE_WORDS[shown.state])
+        self.title.setText(" · ".join(word for word in words if word))
+        left = "\n".join(("Left out:", *reasons)) if reasons else ""
+        marks = "Filled marks are measured, hollow ones are not."
+        self.slider.setToolTip("\n".join(part for part in (SLIDE, marks, left) if part))
+        self._offer()
+
+    def _offer(self) -> None:
+        wanted = requests_for_all(self.workspace, self.found)
+        self.all.setEnabled(bool(wanted))
+        if wanted:
+            info = self.workspace.method(wanted[0].method)
+            title = info.title if info else wanted[0].method
+            count = len(wanted)
+            of = f"{count} checkpoint{'' if count == 1 else 's'}"
+            self.all.setToolTip(f"{title}, as it was measured last, of {of} without it; one after the other")
+        elif any(run.purpose == "measure" and run.request.model for run in self.workspace.runs.values()):
+            self.all.setToolTip("What was measured last is measured of all checkpoints")
+        else:
+            self.all.setToolTip("Measure something of one checkpoint first: it is then measured of all")
+
+    def _measure_all(self) -> None:
+        for request in requests_for_all(self.workspace, self.found):
+            self.workspace.request_look(request)
 
     def _slid(self, place: int) -> None:
         if 0 <= place < len(self.found):

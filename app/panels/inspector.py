@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from analysis.config import LayerSpec
-from app.drawing.spectrum_plots import MOST, SpectrumPlot, hue_of, spectra_of
+from app.drawing.spectrum_plots import MOST, Spectrum, SpectrumPlot, hue_of, spectra_of
 from app.forms import menus
 from app.panels.fact_table import Fact, FactTable
 from app.panels.inspector_channels import ChannelSection
 from app.reading import conditions, numbers
+from app.reading.comparing import counterpart, network_name
 from app.reading.depth import split_name
 from app.reading.glossary import TERMS
+from app.reading.layer_comparison import layer_differences, row_in
 from app.reading.measurements import STATE_TEXTS, VALUE, Metric, Values, available, read, source
 from app.reading.rank_reading import Reading
 from app.theme import Theme
@@ -45,6 +49,7 @@ class Inspector(QWidget):
             workspace.run_changed,
             workspace.edits_changed,
             workspace.images_changed,
+            workspace.compared_changed,
             theme.changed,
         ):
             signal.connect(self.invalidate)
@@ -54,7 +59,10 @@ class Inspector(QWidget):
         self.setObjectName("panel")
         self.setAccessibleName("Inspector")
         self.heading, self.kind, self.note = QLabel(), QLabel(), QLabel()
-        for label in (self.heading, self.kind, self.note):
+        self.compared = QLabel()
+        self.compared.setProperty("role", "soft")
+        self.compared.setAccessibleName("Differences from the network that is compared with")
+        for label in (self.heading, self.kind, self.note, self.compared):
             label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             label.setContentsMargins(12, 0, 12, 0)
@@ -73,7 +81,16 @@ class Inspector(QWidget):
         column = QVBoxLayout(inner)
         column.setContentsMargins(0, 10, 0, 12)
         column.setSpacing(6)
-        for widget in (self.heading, self.kind, self.facts, self.channels, self.plot, self.measures, self.note):
+        for widget in (
+            self.heading,
+            self.kind,
+            self.compared,
+            self.facts,
+            self.channels,
+            self.plot,
+            self.measures,
+            self.note,
+        ):
             column.addWidget(widget)
         column.addWidget(self.button, alignment=Qt.AlignmentFlag.AlignHCenter)
         column.addStretch(1)
@@ -120,6 +137,9 @@ class Inspector(QWidget):
             self._show_one(chosen[0])
         else:
             self._show_several(chosen)
+        words = layer_differences(workspace, chosen[-1]) if chosen else ""
+        self.compared.setText(words)
+        self.compared.setVisible(bool(words))
 
     def _show_nothing(self) -> None:
         layers = self.workspace.layers
@@ -153,10 +173,22 @@ class Inspector(QWidget):
         run = self.workspace.latest("feature_rank")
         names = tuple(layer.name for layer in layers)
         found = spectra_of(run.result, names, Reading()) if run else ()
+        found = (*found, *self._second_spectrum(layers[-1])) if len(found) < MOST else found
         self.plot.setVisible(bool(found))
         if found:
             self.plot.show_spectra(found)
         self._offer(bool(found), layers)
+
+    def _second_spectrum(self, layer: LayerSpec) -> tuple[Spectrum, ...]:
+        """Singular values of the layer that corresponds in the network that is compared with."""
+        second = counterpart(self.workspace, "feature_rank")
+        if second is None:
+            return ()
+        row = row_in(self.workspace, layer, second.result.layers)
+        if row < 0:
+            return ()
+        found = spectra_of(second.result, (second.result.layers[row].name,), Reading())
+        return tuple(replace(item, label=network_name(second), hue="outline") for item in found)
 
     def _offer(self, measured: bool, layers: list[LayerSpec]) -> None:
         run = self.workspace.latest("feature_rank")

@@ -10,6 +10,7 @@ from analysis.catalogue import Value
 from analysis.measures.attributions import ALGORITHMS, Algorithm, algorithm, delta_words, relative_delta, scale_of
 from analysis.request import Request
 from app.reading import numbers
+from app.reading.comparing import compared_run, compared_runs, network_name
 from app.reading.depth import Floats
 from app.workspace import Run, Workspace
 
@@ -177,6 +178,31 @@ def explanation(workspace: Workspace, sample: int) -> Explanation | None:
         if sample in places:
             return Explanation(run, places.index(sample))
     return None
+
+
+def second_explanation(workspace: Workspace, place: int) -> tuple[str, Explanation | None, str] | None:
+    """Find what the network that is compared with says of a picture.
+
+    Returns
+    -------
+    tuple[str, Explanation | None, str] or None
+        Its name; its newest answer for the picture; why there is none. None if nothing is compared.
+    """
+    compared = compared_run(workspace)
+    if compared is None:
+        return None
+    name = network_name(compared)
+    if compared.request.model is not None and compared.request.model == workspace.shown_model:
+        return None
+    runs = [run for run in compared_runs(workspace, METHOD) if run.result.arrived.get("picture")]
+    if not runs:
+        return name, None, f"{name} has no attributions yet: open it and explain this picture."
+    same = [run for run in runs if run.request.images == workspace.images]
+    found = next((run for run in same if place in run.result["place"].tolist()), None)
+    if found is None:
+        why = "has not explained this picture" if same else "was explained on other pictures"
+        return name, None, f"{name} {why}."
+    return name, Explanation(found, found.result["place"].tolist().index(place)), ""
 
 
 def request(workspace: Workspace, wish: Wish, sample: int) -> Request:

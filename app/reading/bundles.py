@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from analysis.config import LayerSpec
 from analysis.events import EMPTY
-from analysis.measures.bundles import Bundle, bundle_table
+from analysis.measures.bundles import Bundle, bundle_table, first_merge
 from analysis.measures.partitions import Ids, label_entropy, onset
 from analysis.result import Result
 from app.reading import numbers
@@ -188,6 +188,21 @@ class Reading:
         if not np.any(ids >= 0) or np.any(self.labels[ids >= 0] < 0):
             return ()
         return bundle_table(ids, self.labels, self.class_count)
+
+    def first_merge(self, checkpoint: int) -> tuple[Ints, Ints] | None:
+        """(class, class) first point at which two classes share a bundle, -1 for never, and pairs merged there.
+
+        None if that is not known: labels or bundles have not all arrived, or there are too many classes.
+        """
+        result = self.result
+        if "first_merge" not in result or np.any(self.labels < 0) or not 0 <= checkpoint < len(self.checkpoints):
+            return None
+        if not bool(np.isfinite(self.table("entropy")[checkpoint]).all()):
+            return None
+        if checkpoint == len(self.checkpoints) - 1 and result.arrived.get("merged_pairs", 0):
+            return np.asarray(result["first_merge"], dtype=np.int64), np.asarray(result["merged_pairs"], dtype=np.int64)
+        first, pairs = first_merge(np.asarray(result["bundle_ids"][checkpoint]), self.labels, self.class_count)
+        return first.astype(np.int64), pairs
 
     def point_of(self, layer: str) -> int:
         """Place of a layer among the points, -1 if nothing is measured there; twins of a point count as the point."""

@@ -1,12 +1,27 @@
-"""Checkpoints of the open network: other weights of the same architecture that have been measured. No widgets."""
+"""Checkpoints of the open network: other weights of the same architecture, measured or not. No widgets."""
 
 from __future__ import annotations
 
+import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
+from analysis.request import ModelSource, Request
+from app.opening import WEIGHT_SUFFIXES
+from app.theme import RESOURCES
 from app.workspace import Run, Workspace
+
+Weights = tuple[str, ...]
+MOST_ENTRIES = 5000
+"""Names of a folder that are looked at: a folder with more is hardly one of checkpoints."""
+MOST = 500
+"""Files of a folder that become checkpoints."""
+WORDS = ("random", "pretrained")
+ONE_OFF = ("save_network", "edited_check", "train_shared")
+"""Methods that make something instead of measuring the weights that are shown."""
+MEASURED, PENDING, UNMEASURED = "measured", "pending", "unmeasured"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,27 +34,170 @@ class Checkpoint:
         As in a request.
     title
         Words: the file's name without folder and ending.
+    state
+        "measured" with at least one run, "pending" while the first one is awaited, else "unmeasured".
     """
 
-    weights: tuple[str, ...]
+    weights: Weights
     title: str
+    state: str = MEASURED
 
 
-def checkpoints(workspace: Workspace) -> tuple[Checkpoint, ...]:
-    """List the weights of the open architecture with at least one run, those it was opened with among them.
+def weight_files(folder: Path) -> tuple[str, ...]:
+    """List the names of a folder's weight files in natural order; no file is opened.
+
+    Empty if the folder cannot be read. Of a very large folder only a part is looked at.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in islice(entries, MOST_ENTRIES) if _is_weight_file(entry)]
+    except OSError:
+        return ()
+    return tuple(sorted(names, key=natural)[:MOST])
+
+
+def _is_weight_file(entry: os.DirEntry[str]) -> bool:
+    if entry.name.startswith(".") or not entry.name.lower().endswith(WEIGHT_SUFFIXES):
+        return False
+    return entry.is_file()
+
+
+def one_of(source: ModelSource) -> ModelSource:
+    """Take the last of several weight files, for opening a network: a window shows one checkpoint at a time.
+
+    Folders stand for the weight files in them; anything else is left as it is.
+    """
+    if not any(os.path.isdir(name) for name in source.weights):
+        return source
+    found: list[str] = []
+    for name in source.weights:
+        folder = Path(name)
+        found += [str(folder / file) for file in weight_files(folder)] if folder.is_dir() else [name]
+    return replace(source, weights=(found[-1],)) if found else source
+
+
+def beside(model: ModelSource | None) -> tuple[str, ...]:
+    """List the weight files beside those of a network, its own among them, in natural order.
+
+    Of the demo its checkpoints. Empty for weights without a file, such as random ones.
+    """
+    if model is None:
+        return ()
+    folder = _folder(model)
+    return tuple(str(folder / name) for name in weight_files(folder)) if folder is not None else ()
+
+
+def _folder(model: ModelSource) -> Path | None:
+    if not model.weights and model.name.startswith("demo:"):
+        return RESOURCES / "demo" / model.name.removeprefix("demo:").partition("@")[0]
+    if len(model.weights) == 1 and model.weights[0] not in WORDS:
+        return Path(model.weights[0]).expanduser().parent
+    return None
+
+
+def own_file(model: ModelSource, files: tuple[str, ...]) -> str:
+    """Find the file among `files` that a network was opened with, "" for none; of the demo its last checkpoint."""
+    if model.weights:
+        wanted = os.path.abspath(os.path.expanduser(model.weights[-1]))
+        return next((file for file in files if os.path.abspath(file) == wanted), "")
+    if not model.name.startswith("demo:") or not files:
+        return ""
+    wanted = model.name.partition("@")[2]
+    return next((file for file in files if Path(file).stem == wanted), "") if wanted else files[-1]
+
+
+def checkpoints(workspace: Workspace, files: tuple[str, ...] = ()) -> tuple[Checkpoint, ...]:
+    """List the weights of the open architecture, those it was opened with among them.
 
     In natural order of their names ("epoch-9" before "epoch-10"). Empty if there is only one.
+
+    Parameters
+    ----------
+    files
+        Weight files beside those of the open network, see :func:`beside`. They are shown without having been looked
+        into; what turns out not to fit is left out, see :func:`left_out`.
     """
-    if workspace.model is None or workspace.structure is None:
+    model = workspace.model
+    if model is None or workspace.structure is None:
         return ()
-    found = {workspace.model.weights: None}
+    own = own_file(model, files)
+    titles: dict[Weights, str] = {model.weights: Path(own).stem if own else title_of(model.weights)}
+    wrong = left_out(workspace)
+    for file in files:
+        if file != own and (file,) not in wrong:
+            titles.setdefault((file,), title_of((file,)))
+    measured = set()
     for run in workspace.runs.values():
-        if run.request.model is not None and run.request.model.weights and _fits(workspace, run):
-            found[run.request.model.weights] = None
-    if len(found) < 2:
+        if run.request.model is not None and run.purpose == "measure" and _fits(workspace, run):
+            measured.add(run.request.model.weights)
+            if run.request.model.weights:
+                titles.setdefault(run.request.model.weights, title_of(run.request.model.weights))
+    if len(titles) < 2:
         return ()
-    made = [Checkpoint(weights, title_of(weights)) for weights in found]
+    runs = [run for run in workspace.runs.values() if run.purpose == "measure"]
+    awaited = {run.request.model.weights for run in runs if run.open and run.request.model}
+
+    def state(weights: Weights) -> str:
+        return MEASURED if weights in measured else PENDING if weights in awaited else UNMEASURED
+
+    made = [Checkpoint(weights, title, state(weights)) for weights, title in titles.items()]
     return tuple(sorted(made, key=lambda checkpoint: (natural(checkpoint.title), checkpoint.weights)))
+
+
+def left_out(workspace: Workspace) -> dict[Weights, str]:
+    """Say of weights that turned out not to be of the open network why: they could not be loaded, or are another."""
+    found: dict[Weights, str] = {}
+    opened = workspace.model
+    if opened is None or workspace.structure is None:
+        return found
+    for run in workspace.runs.values():
+        model, prepared, finished = run.request.model, run.result.prepared, run.result.finished
+        if model is None or model.name != opened.name or model.weights == opened.weights:
+            continue
+        problem = finished.problem if finished is not None else None
+        if prepared is None and problem is not None and _is_about(model.weights, problem.message, problem.code):
+            found[model.weights] = problem.message
+        elif prepared is not None and _is_another(workspace, run):
+            found[model.weights] = f"{title_of(model.weights)} is {prepared.model}, with other layers."
+    return found
+
+
+def _is_another(workspace: Workspace, run: Run) -> bool:
+    """Tell whether a run shows that its weights are of another network; rows of an edited one differ by intention."""
+    known = run.result.declared is not None and bool(run.result.layers) and run.request.edits.empty
+    return known and not _fits(workspace, run)
+
+
+def _is_about(weights: Weights, message: str, code: str) -> bool:
+    """Tell whether a problem is one of the weights, not of pictures or of the machine."""
+    return code in ("mismatch", "no_match", "ambiguous") or bool(weights and Path(weights[-1]).name in message)
+
+
+def requests_for_all(workspace: Workspace, found: tuple[Checkpoint, ...]) -> tuple[Request, ...]:
+    """Ask what was asked last of the open network of every checkpoint that has no answer yet; () for nothing to ask.
+
+    Parameters
+    ----------
+    found
+        What :func:`checkpoints` returned.
+    """
+    opened = workspace.model
+    runs = [run for run in workspace.runs.values() if run.purpose == "measure" and _can_repeat(run, opened)]
+    if not runs or opened is None:
+        return ()
+    last = max(runs, key=lambda run: (run.began, run.number)).request
+    known = {
+        run.request.model.weights
+        for run in runs
+        if run.request.model and run.request.method == last.method and (run.open or run.state == "completed")
+    }
+    wanted = (checkpoint.weights for checkpoint in found if checkpoint.weights not in known)
+    return tuple(replace(last, model=replace(opened, weights=weights)) for weights in wanted)
+
+
+def _can_repeat(run: Run, opened: ModelSource | None) -> bool:
+    model = run.request.model
+    return model is not None and opened is not None and model.name == opened.name and run.request.method not in ONE_OFF
 
 
 def _fits(workspace: Workspace, run: Run) -> bool:
@@ -54,7 +212,7 @@ def _fits(workspace: Workspace, run: Run) -> bool:
     return all(shapes.get(layer.name) == layer.shape for layer in run.result.layers)
 
 
-def title_of(weights: tuple[str, ...]) -> str:
+def title_of(weights: Weights) -> str:
     """Name weights by their file.
 
     Examples

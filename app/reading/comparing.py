@@ -26,13 +26,18 @@ def counterpart(workspace: Workspace, method: str) -> Run | None:
 
     None if nothing is compared, if that network has no such run, or if it is the run that is shown already.
     """
+    fits = compared_runs(workspace, method)
+    return None if not fits or fits[0] is workspace.latest(method) else fits[0]
+
+
+def compared_runs(workspace: Workspace, method: str) -> list[Run]:
+    """List the runs of a method for the network that is compared with: the compared run first, then the newest."""
     run = compared_run(workspace)
     if run is None:
-        return None
+        return []
     fits = [other for other in workspace.runs.values() if other.request.method == method and _same_model(other, run)]
     fits = [other for other in fits if other.result.declared]
-    found = run if run in fits else max(fits, key=lambda other: (other.began, other.number), default=None)
-    return None if found is None or found is workspace.latest(method) else found
+    return sorted(fits, key=lambda other: (other is run, other.began, other.number), reverse=True)
 
 
 def candidates(workspace: Workspace) -> list[Run]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from analysis.events import EMPTY
 from analysis.measures import oracles, selection
-from analysis.measures.findings import MEASURES
+from analysis.measures.configurations import read_extra
+from analysis.measures.findings import MEASURES, grouped
 from analysis.measures.oracles import Bools, Floats, Integers
 from analysis.result import Result
 from app.reading import numbers
@@ -19,6 +20,8 @@ from app.reading import numbers
 METHOD = "dynamic_configurations"
 WRONG, RIGHT, LOST, WON = 0, 1, 2, 3
 """Kinds of a cell: as wrong as the network as it is, as right, wrong where that is right, right where that is wrong."""
+UNSEEN = 255
+"""Kind of a cell whose picture was not run under a configuration."""
 MOST_ROWS = 2000
 """Pictures above which rows are classes."""
 FEW = 10
@@ -80,6 +83,10 @@ class Reading:
         Names of the configurations, the first is the network as it is; names of the switch points.
     labelled
         True if the pictures have labels, without which there is no oracle.
+    pins
+        Configurations built by hand that stand beside those of the run.
+    columns_of_user
+        Name to one value for each finished picture, from tables of the user.
     """
 
     def __init__(self, result: Result) -> None:
@@ -89,6 +96,8 @@ class Reading:
         self.points = result.names("point")
         self.labelled = "correct" in result
         self.classes = result.names("class")
+        self.pins: tuple[Pinned, ...] = ()
+        self.columns_of_user: dict[str, Floats] = {}
 
     # -- pictures ----------------------------------------------------------------------------------------------------
 
@@ -219,9 +228,34 @@ class Reading:
         names = self.result.names("measure") or MEASURES
         return {name: (float(a), float(b), float(c)) for name, a, b, c in zip(names, *tables, strict=True)}
 
+    @property
+    def settled(self) -> bool:
+        """True once the header has been read off all pictures."""
+        return bool(self.measures)
+
+    @cached_property
+    def so_far(self) -> Mapping[str, Row]:
+        """Measures of the finished pictures that are cheap, without intervals; what is held out comes at the end."""
+        if not self.labelled or not len(self.rows):
+            return {}
+        nothing = float("nan")
+        order = oracles.loss_order(self.table("loss"))[:, 0]
+        chance = oracles.shuffled_oracle(self.prediction, self.label)
+        found = {
+            "plain accuracy": float(self.accuracy[0]),
+            "mean of one configuration": float(self.correct.mean()),
+            "any-correct oracle": self.oracle,
+            "best-loss oracle": float(self.correct[np.arange(len(order)), order].mean()),
+            "matched list": self.list_accuracy,
+            "oracle beyond list": self.oracle - self.list_accuracy,
+            "shuffled labels": chance,
+            "kappa": oracles.kappa(self.oracle, chance),
+        }
+        return {name: (value, nothing, nothing) for name, value in found.items()}
+
     def measure(self, name: str) -> Row:
-        """One measure, NaN where there is none."""
-        return self.measures.get(name, (float("nan"),) * 3)
+        """One measure, of the finished pictures before all are; NaN where there is none."""
+        return (self.measures if self.settled else self.so_far).get(name, (float("nan"),) * 3)
 
     @cached_property
     def oracle(self) -> float:
@@ -272,20 +306,33 @@ class Reading:
             for points, rows in oracles.point_subsets(self.options)
         )
 
+    def values(self, name: str) -> Floats:
+        """(finished,) what pictures are grouped by; empty where the run does not have it."""
+        if name in self.columns_of_user:
+            return self.columns_of_user[name]
+        return self.table(name) if name in self.result else np.empty(0)
+
+    def gain(self, name: str) -> tuple[Row, Row]:
+        """Return the grouped static gain and its control: as the run found them, or for a column of the user."""
+        if name in self.columns_of_user:
+            return grouped(self.correct, self.columns_of_user[name], self.seed)
+        return self.measure(f"static gain by {name}"), self.measure(f"static gain by {name}, shuffled")
+
     def groups(self, name: str, count: int = 5) -> tuple[Group, ...]:
         """Divide pictures by a number each has into quantiles, or by its values if they are few; none if all are alike.
 
         One split is drawn; the mean over many is the static gain.
         """
-        values = self.table(name) if name in self.result else np.empty(0)
+        values = self.values(name)
         distinct = np.unique(values[np.isfinite(values)])
         if len(distinct) < 2 or len(values) < 4:
             return ()
         few = len(distinct) <= 2 * count
         among = np.searchsorted(distinct, values) if few else selection.quantile_groups(values, count)
+        among = np.where(np.isfinite(values), among, -1)  # pictures that a table leaves out are in no group
         select, report = selection.halves(among.astype(np.int64), self.seed)
         found = []
-        for number in np.unique(among):
+        for number in np.unique(among[np.isfinite(values)]):
             rows = np.flatnonzero(among == number)
             chosen_on, there = select[among[select] == number], report[among[report] == number]
             fits = len(rows) >= selection.FEWEST and len(chosen_on)
@@ -307,6 +354,53 @@ class Reading:
         facts = self.result.facts
         found += [facts["batch norm"]] if "batch norm" in facts else []
         return [*found, f"shortcuts {facts['shortcuts']}" if "shortcuts" in facts else ""]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pinned:
+    """A configuration built by hand that stands beside those of the run.
+
+    Attributes
+    ----------
+    text
+        How it is written in a request, see :func:`analysis.measures.configurations.write_extra`.
+    reading
+        Its own run: number 0 is the network as it is, 1 this configuration.
+    rows
+        Row of each picture of the other run in this one, -1 for those it did not see.
+    """
+
+    text: str
+    reading: Reading
+    rows: NDArray[np.int64]
+
+    @property
+    def name(self) -> str:
+        """Short name, by its options alone: "hand:dil2|strideK1"."""
+        words = [word for _, word in read_extra(self.text)[0]]
+        return "hand:" + "|".join([*words[:2], *([f"+{len(words) - 2}"] if len(words) > 2 else [])])
+
+    @property
+    def details(self) -> str:
+        """Layers and options."""
+        return short(read_extra(self.text)[0])
+
+    @property
+    def kinds(self) -> NDArray[np.uint8]:
+        """(picture of the other run,) kind of its cell, 255 where it was not run."""
+        right, own = self.reading.correct[:, -1], self.reading.correct[:, 0]
+        kinds = np.where(right, np.where(own, RIGHT, WON), np.where(own, LOST, WRONG)).astype(np.uint8)
+        return np.where(self.rows >= 0, kinds[np.maximum(self.rows, 0)], UNSEEN).astype(np.uint8)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds of a picture."""
+        return int(self.reading.macs[-1])
+
+
+def short(geometry: Iterable[tuple[str, str]]) -> str:
+    """Write a geometry in few words: "layer2.0.conv1 dil2 · layer3.0.conv1 strideK1"."""
+    return " · ".join(f"{name} {word}" for name, word in geometry) or "as it is"
 
 
 def is_ready(result: Result) -> bool:

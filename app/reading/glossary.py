@@ -209,6 +209,12 @@ TERMS: dict[str, Term] = {
         "Largest difference of any value from the bundle's first picture, in widths of the grid.",
         "conflicting_bundles",
     ),
+    "first_merge": Term(
+        "First merge of two classes", "", "First point at which pictures of both share a bundle.", "conflicting_bundles"
+    ),
+    "merged_pairs": Term(
+        "Pairs merged", "pairs", "Pairs of pictures of the two that share a bundle there.", "conflicting_bundles"
+    ),
     "bundle_contribution": Term(
         "Contribution", "nats", "What the bundle adds to the layer's entropy: size · h / N.", "conflicting_bundles"
     ),
@@ -265,6 +271,38 @@ TERMS: dict[str, Term] = {
         "Absolute cosine of two layers' weights, cut to the shorter, times √n: about 1 is unrelated.",
         "parameter_sharing",
     ),
+    "train_gap": Term(
+        "Gap",
+        "points",
+        "Training accuracy (mean of the epoch's batches, each before its step) less held-out accuracy.",
+        "train_shared",
+    ),
+    "gradient_length": Term(
+        "Gradient on the ring",
+        "",
+        "Length of what the layer contributes to the gradient of the ring's entries.",
+        "parameter_sharing",
+    ),
+    "gradient_cosine": Term(
+        "Agreement of gradients",
+        "",
+        "Cosine between what two layers contribute to the gradient of the entries: below 0 they pull apart.",
+        "parameter_sharing",
+    ),
+    "gradient_together": Term(
+        "Gradients together",
+        "",
+        "|Σ g|² / Σ |g|² over the layers' contributions g: 1 if unrelated, above if they agree, 0 if they cancel "
+        "(our measure).",
+        "parameter_sharing",
+    ),
+    "ring_spectrum": Term(
+        "Singular values",
+        "",
+        "Of the kernel as a matrix of filters: as trained, read off the ring, and with its largest weights alone.",
+        "parameter_sharing",
+    ),
+    "ring_scale": Term("Factor", "", "Factor between entries of the ring and weights.", "parameter_sharing"),
     # -- dynamic configurations --------------------------------------------------------------------------------------
     **{
         name: Term(title, "", definition, "dynamic_configurations")
@@ -304,6 +342,16 @@ TERMS: dict[str, Term] = {
                 "configuration_accuracy",
                 "Accuracy of a configuration",
                 "Share of all pictures that it gets right if it is used for every one.",
+            ),
+            (
+                "switch_point",
+                "Switch point",
+                "A convolution whose stride, dilation or kernel size can be another, with its weights as they are.",
+            ),
+            (
+                "by_hand",
+                "Configuration by hand",
+                "Options chosen layer by layer; its maps, receptive field and MACs are worked out before it is run.",
             ),
             ("solved_alone", "Right alone", "Pictures that this configuration alone gets right."),
             (

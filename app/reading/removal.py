@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 
 from analysis.config import LayerSpec
 from analysis.result import Result
+from app.reading.comparing import counterpart, network_name
 from app.reading.depth import Floats, Ints
+from app.workspace import Workspace
 
 METHOD = "block_removal"
 GROUPS = ("conflicting", "non-conflicting", "all")
@@ -125,6 +127,25 @@ def _floats(array: NDArray[np.generic]) -> Floats:
     if array.dtype.kind == "i":
         values[array == -1] = np.nan
     return values
+
+
+def why_none(workspace: Workspace) -> tuple[str, str]:
+    """Say why no study is shown, and what the button that gets one says, "" for no button."""
+    sentence = "Removal shows how many residual blocks a trained network can do without, and which."
+    if workspace.layers and not any(layer.kind == "branch" for layer in workspace.layers):
+        return f"{sentence} This network has no residual blocks.", ""
+    if any(run.open and run.request.method == METHOD for run in workspace.runs.values()):
+        return "Removal is being measured …", ""
+    if workspace.images is None:
+        return f"{sentence} It needs pictures with labels.", ""
+    words = effort(workspace.layers, workspace.limit, workspace.compute.device)
+    return f"{sentence} {words}", "Measure removal"
+
+
+def second_study(workspace: Workspace) -> tuple[str, RemovalReading] | None:
+    """Name and study of the network that is compared with, None for nothing."""
+    run = counterpart(workspace, METHOD)
+    return (network_name(run), RemovalReading(run.result)) if run is not None else None
 
 
 def effort(layers: tuple[LayerSpec, ...], limit: int, device: str) -> str:

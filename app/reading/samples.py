@@ -14,7 +14,10 @@ from app.reading.depth import Floats, Ints
 Flags = NDArray[np.bool_]
 ORDERS = ("place", "confidence", "loss")
 ORDER_WORDS = {"place": "as they lie", "confidence": "confidence", "loss": "loss"}
-VERDICTS = ("all", "right", "wrong")
+DISAGREE, ONLY_HERE, ONLY_THERE = "disagree", "only here", "only there"
+OF_TWO = (DISAGREE, ONLY_HERE, ONLY_THERE)
+"""Verdicts that take the answers of a second network."""
+VERDICTS = ("all", "right", "wrong", *OF_TWO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,13 +168,15 @@ def _names_through(labels: Ints, own: Ints, outputs: tuple[str, ...]) -> tuple[s
     return tuple(names)
 
 
-def fitting(table: SampleTable, wish: Wish, among: Ints | None = None) -> Ints:
+def fitting(table: SampleTable, wish: Wish, among: Ints | None = None, of_two: Flags | None = None) -> Ints:
     """List the places of the pictures that are wanted, in the wanted order.
 
     Parameters
     ----------
     among
         Places to choose from, e.g. the pictures of a bundle; None for all.
+    of_two
+        (picture,) which of them have the verdict, where it takes the answers of a second network.
 
     Returns
     -------
@@ -184,7 +189,9 @@ def fitting(table: SampleTable, wish: Wish, among: Ints | None = None) -> Ints:
         fits[among[(among >= 0) & (among < table.count)]] = True
     if wish.label >= 0:
         fits &= table.labels == wish.label
-    if wish.verdict != "all":
+    if of_two is not None:
+        fits &= of_two
+    elif wish.verdict != "all":
         fits &= table.right == (1 if wish.verdict == "right" else 0)
     if wish.low > 0 or wish.high < 1:
         with np.errstate(invalid="ignore"):
@@ -223,11 +230,14 @@ class Guess:
         Softmax, 0 to 1.
     right
         True if it is the label of the picture.
+    other
+        Share that a second network gives it, NaN for unknown.
     """
 
     name: str
     share: float
     right: bool
+    other: float = float("nan")
 
 
 def guesses(table: SampleTable, result: Result | None, place: int) -> tuple[Guess, ...]:

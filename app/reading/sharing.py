@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from math import prod
 
 import numpy as np
@@ -178,11 +179,25 @@ class Trained:
         """Networks that are trained."""
         return int(np.isfinite(self.table("accuracy")).sum())
 
+    def gaps(self) -> Floats:
+        """Training accuracy less held-out accuracy after the last known epoch, (run,); NaN before the first."""
+        both = self.table("train_accuracy") - self.table("held_accuracy")
+        last = np.isfinite(both).sum(axis=1) - 1
+        return np.where(last >= 0, both[np.arange(len(both)), np.maximum(last, 0)], np.nan)
+
     def gap(self, run: int) -> float:
-        """Training accuracy less held-out accuracy after the last epoch that is known; NaN before the first."""
-        both = self.table("train_accuracy")[run] - self.table("held_accuracy")[run]
-        known = both[np.isfinite(both)]
-        return float(known[-1]) if len(known) else float("nan")
+        """Training accuracy less held-out accuracy of one network."""
+        return float(self.gaps()[run])
+
+    def gap_curves(self) -> tuple[Curve, ...]:
+        """Gaps of the finished networks against degrees of freedom, one curve per kind."""
+        gaps = np.where(np.isfinite(self.table("accuracy")), self.gaps(), np.nan)
+        kind, ratio, size, total = (self.table(name) for name in ("kind", "ratio", "shared_freedom", "total_freedom"))
+        return curves(self.kinds, kind, ratio, size, total, gaps)
+
+    def together(self, run: int) -> float:
+        """How the layers pull the ring of a trained network, see `gradient_together`; NaN where not measured."""
+        return float(self.table("gradient_together")[run]) if "gradient_together" in self.result else float("nan")
 
 
 # -- the open network ------------------------------------------------------------------------------------------------
@@ -200,6 +215,8 @@ class Wish:
         Out of :data:`SCOPES`, :data:`VARIANTS`, :data:`LAYOUTS`.
     seed
         Of index and signs.
+    layers
+        Patterns of module paths, comma-separated, "" for the usual layers.
     """
 
     ratio: float = 0.2
@@ -207,11 +224,12 @@ class Wish:
     variant: str = "full"
     layout: str = "shuffle"
     seed: int = 0
+    layers: str = ""
 
     def to_pairs(self) -> tuple[tuple[str, str], ...]:
         """Return the texts that `Edits.ring` holds: the ratio, and what differs from the default."""
         plain = Wish()
-        names = ("scope", "variant", "layout", "seed")
+        names = ("layers", "scope", "variant", "layout", "seed")
         found = [(name, str(getattr(self, name))) for name in names if getattr(self, name) != getattr(plain, name)]
         return (("ratio", str(self.ratio)), *found)
 
@@ -225,7 +243,67 @@ class Wish:
             ratio, seed = 0.2, 0
         plain = Wish()
         scope, variant, layout = (given.get(name, getattr(plain, name)) for name in ("scope", "variant", "layout"))
-        return Wish(ratio, scope, variant, layout, seed)
+        return Wish(ratio, scope, variant, layout, seed, given.get("layers", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A layer whose weights a ring could make.
+
+    Attributes
+    ----------
+    layer, weights
+        Its first row, and how many weights it has, biases not counted.
+    usual
+        Whether a ring makes them unless other layers are chosen.
+    """
+
+    layer: LayerSpec
+    weights: int
+    usual: bool
+
+    @property
+    def why(self) -> str:
+        """Say why it shares its weights, or does not, unless it is asked."""
+        if self.usual:
+            return "shared unless other layers are chosen"
+        kind = "a linear layer" if self.layer.kind == "linear" else "a grouped convolution"
+        first = "the first convolution" if self.layer.kind == "conv" and self.layer.groups == 1 else kind
+        return f"{first}: its weights are its own unless it is chosen"
+
+
+def candidates(layers: tuple[LayerSpec, ...]) -> tuple[Candidate, ...]:
+    """Every convolution and linear layer with weights of its own, each module once, in the order of execution."""
+    usual = {layer.module for layer, _ in shareable(layers)}
+    found: dict[str, Candidate] = {}
+    for layer in layers:
+        weights = _weights(layer)
+        if 0 < weights <= layer.parameters_used:
+            found.setdefault(layer.module, Candidate(layer, weights, layer.module in usual))
+    return tuple(found.values())
+
+
+def _weights(layer: LayerSpec) -> int:
+    if layer.kind == "linear" and layer.shape and layer.input_shape:
+        return layer.shape[-1] * layer.input_shape[-1]
+    if layer.kind != "conv" or not layer.input_shape:
+        return 0
+    return layer.channels * (layer.expands_from or layer.input_shape[0]) * prod(layer.kernel) // max(layer.groups, 1)
+
+
+def chosen(patterns: str, rows: tuple[Candidate, ...]) -> tuple[bool, ...]:
+    """Tell for each layer whether it fits one of the comma-separated patterns; "" for the usual ones."""
+    words = [word.strip() for word in patterns.split(",") if word.strip()]
+    if not words:
+        return tuple(row.usual for row in rows)
+    return tuple(any(fnmatchcase(row.layer.module, word) for word in words) for row in rows)
+
+
+def patterns_of(fits: tuple[bool, ...], rows: tuple[Candidate, ...]) -> str:
+    """Return the module paths of chosen layers, comma-separated; "" if they are the usual ones."""
+    if fits == chosen("", rows):
+        return ""
+    return ",".join(row.layer.module for row, fit in zip(rows, fits, strict=True) if fit)
 
 
 def shareable(layers: tuple[LayerSpec, ...]) -> tuple[tuple[LayerSpec, int], ...]:
@@ -239,10 +317,17 @@ def shareable(layers: tuple[LayerSpec, ...]) -> tuple[tuple[LayerSpec, int], ...
     return tuple(found.values())
 
 
+def _wished(wish: Wish, layers: tuple[LayerSpec, ...]) -> tuple[tuple[LayerSpec, int], ...]:
+    if not wish.layers:
+        return shareable(layers)
+    rows = candidates(layers)
+    return tuple((row.layer, row.weights) for row, fit in zip(rows, chosen(wish.layers, rows), strict=True) if fit)
+
+
 def planned(wish: Wish, layers: tuple[LayerSpec, ...]) -> tuple[Bank, ...]:
     """Rings that a wish makes of a network, as the engine would; none where nothing can be shared."""
     groups: dict[str, list[tuple[LayerSpec, int]]] = {}
-    for layer, weights in shareable(layers):
+    for layer, weights in _wished(wish, layers):
         stage = str(layer.shape[1:]) if layer.positions > 1 else "last"
         key = {"net": "", "stage": stage, "block": layer.block}[wish.scope]
         groups.setdefault(key, []).append((layer, weights))

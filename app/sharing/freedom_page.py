@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
@@ -21,6 +23,7 @@ COUNTED = {"total": "degrees of freedom in all", "shared": "degrees of freedom o
 NO_TRAINING = "No networks trained with shared weights yet: training is the method, see Measure."
 NO_PROJECTION = "No projection measured yet: it shows how little a ring keeps of weights that were trained without it."
 KEPT = "kept of trained weights by projection (%): a diagnosis, training is the method"
+SAME_SIZE = "The network that is compared with; in brackets: points more here, with a ring of the same relative size"
 DIAGNOSIS = "Projection is a diagnosis, training is the method"
 
 
@@ -85,8 +88,11 @@ class FreedomPage(Page):
             if one.kind == "dense"
         )
         guides += _more_unshared(trained.unshared, count, series)
-        low = min(float(one.low.min()) for one in curves)
-        high = max(float(one.high.max()) for one in curves)
+        second = self._second_curves()
+        series = (*(outline_of(one, count, self._second_name) for one in second if one.kind != "dense"), *series)
+        every = (*curves, *second)
+        low = min(float(one.low.min()) for one in every)
+        high = max(float(one.high.max()) for one in every)
         y = (max(0.0, 5 * np.floor(20 * low) - 2), min(101.0, 5 * np.ceil(20 * high) + 2))
         self.curve.show_series(series, guides, y, COUNTED[count])
         theme = self.theme
@@ -98,7 +104,21 @@ class FreedomPage(Page):
             keys.append(Key("bar", "smallest to largest over seeds", band))
         if count == "total":
             keys += [Key("dash", law_words(law), theme.color(_law_hue(law))) for law in fitted]
+        keys += [Key("dash", self._second_name, theme.color("outline"))] if second else []
         self.keys.show_keys(tuple(keys))
+
+    @property
+    def _second_name(self) -> str:
+        return self.second.name if self.second is not None else ""
+
+    def _second_curves(self) -> tuple[Curve, ...]:
+        """Curves of the second network that are drawn: the full variant, else its first one, and the dense network."""
+        trained = self.second.trained if self.second is not None else None
+        found = trained.curves() if trained is not None else ()
+        rings = [one for one in found if one.kind not in ("dense", "narrowed")]
+        first = next((one for one in rings if one.kind == "full"), rings[0] if rings else None)
+        dense = [one for one in found if one.kind == "dense"]
+        return (first, *dense) if first is not None else ()
 
     # -- projected -----------------------------------------------------------------------------------------------------
 
@@ -117,9 +137,18 @@ class FreedomPage(Page):
         if np.isfinite(dense):
             guides = (Guide("y", 100 * dense, "accuracy as trained", "as trained"),)
         guides += _more_unshared(projected.number("unshared"), count, series)
-        self.kept.show_series(series, guides, (0.0, 103.0), COUNTED[count])
-        shapes = (("dash" if one.dashed else "dot", one) for one in series)
+        second = self._second_kept(count)
+        self.kept.show_series((*second, *series), guides, (0.0, 103.0), COUNTED[count])
+        shapes = (("dash" if one.dashed else "dot", one) for one in (*series, *second))
         self.legend.show_keys(tuple(Key(shape, one.words, theme.color(one.hue)) for shape, one in shapes))
+
+    def _second_kept(self, count: str) -> tuple[Series, ...]:
+        """Energy that projection keeps of the second network."""
+        theirs = self.second.projected if self.second is not None else None
+        if theirs is None or not np.isfinite(theirs.table("energy_kept")).any():
+            return ()
+        kept = kept_series(theirs, count)[0]
+        return (replace(kept, words=f"{self._second_name}, energy kept", hue="outline", dashed=True),)
 
     # -- pointing ----------------------------------------------------------------------------------------------------
 
@@ -136,6 +165,15 @@ class FreedomPage(Page):
             hue = HUES.get(one.kind, "text_soft")
             words = KIND_WORDS.get(one.kind, one.kind)
             found.append(Entry(words, f"{100 * one.mean[i]:.1f} %{spread} at {x[i]:,.0f}", hue))
+        for one in self._second_curves():
+            i = int(np.abs(np.log(counted(one, self.look.count) / at)).argmin())
+            ours = next((own for own in curves if own.kind == one.kind), None)
+            same = np.flatnonzero(np.isclose(ours.ratio, one.ratio[i])) if ours is not None else np.empty(0)
+            words = f"{100 * one.mean[i]:.1f} %"
+            if ours is not None and len(same):
+                words += f" ({numbers.signed(100 * float(ours.mean[same[0]] - one.mean[i]), 1)})"
+            title = f"{self._second_name}, {KIND_WORDS.get(one.kind, one.kind)}, N / M = {one.ratio[i]:g}"
+            found.append(Entry(title, words, "outline", SAME_SIZE))
         self.told.emit("nearest", tuple(found))
 
     def _point_at_kept(self, place: tuple[float, float] | None) -> None:
@@ -146,8 +184,24 @@ class FreedomPage(Page):
         series = kept_series(projected, self.look.count)
         i = int(np.nan_to_num(np.abs(np.log10(series[0].x) - place[0]), nan=np.inf).argmin())
         found = [Entry(one.words, f"{one.y[i]:.1f} %", one.hue) for one in series if np.isfinite(one.y[i])]
+        found += self._second_entries(projected, i)
         found.append(Entry("N", f"{projected.table('size')[i]:,.0f}", "text_soft"))
         self.told.emit(f"N / M = {projected.ratios[i]}", tuple(found))
+
+    def _second_entries(self, projected: Projected, place: int) -> list[Entry]:
+        theirs = self.second.projected if self.second is not None else None
+        ratio = projected.ratios[place]
+        if theirs is None or ratio not in theirs.ratios:
+            return []
+        kept = 100 * float(theirs.table("energy_kept")[theirs.ratios.index(ratio)])
+        ours = 100 * float(projected.table("energy_kept")[place])
+        words = f"{kept:.1f} % ({numbers.signed(ours - kept, 1)})"
+        return [Entry(f"{self._second_name}, energy kept", words, "outline", SAME_SIZE)] if kept == kept else []
+
+
+def outline_of(one: Curve, count: str, name: str) -> Series:
+    """Line of a second network, thin and without a band."""
+    return Series(name, "outline", counted(one, count), 100 * one.mean, dashed=True)
 
 
 def counted(one: Curve, count: str) -> Floats:
@@ -171,6 +225,9 @@ def kept_series(projected: Projected, count: str) -> tuple[Series, ...]:
         Series("energy of the N largest weights", "rank", x, 100 * projected.table("energy_pruned")),
         Series("law N / M", "text_soft", x, 100 * projected.share, dashed=True),
     ]
+    if "energy_truncated" in projected.result:
+        truncated = 100 * projected.table("energy_truncated")
+        lines.insert(2, Series("energy of truncated SVDs of N numbers", "configurations", x, truncated))
     if "accuracy" in projected.result:
         lines.append(Series("accuracy after projection", "bundles", x, 100 * projected.table("accuracy")))
         lines.append(Series("accuracy after pruning", "widths", x, 100 * projected.table("accuracy_pruned")))

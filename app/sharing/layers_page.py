@@ -10,7 +10,9 @@ from app.reading import numbers
 from app.reading.depth import Floats
 from app.reading.glossary import TERMS
 from app.reading.sharing import Projected
-from app.sharing.page import Page
+from app.sharing import spectrum_side
+from app.sharing.page import Page, stacked
+from app.sharing.spectrum_side import SpectrumSide
 from app.theme import Theme
 
 TITLES = {"error": "relative squared error", "cosine": "cosine between weights and their projection"}
@@ -25,7 +27,10 @@ class LayersPage(Page):
         self.define("ring_error", "ring_cosine")
         self.plot.hovered.connect(self._point_at)
         self.plot.clicked.connect(lambda x, _y, _extend: self._choose(x))
-        self.body.addWidget(self.plot, 1)
+        self.spectrum = SpectrumSide(theme)
+        self.spectrum.hovered.connect(self._point_at_spectrum)
+        self.body.addWidget(stacked(self.plot, self.spectrum, (260, 190)), 1)
+        self._row = 0
 
     def refresh(self) -> None:
         """Draw the size that is looked at."""
@@ -33,21 +38,42 @@ class LayersPage(Page):
         if projected is None or not projected.ratios:
             return
         place = projected.place(self.look.ratio)
+        self._show_spectrum(projected, place)
         values, expected, pruned = columns(projected, place, value)
         known = bool(np.isfinite(values).any())
         self.plot.set_title(f"{TITLES[value]}, N / M = {projected.ratios[place]}")
         self.plot.set_note("" if known else "This size is being projected …")
-        bars = Bars(values, expected, pruned) if known else None
+        second = self.second
+        frames = second.layers(projected, projected.ratios[place], value) if second is not None else np.empty(0)
+        bars = Bars(values, expected, pruned, frames=frames) if known else None
         largest = bars.largest if bars is not None else 1.0
         self.plot.show_bars(bars, projected.names, top=1.0 if largest <= 1 else 0.0)
         rows = [layer.name for layer in projected.layers]
         self.plot.select(rows.index(self.look.layer) if self.look.layer in rows else -1)
-        self.claim.say(claim(projected, place))
+        self.claim.say(claim(projected, place), spectrum_side.claim(projected, place, self._row))
         theme = self.theme
         keys = [Key("bar", f"{value} of the projection", theme.color("sharing"))]
         keys += [Key("dash", expected_words(projected, value), theme.color("text"))] if expected.size else []
         keys += [Key("dot", "N largest weights kept instead", theme.color("rank"))] if pruned.size else []
+        if second is not None and np.isfinite(frames).any():
+            keys.append(Key("frame", second.name, theme.color("outline")))
+        keys += self.spectrum.keys()
         self.legend.show_keys(tuple(keys))
+
+    def _show_spectrum(self, projected: Projected, place: int) -> None:
+        """Draw the singular values of the selected layer, of the first one if it is not shared."""
+        rows = [layer.name for layer in projected.layers]
+        self._row = rows.index(self.look.layer) if self.look.layer in rows else 0
+        self.spectrum.show_layer(projected, place, self._row)
+
+    def _point_at_spectrum(self, at: tuple[float, float] | None) -> None:
+        projected = self.projected
+        number = round(at[0]) if at is not None else 0
+        if projected is None or number < 1:
+            self.told.emit("", ())
+            return
+        found = spectrum_side.entries(projected, projected.place(self.look.ratio), self._row, number - 1)
+        self.told.emit(f"{projected.layers[self._row].name}, singular value {number}" if found else "", found)
 
     def _place(self, x: float) -> int:
         place = round(x)
@@ -75,7 +101,20 @@ class LayersPage(Page):
         ]
         if np.isfinite(expected):
             found.insert(1, Entry("expected", numbers.short(expected), "text_soft", TERMS["ring_error"].definition))
+        found += self._second_entries(projected, place, row)
         self.told.emit(projected.layers[row].name, tuple(found))
+
+    def _second_entries(self, projected: Projected, place: int, row: int) -> list[Entry]:
+        """Say what the layer that corresponds has in the second network, and how much more this one has."""
+        second = self.second
+        none: Floats = np.empty(0)
+        ratio = projected.ratios[place]
+        theirs = second.layers(projected, ratio, self.look.value) if second is not None else none
+        if second is None or not len(theirs) or not np.isfinite(theirs[row]):
+            return []
+        ours = float(projected.table(self.look.value)[place, row])
+        words = f"{numbers.short(float(theirs[row]))} ({numbers.signed(ours - float(theirs[row]), 3)})"
+        return [Entry(f"{second.name}, {self.look.value}", words, "outline")]
 
 
 def columns(projected: Projected, place: int, value: str) -> tuple[Floats, Floats, Floats]:

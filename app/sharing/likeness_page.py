@@ -11,6 +11,7 @@ from app.reading import numbers
 from app.reading.depth import Floats
 from app.reading.glossary import TERMS
 from app.reading.sharing import Projected
+from app.sharing import agreement
 from app.sharing.page import Page
 from app.theme import Theme
 
@@ -18,18 +19,19 @@ BEFORE, AFTER = "correlation_before", "correlation_after"
 
 
 class LikenessPage(Page):
-    """Two matrices beside each other, or the one of overlaps."""
+    """Two matrices beside each other, or the one of overlaps or of gradients."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme, "Likeness of layers")
         self.before = MatrixPlot(theme, "Correlation as trained", "as trained", "layer")
         self.after = MatrixPlot(theme, "Correlation after projection", "projected onto the ring", "layer")
         self.overlap = MatrixPlot(theme, "Overlap", "share of the row's entries that the column reads", "layer")
-        self.define("ring_correlation", "overlap")
+        self.gradients = agreement.make_plot(theme)
+        self.define("ring_correlation", "overlap", "gradient_cosine", "gradient_together")
         row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
-        self.plots = {BEFORE: self.before, AFTER: self.after, "overlap": self.overlap}
+        self.plots = {BEFORE: self.before, AFTER: self.after, "overlap": self.overlap, "gradients": self.gradients}
         for name, plot in self.plots.items():
             row.addWidget(plot, 1)
             plot.cell_hovered.connect(lambda a, b, of=name: self._point_at(of, a, b))
@@ -41,10 +43,13 @@ class LikenessPage(Page):
         projected = self.projected
         if projected is None:
             return
-        alike = self.look.likeness == "correlation"
+        wanted = {"correlation": (BEFORE, AFTER)}.get(self.look.likeness, (self.look.likeness,))
         for name, plot in self.plots.items():
-            plot.setVisible(alike == (name != "overlap"))
-        if alike:
+            plot.setVisible(name in wanted)
+        if self.look.likeness == "gradients":
+            self.legend.show_keys(agreement.show_agreement(self.gradients, projected))
+            self.claim.say(agreement.claim(projected))
+        elif self.look.likeness == "correlation":
             self._show_correlation(projected)
         else:
             self._show_overlap(projected)
@@ -81,7 +86,10 @@ class LikenessPage(Page):
             self.told.emit("", ())
             return
         names = projected.names
-        if of == "overlap":
+        found: list[Entry] | tuple[Entry, ...]
+        if of == "gradients":
+            found = agreement.entries(projected, row, column)
+        elif of == "overlap":
             value = float(projected.table("overlap")[row, column])
             found = [Entry("overlap", numbers.percent(value), "sharing", TERMS["overlap"].definition)]
         else:

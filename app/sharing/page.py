@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QSplitter, QWidget
 
 from app.forms.side_page import SidePage, definitions
 from app.reading.sharing import Projected, Trained
+from app.reading.sharing_comparison import SecondSharing
 from app.theme import Theme
 
 
@@ -28,7 +30,7 @@ class Look:
     value
         "error" or "cosine".
     likeness
-        "correlation" or "overlap".
+        "correlation", "overlap" or "gradients".
     """
 
     ratio: str = ""
@@ -54,6 +56,8 @@ class Page(SidePage):
         super().__init__(theme, name)
         self.projected: Projected | None = None
         self.trained: Trained | None = None
+        self.second: SecondSharing | None = None
+        """The network that is compared with, set before runs are shown; None for nothing."""
         self.look = Look()
 
     def show_runs(self, projected: Projected | None, trained: Trained | None, look: Look) -> None:
@@ -67,3 +71,14 @@ class Page(SidePage):
     def define(self, *names: str) -> None:
         """Say what is drawn when the legend is pointed at."""
         self.legend.setToolTip(definitions(*names))
+
+
+def stacked(above: QWidget, below: QWidget, heights: tuple[int, int]) -> QSplitter:
+    """Put two plots on top of each other, with a line between them that can be dragged."""
+    halves = QSplitter(Qt.Orientation.Vertical)
+    halves.setHandleWidth(3)
+    halves.setChildrenCollapsible(False)
+    halves.addWidget(above)
+    halves.addWidget(below)
+    halves.setSizes(list(heights))
+    return halves

@@ -13,30 +13,33 @@ from app.drawing.ring_plots import Bars, BarsPlot
 from app.reading import numbers
 from app.reading.glossary import TERMS
 from app.reading.sharing import Projected
+from app.sharing.entry_panel import EntryPanel
 from app.sharing.page import Page
 from app.theme import Theme
 
 
 class RingPage(Page):
-    """Map above, sums of its columns and histogram of uses below."""
+    """Map above; sums of its columns, histogram of uses and one entry below."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme, "Usage of the ring")
         self.map = MatrixPlot(theme, "Usage of the ring by layers", "layer", "part of the ring")
         self.sums = CurvePlot(theme, "All layers together", "part of the ring", "all layers: uses over even")
         self.reuse = BarsPlot(theme, "Uses of entries", "times used", "entries")
+        self.entry = EntryPanel(theme)
+        self.entry.layer_chosen.connect(self.layer_chosen)
         self.define("usage", "reuse", "distinct")
         self.map.cell_hovered.connect(self._point_at)
         self.map.cell_clicked.connect(self._choose)
         below = QSplitter(Qt.Orientation.Horizontal)
         halves = QSplitter(Qt.Orientation.Vertical)
-        for splitter, parts in ((below, (self.sums, self.reuse)), (halves, (self.map, below))):
+        for splitter, parts in ((below, (self.sums, self.reuse, self.entry)), (halves, (self.map, below))):
             splitter.setHandleWidth(3)
             splitter.setChildrenCollapsible(False)
             for part in parts:
                 splitter.addWidget(part)
-        below.setSizes([380, 380])
-        halves.setSizes([300, 180])
+        below.setSizes([150, 150, 480])
+        halves.setSizes([280, 220])
         self.body.addWidget(halves, 1)
 
     def refresh(self) -> None:
@@ -53,6 +56,7 @@ class RingPage(Page):
         self.map.show_cells(Cells(usage, top) if known else None, projected.names)
         self._show_sums(projected)
         self._show_reuse(projected)
+        self.entry.show_projected(projected)
         self.claim.say(claim(projected))
         theme = self.theme
         keys = [Key("bar", words, theme.heat(at / top)) for words, at in (("0.5", 0.5), ("1 = even", 1.0))]
@@ -99,8 +103,9 @@ class RingPage(Page):
         )
         self.told.emit(layer.name, found)
 
-    def _choose(self, row: int, _column: int) -> None:
+    def _choose(self, row: int, column: int) -> None:
         if self.projected is not None:
+            self.entry.look_up(row, column)
             self.layer_chosen.emit(self.projected.layers[row].name)
 
 
@@ -114,7 +119,7 @@ def claim(projected: Projected) -> str:
     times = f"{low}" if low == high else f"{low} to {high}"
     words = f"Every entry is used {times} times (M / N = {mean:.2f})"
     spread = np.sqrt(float((counts * (np.arange(len(counts)) - mean) ** 2).sum() / counts.sum()))
-    words += f" · spread ± {spread:.1f}, ± {np.sqrt(mean):.1f} if drawn independently"
+    words += f" · spread ± {spread:.1f}, ± {np.sqrt(mean):.1f} if each weight drew its own"
     if len(poisson) and poisson[0] >= 1:
-        words += f", {numbers.short(round(float(poisson[0])))} entries unused"
+        words += f" with {numbers.short(round(float(poisson[0])))} entries unused"
     return words

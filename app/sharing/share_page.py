@@ -20,6 +20,7 @@ from app.forms.widgets import button, label, whole_number
 from app.reading import numbers
 from app.reading.glossary import TERMS
 from app.reading.sharing import LAYOUTS, SCOPES, VARIANTS, Wish, free, memory, planned, shareable
+from app.sharing.layer_choice import LayerChoice
 from app.theme import Theme
 
 SIDE = 296
@@ -60,6 +61,8 @@ class SharePage(QWidget):
         self.seed = whole_number(0, 2**31 - 1)
         self.apply = button("Share", lambda: self.shared.emit(self.wish), "primary")
         self.back = button("Take sharing back", lambda: self.shared.emit(None))
+        self.choice = LayerChoice(theme)
+        self.choice.changed.connect(self._changed)
         self.cells: dict[str, QLabel] = {}
         self.rows: list[tuple[QLabel, QLabel, QLabel]] = []
         for spin in (self.ratio, self.seed):
@@ -103,7 +106,7 @@ class SharePage(QWidget):
         right.addLayout(self._make_freedom())
         right.addWidget(label("Memory", "heading"))
         right.addLayout(self._make_memory())
-        right.addStretch(1)
+        right.addWidget(self.choice, 1)
         body = QHBoxLayout()
         body.setContentsMargins(0, 0, 0, 0)
         body.addWidget(left, 0, Qt.AlignmentFlag.AlignTop)
@@ -149,9 +152,15 @@ class SharePage(QWidget):
     def wish(self) -> Wish:
         """What the form says."""
         scope, variant, layout = (str(choice.currentData()) for choice in (self.scope, self.variant, self.layout_))
-        return Wish(round(self.ratio.value(), 3), scope, variant, layout, self.seed.value())
+        return Wish(round(self.ratio.value(), 3), scope, variant, layout, self.seed.value(), self.choice.patterns)
 
-    def show_network(self, layers: tuple[LayerSpec, ...], parameters: float, ring: tuple[tuple[str, str], ...]) -> None:
+    def show_network(
+        self,
+        layers: tuple[LayerSpec, ...],
+        parameters: float,
+        ring: tuple[tuple[str, str], ...],
+        selected: tuple[str, ...] = (),
+    ) -> None:
         """Show a network; the form takes over how it is shared whenever that changes.
 
         Parameters
@@ -160,7 +169,10 @@ class SharePage(QWidget):
             Rows and number of parameters of the network without sharing.
         ring
             How it is shared, empty for not at all.
+        selected
+            Names of the rows that are selected in the window.
         """
+        self.choice.show_layers(layers, selected)
         self._layers, self._parameters = layers, parameters
         if ring != self._ring:
             self._ring = ring
@@ -175,6 +187,7 @@ class SharePage(QWidget):
         for choice, value in ((self.scope, wish.scope), (self.variant, wish.variant), (self.layout_, wish.layout)):
             choice.setCurrentIndex(max(choice.findData(value), 0))
         self.seed.setValue(wish.seed)
+        self.choice.set_patterns(wish.layers)
         self._taking = False
         self._show()
 
@@ -184,7 +197,7 @@ class SharePage(QWidget):
 
     def _show(self) -> None:
         wish = self.wish
-        possible = bool(shareable(self._layers))
+        possible = bool(shareable(self._layers)) or bool(wish.layers)
         self.layout_.setEnabled(wish.variant in ("full", "perm"))
         same = bool(self._ring) and wish.to_pairs() == self._ring
         self.apply.setText("Shared" if same else "Share the weights")
@@ -195,13 +208,19 @@ class SharePage(QWidget):
             self.claim.say("This network has no convolution whose weights could be shared.")
             return
         banks = planned(wish, self._layers)
+        if not banks:
+            self.apply.setEnabled(False)
+            self.claim.say("This network has none of the chosen layers.")
+            return
         found = free(banks, self._parameters)
         many = len(banks) > 1
         rings = f"{len(banks)} rings of {{}} entries make" if many else "a ring of {} entries makes"
         size = sum(bank.size for bank in banks)
         layers = sum(len(bank.names) for bank in banks)
         state = "Shared now" if same else "Would be shared"
-        self.claim.say(f"{state}: {rings.format(f'{size:,}')} {found.generated:,} weights of {layers} layers")
+        self.claim.say(
+            f"{state}: {rings.format(f'{size:,}')} {found.generated:,} weights of {layers} layer{'s' * (layers > 1)}"
+        )
         texts = {
             "shared": f"{found.shared:,}",
             "shared_ratio": numbers.percent(found.shared_ratio),

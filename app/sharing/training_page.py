@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
 from app.drawing.axes import nice_top
 from app.drawing.curves import Curve, CurvePlot, Spots
 from app.drawing.readout import Entry, Key
 from app.reading import numbers
 from app.reading.depth import Floats
+from app.reading.glossary import TERMS
 from app.reading.sharing import HUES, KIND_WORDS, Trained
-from app.sharing.page import Page
+from app.sharing.gap_plot import GapPlot
+from app.sharing.page import Page, stacked
 from app.theme import Theme
 
 NEWEST = "newest network"
+DENSE = "text"
+"""Colour role of the dense network where it is not in front."""
 
 
 class TrainingPage(Page):
-    """Loss at the left, accuracy at the right; a choice of the network in front."""
+    """Loss at the left, accuracy at the right, the gap of all networks below; a choice of the network in front."""
 
     run_chosen = Signal(int)
     """Number of a network, -1 for the newest."""
@@ -28,6 +32,10 @@ class TrainingPage(Page):
         super().__init__(theme, "Training")
         self.loss = CurvePlot(theme, "Loss over training", "epoch", "loss (nats)")
         self.accuracy = CurvePlot(theme, "Accuracy over training", "epoch", "accuracy (%)")
+        self.gap = GapPlot(theme)
+        self.gap.hovered.connect(self._point_at_gap)
+        self.gap.run_chosen.connect(self.run_chosen)
+        self.define("train_gap")
         self.runs = QComboBox()
         self.runs.setAccessibleName("Network in front")
         self.runs.setToolTip("Network whose curves are coloured")
@@ -37,7 +45,8 @@ class TrainingPage(Page):
         head.setContentsMargins(12, 0, 8, 4)
         head.addWidget(self.runs)
         head.addStretch(1)
-        plots = QHBoxLayout()
+        above = QWidget()
+        plots = QHBoxLayout(above)
         plots.setContentsMargins(0, 0, 0, 0)
         plots.setSpacing(0)
         for plot in (self.loss, self.accuracy):
@@ -45,7 +54,7 @@ class TrainingPage(Page):
             plot.hovered.connect(self._point_at)
             plots.addWidget(plot, 1)
         self.body.addLayout(head)
-        self.body.addLayout(plots, 1)
+        self.body.addWidget(stacked(above, self.gap, (235, 205)), 1)
 
     @property
     def front(self) -> int:
@@ -68,22 +77,25 @@ class TrainingPage(Page):
         for plot in (self.loss, self.accuracy):
             plot.set_note("" if front >= 0 else "The first network is being built …")
         if front < 0:
-            for plot in (self.loss, self.accuracy):
+            for plot in (self.loss, self.accuracy, self.gap):
                 plot.show_curves(())
                 plot.show_spots(())
             return
         hue = HUES.get(trained.kind_of(front), "text")
         self._show_loss(trained, front, hue)
         self._show_accuracy(trained, front, hue)
+        self.gap.show_trained(trained, front)
         theme = self.theme
-        self.legend.show_keys(
-            (
-                Key("dot", "held out", theme.color(hue)),
-                Key("ring", "training, mean of the epoch", theme.color(hue)),
-                Key("dash", "batch by batch", theme.color("cost")),
-                Key("dash", "held out, other networks", theme.color("not_measured")),
-            )
+        kinds = tuple(one.kind for one in trained.gap_curves() if one.kind != "dense")
+        keys = (
+            Key("dot", "held out", theme.color(hue)),
+            Key("ring", "training, mean of the epoch", theme.color(hue)),
+            Key("dash", "batch by batch", theme.color("cost")),
+            Key("dash", "held out, other networks", theme.color("not_measured")),
+            Key("dash", "held out, dense", theme.color(DENSE)),
+            *(Key("dot", KIND_WORDS.get(kind, kind), theme.color(HUES.get(kind, "text"))) for kind in kinds),
         )
+        self.legend.show_keys(keys)
         self.claim.say(claim(trained, front))
 
     def _list_runs(self, trained: Trained) -> None:
@@ -96,7 +108,7 @@ class TrainingPage(Page):
     def _show_loss(self, trained: Trained, front: int, hue: str) -> None:
         steps, held = trained.table("step_loss"), trained.table("held_loss")
         x, epochs = _step_places(steps, held), _epochs(held)
-        others = tuple(Curve(epochs, held[i], hue="not_measured") for i in trained.begun.tolist() if i != front)
+        others = _others(trained, front, epochs, held)
         own = (
             Curve(x, steps[front], hue="cost"),
             Curve(epochs, trained.table("train_loss")[front], hue=hue, dashed=True),
@@ -113,11 +125,25 @@ class TrainingPage(Page):
     def _show_accuracy(self, trained: Trained, front: int, hue: str) -> None:
         held, train = 100 * trained.table("held_accuracy"), 100 * trained.table("train_accuracy")
         epochs = _epochs(held)
-        others = tuple(Curve(epochs, held[i], hue="not_measured") for i in trained.begun.tolist() if i != front)
+        others = _others(trained, front, epochs, held)
         own = (Curve(epochs, train[front], hue=hue, dashed=True), Curve(epochs, held[front], hue=hue))
         self.accuracy.show_curves((*others, *own))
         self.accuracy.show_spots(_ends(epochs, held[front], train[front], hue))
         self._frame(self.accuracy, held.shape[1], (0.0, 103.0))
+
+    def _point_at_gap(self, place: tuple[float, float] | None) -> None:
+        trained = self.trained
+        curves = trained.gap_curves() if trained is not None else ()
+        if place is None or not curves:
+            self.told.emit("", ())
+            return
+        found = []
+        for one in curves:
+            i = int(np.abs(np.log10(one.total) - place[0]).argmin())
+            words = KIND_WORDS.get(one.kind, one.kind)
+            text = f"{numbers.signed(100 * float(one.mean[i]), 1)} points at {one.total[i]:,.0f}"
+            found.append(Entry(words, text, HUES.get(one.kind, "text_soft"), TERMS["train_gap"].definition))
+        self.told.emit("gap, nearest", tuple(found))
 
     @staticmethod
     def _frame(plot: CurvePlot, epochs: int, y: tuple[float, float]) -> None:
@@ -138,6 +164,14 @@ class TrainingPage(Page):
             value = float(trained.table(name)[front, epoch - 1])
             found.append(Entry(words, numbers.with_unit(value, "nats"), "text_soft"))
         self.told.emit(f"{trained.runs[front]}, epoch {epoch}", tuple(found))
+
+
+def _others(trained: Trained, front: int, epochs: Floats, held: Floats) -> tuple[Curve, ...]:
+    """Held-out curves of all networks but the one in front; the dense ones last, over the others."""
+    rest = [i for i in trained.begun.tolist() if i != front]
+    order = sorted(rest, key=lambda i: trained.kind_of(i) == "dense")
+    hues = {i: DENSE if trained.kind_of(i) == "dense" else "not_measured" for i in order}
+    return tuple(Curve(epochs, held[i], hue=hues[i]) for i in order)
 
 
 def _epochs(table: Floats) -> Floats:
@@ -167,10 +201,26 @@ def claim(trained: Trained, front: int) -> str:
     words = [f"{name} ({KIND_WORDS.get(kind, kind)})" if kind else name]
     if done:
         words.append(f"{numbers.percent(float(held[done - 1]))} held out after epoch {done} of {len(held)}")
-        words.append(f"{100 * trained.gap(front):+.1f} points in training".replace("-", "−"))
+        words.append(gap_words(100 * trained.gap(front)))
     else:
         words.append("first epoch")
     total = trained.table("total_freedom")[front]
     if np.isfinite(total):
         words.append(f"{total:,.0f} degrees of freedom")
+    together = trained.together(front)
+    if np.isfinite(together):
+        words.append(together_words(together))
     return " · ".join(words)
+
+
+def gap_words(points: float) -> str:
+    """Say how much better a network is in training than held out."""
+    if abs(points) < 0.05:
+        return "as good in training"
+    return f"{abs(points):.1f} points {'better' if points > 0 else 'worse'} in training"
+
+
+def together_words(together: float) -> str:
+    """Say how the layers pull the entries that they share: the squared length of the sum over the sum of squares."""
+    how = "agree" if together > 1.15 else "conflict" if together < 0.85 else "neither agree nor conflict"
+    return f"gradients of layers {how} ({together:.2f}; unrelated: 1)"

@@ -156,18 +156,45 @@ class AttributionView(View):
                 panes.append(Pane(item.algorithm.title, item.caption, item.values, end, "", item.verdict, item.tip))
             else:
                 panes.append(Pane(item.algorithm.title, note="…" if found.run.open else "Ended before this map."))
-        self.board.show_panes(found.picture, tuple(panes), self.form.opacity.value() / 100)
-        self.summary.say(found.words())
+        opacity, why = self.form.opacity.value() / 100, ""
+        second = reading.second_explanation(self.workspace, found.place)
+        if second is not None and second[1] is not None:
+            panes += self._second_panes(second[0], second[1], wish)
+            self.board.show_panes(found.picture, tuple(panes), opacity, rows=2)
+        else:
+            self.board.show_panes(found.picture, tuple(panes), opacity)
+            why = second[2] if second is not None else ""
+        self.summary.say(
+            found.words(), "" if second is None or second[1] is None else f"{second[0]}: {second[1].words()}"
+        )
         facts = found.run.result.facts
         words = [
             _progress(busy),
             *(f"{name} {facts[name]}" for name in ("baseline", "layer", "steps") if name in facts),
         ]
-        words.append(SCALES[self.form.shared.isChecked()])
+        words += [SCALES[self.form.shared.isChecked()], why]
         self.facts.say(" · ".join(word for word in words if word), conditions.details(found.run.result))
         badges = [*conditions.badges(found.run, self.workspace.edits), *self._other(found, wish)]
         self.badges.say(" · ".join(badges))
         self.badges.setVisible(bool(badges))
+
+    def _second_panes(self, name: str, found: Explanation, wish: Wish) -> list[Pane]:
+        """Panes of the second network below those of the first, in the same order."""
+        maps = {item.algorithm.name: item for item in found.maps()}
+        shown = tuple(maps[key] for key in wish.algorithms if key in maps)
+        ends = dict(zip(shown, reading.reaches(shown, self.form.shared.isChecked()), strict=True))
+        panes = [Pane(name, found.words().split(" · ")[0], picture=found.picture, tip=found.words())]
+        for key in wish.algorithms:
+            item = maps.get(key)
+            title = algorithm(key).title
+            if item is None:
+                panes.append(Pane(title, note=f"Not computed of {name}."))
+            elif item.arrived:
+                shape = (item.caption, item.values, ends[item], "", item.verdict)
+                panes.append(Pane(title, *shape, f"{name}\n{item.tip}", found.picture))
+            else:
+                panes.append(Pane(title, note="…" if found.run.open else "Ended before this map."))
+        return panes
 
     def _other(self, found: Explanation, wish: Wish) -> list[str]:
         """Say if what is shown was computed with other choices than those above."""

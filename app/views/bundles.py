@@ -17,6 +17,7 @@ from app.browsing.thumbnails import Thumbnails
 from app.bundling.bundle_page import BundlePage
 from app.bundling.depth_page import DepthPage
 from app.bundling.flow_page import FlowPage
+from app.bundling.merge_page import MergePage
 from app.bundling.page import Page
 from app.bundling.removal_page import RemovalPage
 from app.bundling.tolerance_page import TolerancePage
@@ -25,9 +26,10 @@ from app.commands import SetEdits
 from app.drawing.plots import Plot
 from app.drawing.readout import Line, Readout
 from app.reading import conditions, distances
+from app.reading.bundle_comparison import SecondReading, second_reading
 from app.reading.bundles import METHOD, Look, Reading, effort_of
 from app.reading.removal import METHOD as REMOVAL
-from app.reading.removal import RemovalReading, effort
+from app.reading.removal import RemovalReading, second_study, why_none
 from app.theme import Theme
 from app.views.base import Segments, View
 from app.workspace import Run, SampleFilter, Workspace
@@ -37,6 +39,7 @@ PAGES = (
     ("training", "Training"),
     ("bundle", "Bundle"),
     ("flow", "Flow"),
+    ("classes", "Classes"),
     ("tolerance", "Tolerance"),
     ("removal", "Removal"),
 )
@@ -46,9 +49,12 @@ FIGURE_OF = {
     "training": "bundle_heatmap",
     "bundle": "bundle_depth",
     "flow": "bundle_depth",
+    "classes": "first_merge",
     "tolerance": "critical_tolerance",
     "removal": "block_removal",
 }
+OF_CHECKPOINT = ("bundle_depth", "critical_tolerance", "first_merge")
+"""Figures that show one checkpoint."""
 HINT = "Click a point to select its layer · the segments above show the same run from other sides"
 SENTENCE = (
     "Bundles shows at which layers pictures of different classes become equal, so that nothing after can tell them "
@@ -62,6 +68,7 @@ class BundlesView(View):
     def __init__(self, workspace: Workspace, theme: Theme) -> None:
         super().__init__(workspace, theme, "Conflicting bundles")
         self.reading: Reading | None = None
+        self.other: SecondReading | None = None
         self.look = Look()
         self._settled = False
         """True if the user has chosen a checkpoint; until then the newest one is shown."""
@@ -86,6 +93,7 @@ class BundlesView(View):
             "training": TrainingPage(self.theme),
             "bundle": BundlePage(self.theme, self.thumbnails),
             "flow": FlowPage(self.theme),
+            "classes": MergePage(self.theme),
             "tolerance": TolerancePage(self.theme),
         }
         self.removal = RemovalPage(self.theme)
@@ -200,7 +208,8 @@ class BundlesView(View):
         self.stack.setCurrentWidget(self.pages[name])
         self.values.setVisible(name == "training")
         if self.reading is not None:
-            self.pages[name].show_reading(self.reading, self.look)
+            self.other = second_reading(self.workspace, self.reading, self.other)
+            self.pages[name].show_reading(self.reading, self.look, self.other)
 
     def _show_checkpoints(self, reading: Reading) -> None:
         names = reading.checkpoints
@@ -264,6 +273,7 @@ class BundlesView(View):
         if run is None:
             self._show_why_no_removal()
             return
+        self.removal.second = second_study(workspace)
         self.removal.show_removal(RemovalReading(run.result), workspace.edits.removed)
         facts = run.result.facts
         signs = ("seed", "η", "B", "W", "τ", "device")
@@ -274,20 +284,9 @@ class BundlesView(View):
         self.badges.setVisible(bool(badges))
 
     def _show_why_no_removal(self) -> None:
-        workspace = self.workspace
         self.facts.say("")
         self.badges.hide()
-        sentence = "Removal shows how many residual blocks a trained network can do without, and which."
-        if workspace.layers and not any(layer.kind == "branch" for layer in workspace.layers):
-            self.removal.show_nothing(f"{sentence} This network has no residual blocks.")
-        elif any(run.open and run.request.method == REMOVAL for run in workspace.runs.values()):
-            self.removal.show_nothing("Removal is being measured …")
-        elif workspace.images is None:
-            self.removal.show_nothing(f"{sentence} It needs pictures with labels.")
-        else:
-            self.removal.show_nothing(
-                f"{sentence} {effort(workspace.layers, workspace.limit, workspace.compute.device)}", "Measure removal"
-            )
+        self.removal.show_nothing(*why_none(self.workspace))
 
     def _keep_removed(self, blocks: tuple[str, ...]) -> None:
         count = len(blocks)
@@ -428,7 +427,7 @@ class BundlesView(View):
         name = FIGURE_OF[self.segments.value]
         options: tuple[tuple[str, Value], ...] = ()
         reading = self.reading
-        if name in ("bundle_depth", "critical_tolerance") and reading is not None and len(reading.checkpoints) > 1:
+        if name in OF_CHECKPOINT and reading is not None and len(reading.checkpoints) > 1:
             options = (("checkpoint", reading.checkpoints[self.look.checkpoint]),)
         if name == "bundle_heatmap" and self.values.value == "conflict":
             options = (("value", "samples_in_conflict"),)

@@ -6,12 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout
 
 from analysis.figures import FigureSpec
 from analysis.request import Request
 from app.browsing.thumbnails import Thumbnails
 from app.configuring.agreement_page import AgreementPage
+from app.configuring.build_page import BuildPage
 from app.configuring.choices_page import ChoicesPage
 from app.configuring.classes_page import ClassesPage
 from app.configuring.cost_page import CostPage
@@ -24,10 +26,11 @@ from app.configuring.picture_page import PicturePage
 from app.configuring.rules_page import RulesPage
 from app.configuring.why_page import WhyPage
 from app.drawing.readout import Line, Readout
-from app.forms.widgets import label
-from app.reading import conditions, geometry_attribution
+from app.forms.widgets import button, label
+from app.reading import building, conditions, geometry_attribution
 from app.reading.attribution_reading import METHOD as ATTRIBUTION
 from app.reading.chance import CHOOSER, POOLS, pools_of, rules_of
+from app.reading.configuration_comparison import SecondConfigurations, second_configurations
 from app.reading.configurations import LOST, METHOD, WON, Look, Reading, is_ready
 from app.theme import Theme
 from app.views.base import Segments, View, menu_button
@@ -45,6 +48,7 @@ PAGES = (
     ("groups", "Groups"),
     ("agreement", "Alike"),
     ("why", "Why"),
+    ("build", "Build"),
 )
 FIGURE_OF = {"cost": "cost_map", "rules": "policies", "cover": "cover"}
 HINT = "Click a configuration or a picture to look at it on all sides"
@@ -60,6 +64,7 @@ class ConfigurationsView(View):
     def __init__(self, workspace: Workspace, theme: Theme) -> None:
         super().__init__(workspace, theme, "Dynamic configurations")
         self.reading: Reading | None = None
+        self.other: SecondConfigurations | None = None
         self.look = Look()
         self._read: tuple[object, ...] = ()
         self._opened: tuple[object, ...] = ()
@@ -85,6 +90,12 @@ class ConfigurationsView(View):
         self.pictures = menu_button("Pictures", menu)
         self.pictures.setToolTip("Show only some pictures in Samples")
         self.point_words = Line(self.theme)
+        self.build = BuildPage(self.theme, self.workspace)
+        self.build.pins_changed.connect(self._pins_changed)
+        self.by_hand = button("Build one by hand", lambda: self.show_page("build"), "link")
+        empty = self.empty.layout()
+        assert isinstance(empty, QVBoxLayout)  # a sentence, a button, a note
+        empty.insertWidget(empty.count() - 1, self.by_hand, alignment=Qt.AlignmentFlag.AlignHCenter)
         self.oracle, self.rules, self.why = OraclePage(self.theme), RulesPage(self.theme), WhyPage(self.theme)
         self.pages: dict[str, Page] = {
             "oracle": self.oracle,
@@ -98,6 +109,7 @@ class ConfigurationsView(View):
             "groups": GroupsPage(self.theme),
             "agreement": AgreementPage(self.theme),
             "why": self.why,
+            "build": self.build,
         }
         self.why.explain_wanted.connect(self.explain)
         self.stack = QStackedWidget()
@@ -117,12 +129,15 @@ class ConfigurationsView(View):
     def _lay_out(self) -> None:
         header = QHBoxLayout()
         header.setContentsMargins(8, 8, 8, 0)
+        # Twelve sides fit the usual width only with less air around their names.
+        self.segments.setStyleSheet("QToolButton { padding-left: 3px; padding-right: 3px; }")
         header.addWidget(self.segments)
         header.addStretch(1)
         chosen = QHBoxLayout()
         chosen.setContentsMargins(12, 4, 8, 0)
         chosen.setSpacing(8)
-        chosen.addWidget(label("Look at", "soft"))
+        self.look_at = label("Look at", "soft")
+        chosen.addWidget(self.look_at)
         chosen.addWidget(self.names)
         chosen.addWidget(self.pictures)
         chosen.addWidget(self.point_words, 1)
@@ -144,14 +159,17 @@ class ConfigurationsView(View):
 
     def concerns(self, run: Run) -> bool:
         """Tell whether a run is one of those that are drawn here."""
-        return run.request.method in (METHOD, POOLS, CHOOSER, ATTRIBUTION)
+        return run.request.method in (METHOD, POOLS, CHOOSER, ATTRIBUTION, building.POINTS)
 
     def refresh(self) -> None:
         """Draw the newest run, as far as it has come."""
-        run = self.workspace.latest(METHOD)
+        run = building.sweep_of(self.workspace)
         if run is None or not is_ready(run.result):
             self.reading = None
-            self._show_why_empty()
+            if self.segments.value == "build":
+                self._show_build()
+            else:
+                self._show_why_empty()
             return
         self.show_content()
         arrived = run.result.arrived
@@ -161,6 +179,7 @@ class ConfigurationsView(View):
             self.reading = Reading(run.result)
             self._show_names(self.reading)
         assert self.reading is not None  # read just before
+        self.reading.pins = building.pinned(self.workspace, self.reading, self.build.pins)
         self._take_look(self.reading)
         self._open_pictures(run)
         pools, chooser = self.workspace.latest(POOLS), self.workspace.latest(CHOOSER)
@@ -170,6 +189,20 @@ class ConfigurationsView(View):
             self._show_explained(run, self.reading)
         self._show_page()
         self._show_run(run, self.reading)
+
+    def _show_build(self) -> None:
+        """Show the page that needs no run."""
+        self.show_content()
+        self.stack.setCurrentWidget(self.build)
+        self.build.show_state()
+        for item in (self.look_at, self.names, self.pictures, self.badges):
+            item.setVisible(False)
+        for line in (self.point_words, self.facts):
+            line.say("")
+
+    def _pins_changed(self) -> None:
+        self.state_changed.emit()
+        self.invalidate()
 
     def _requests(self, run: Run, reading: Reading) -> dict[int, Request]:
         """Return what has to be asked for to explain the selected picture, by configuration."""
@@ -193,7 +226,7 @@ class ConfigurationsView(View):
 
     def explain(self) -> None:
         """Ask for what is missing of the attributions of the selected picture."""
-        run = self.workspace.latest(METHOD)
+        run = building.sweep_of(self.workspace)
         if run is not None and self.reading is not None:
             for number, request in self._requests(run, self.reading).items():
                 if number not in self.why.answers:
@@ -212,15 +245,20 @@ class ConfigurationsView(View):
 
     def _show_page(self) -> None:
         name = self.segments.value
+        for item in (self.look_at, self.names, self.pictures):
+            item.setVisible(True)
         page = self.pages[name]
         self.stack.setCurrentWidget(page)
         if self.reading is not None:
+            self.other = page.other = second_configurations(self.workspace, self.reading, self.other)
             page.show_reading(self.reading, self.look)
 
     def _show_run(self, run: Run, reading: Reading) -> None:
         words = [conditions.progress(run), *reading.conditions()]
         self.facts.say(" · ".join(word for word in words if word), conditions.details(run.result))
-        badges = list(conditions.badges(run, self.workspace.edits))
+        # A geometry that is being built is no edit of the network that these configurations are of.
+        edits = replace(self.workspace.edits, geometry=run.request.edits.geometry)
+        badges = list(conditions.badges(run, edits))
         badges += [warning.text for warning in run.result.warnings]
         self.badges.say(" · ".join(badges))
         self.badges.setVisible(bool(badges))
@@ -248,6 +286,7 @@ class ConfigurationsView(View):
 
     def _show_why_empty(self) -> None:
         workspace = self.workspace
+        self.by_hand.setVisible(workspace.model is not None)
         if workspace.model is None:
             self.show_empty(f"{SENTENCE} It needs a network and pictures with labels.", "Open the demo")
         elif workspace.images is None:
@@ -320,7 +359,7 @@ class ConfigurationsView(View):
 
     def figure_spec(self) -> FigureSpec | None:
         """Return the figure of the side that is shown, None without a stored run with labels."""
-        run = self.workspace.latest(METHOD)
+        run = building.sweep_of(self.workspace)
         if run is None or run.folder is None or self.reading is None or not self.reading.labelled:
             return None
         runs = [str(run.folder)]
@@ -332,13 +371,16 @@ class ConfigurationsView(View):
 
     def state(self) -> dict[str, Any]:
         """Return the side that is shown."""
-        return {"side": self.segments.value}
+        return {"side": self.segments.value, "pins": list(self.build.pins)}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`state` returned; unknown words are ignored."""
         side = state.get("side")
         if isinstance(side, str):
             self.segments.set_value(side)
+        pins = state.get("pins")
+        if isinstance(pins, list):
+            self.build.pins = [text for text in pins if isinstance(text, str) and building.is_geometry(text)]
         self.invalidate()
 
 

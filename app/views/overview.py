@@ -15,7 +15,7 @@ from app.drawing.readout import Entry, Key, Legend, Line, Readout
 from app.drawing.tracks import TrackStack
 from app.forms import menus
 from app.forms.head import Head
-from app.reading import conditions, numbers
+from app.reading import conditions, edited_widths, numbers
 from app.reading.comparing import Compared, compared_run
 from app.reading.depth import EMPTY_AXIS, LAYER_KINDS, MODES, DepthAxis, Floats, depth_axis
 from app.reading.measurements import (
@@ -63,6 +63,7 @@ class Overview(View):
         self._shown: dict[str, Values] = {}
         self._tops: dict[str, float] = {}
         self._compared: Compared | None = None
+        self._edited = edited_widths.EditedWidths()
         self._widths: tuple[float, ...] = ()
         self._wanted = ""
         self._build()
@@ -171,7 +172,7 @@ class Overview(View):
             high=values.high,
             ceiling=self._ceiling(metric, run),
             reach=self._reach(metric, values),
-            outline=self._compared.outline(metric) if self._compared else None,
+            outline=self._outline(metric),
             log=track.log,
             weight=track.weight,
             hint=metric.definition,
@@ -184,6 +185,12 @@ class Overview(View):
             lane.top = max(lane.top, self._tops.get(track.key, 0.0))
         self._tops[track.key] = lane.top
         return lane
+
+    def _outline(self, metric: Metric) -> tuple[Floats, float, Floats] | None:
+        """Return the outline of the network compared with; without one, of the widths as they are edited."""
+        if self._compared:
+            return self._compared.outline(metric)
+        return self._edited.outline(self.workspace, self.axis) if metric.key == "structure.width" else None
 
     def _ceiling(self, metric: Metric, run: Run | None) -> Floats | None:
         if metric.ceiling == "width":
@@ -220,7 +227,9 @@ class Overview(View):
 
     def _show_words(self, lanes: list[Lane]) -> None:
         states = sorted({int(state) for lane in lanes for state in np.unique(lane.states)} - {VALUE})
-        outline = (Key("frame", self._compared.name, self.theme.color("outline")),) if self._compared else ()
+        name = self._compared.name if self._compared else edited_widths.NAME
+        drawn = self._compared is not None or any(lane.outline is not None for lane in lanes)
+        outline = (Key("frame", name, self.theme.color("outline")),) if drawn else ()
         self.legend.show_keys(outline, tuple(states))
         runs = {id(run): run for lane in lanes if (run := source(self.workspace, self.metrics[lane.key])) is not None}
         texts = [text for run in runs.values() if (text := self._facts(run))]

@@ -10,6 +10,7 @@ import numpy as np
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import (
     QCheckBox,
+    QComboBox,
     QHBoxLayout,
     QLabel,
     QMenu,
@@ -33,6 +34,7 @@ from app.forms.head import Head
 from app.forms.params_form import ParamsForm
 from app.forms.widgets import GRID, label
 from app.reading import conditions, numbers
+from app.reading.comparing import compared_run
 from app.reading.glossary import TERMS
 from app.theme import Theme
 from app.views.base import Segments, View
@@ -54,6 +56,7 @@ class RankLabView(View):
     def __init__(self, workspace: Workspace, theme: Theme) -> None:
         super().__init__(workspace, theme, "Rank lab")
         self.form: ParamsForm | None = None
+        self.outline: tuple[Series, ...] = ()
         self._given: dict[str, Value] = {}
         self._build()
         workspace.methods_changed.connect(self.invalidate)
@@ -73,6 +76,11 @@ class RankLabView(View):
         self.settings.setCheckable(True)
         self.settings.setProperty("role", "flat")
         self.settings.setToolTip("Preset, layer types, mode, number of networks, tolerance")
+        self.earlier = QComboBox()
+        self.earlier.setAccessibleName("Earlier study as outline")
+        self.earlier.setToolTip("Draw an earlier study of the same layer type as thin lines behind this one")
+        self.earlier.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.earlier.activated.connect(lambda _row: self._changed())
         for switch in (self.zoom, self.overlay, self.settings):
             switch.toggled.connect(lambda _on: self._changed())
         self.plot = LabPlot(self.theme)
@@ -84,7 +92,7 @@ class RankLabView(View):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        self.head = Head(self.types, self.overlay, self.zoom, self.settings)
+        self.head = Head(self.types, self.earlier, self.overlay, self.zoom, self.settings)
         left = QVBoxLayout()
         left.setContentsMargins(0, 0, 0, 0)
         left.setSpacing(0)
@@ -182,22 +190,55 @@ class RankLabView(View):
     def _show_study(self, run: Run | None) -> None:
         layer = self.types.value
         series = series_of(run.result, layer, self.overlay.isChecked()) if run else ()
-        self.plot.show_series(series, self.zoom.isChecked())
+        self._list_earlier(run)
+        second = self._second()
+        self.outline = series_of(second.result, layer, False) if second is not None and series else ()
+        self.plot.show_series(series, self.zoom.isChecked(), self.outline)
         self.plot.set_note("" if series else f"{lab.TYPE_TITLES[layer]}: not measured. Open Settings to measure it.")
         compared = run is not None and lab.comparable(run.result, layer)
         self.overlay.setEnabled(compared)
         self.verdict.setText(_verdict(run, layer))
-        self._show_legend(series)
+        self._show_legend(series, second)
         self._show_facts(run)
         self._show_readout()
 
-    def _show_legend(self, series: tuple[Series, ...]) -> None:
+    def _list_earlier(self, shown: Run | None) -> None:
+        """Offer the other studies of the layer type as outlines; nothing to choose where there is no other."""
+        fits = [
+            run
+            for run in self.workspace.runs.values()
+            if run.request.method == METHOD and run is not shown and self.types.value in run.result.names("type")
+        ]
+        listed = [
+            ("no outline", 0),
+            *((f"outline: {study_words(run)}", run.number) for run in fits if any(run.result.arrived.values())),
+        ]
+        before = [(self.earlier.itemText(i), self.earlier.itemData(i)) for i in range(self.earlier.count())]
+        if listed != before:
+            chosen = self.earlier.currentData()
+            self.earlier.clear()
+            for words, number in listed:
+                self.earlier.addItem(words, number)
+            self.earlier.setCurrentIndex(max(0, self.earlier.findData(chosen)))
+        self.earlier.setVisible(len(listed) > 1)
+
+    def _second(self) -> Run | None:
+        """Study that is drawn as an outline: the chosen one, else one that is compared with in all views."""
+        chosen = self.workspace.runs.get(int(self.earlier.currentData() or 0))
+        if chosen is not None:
+            return chosen
+        compared = compared_run(self.workspace)
+        return compared if compared is not None and self.earlier.findData(compared.number) > 0 else None
+
+    def _show_legend(self, series: tuple[Series, ...], second: Run | None) -> None:
         color = self.theme.color
         keys = [Key("dash", "rank ratio = dimension ratio (a linear layer)", color("outline"))] if series else []
         if any(np.isfinite(one.found.error).any() for one in series):
             keys.append(Key("bar", "± 1 standard error", color("unused")))
         if any(one.published for one in series):
             keys.append(Key("ring", "published, read off Figure 1 by eye", color("text_soft")))
+        if self.outline and second is not None:
+            keys.append(Key("dash", study_words(second), color("outline")))
         self.legend.show_keys(tuple(keys))
 
     def _show_facts(self, run: Run | None) -> None:
@@ -221,7 +262,8 @@ class RankLabView(View):
         else:
             networks = int(max(one.found.networks[column] for one in series))
             heading = f"d_in / d_out {series[0].found.x[column]:.1f} · {networks:,} networks:"
-            self.readout.show_entries(heading, tuple(_entry(one, column) for one in series))
+            at = float(series[0].found.x[column])
+            self.readout.show_entries(heading, tuple(_with_outline(one, column, at, self.outline) for one in series))
 
     # -- choices -----------------------------------------------------------------------------------------------------
 
@@ -340,3 +382,26 @@ def time_words(params: dict[str, Value]) -> str:
     seconds = lab.expected_seconds(lab.chosen_types(layer), networks, mode == "patches", preset.precision)
     size = f"{max(seconds, 1):.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
     return f"about {size} for {networks:,} networks per point on one core"
+
+
+def study_words(run: Run) -> str:
+    """Name a study among others: its title, else its preset, and how many networks it drew."""
+    params, result = dict(run.request.params), run.result
+    networks = result["rank"].shape[2] if "rank" in result else int(params.get("networks", lab.USUAL_NETWORKS))
+    preset = lab.PRESETS[str(params.get("preset", "paper-like"))].title
+    mode = str(params.get("mode", "pointwise"))
+    words = (preset, "" if mode == "pointwise" else mode, f"{networks:,} networks", f"seed {run.request.seed}")
+    return run.title or ", ".join(word for word in words if word)
+
+
+def _with_outline(one: Series, column: int, at: float, outline: tuple[Series, ...]) -> Entry:
+    """Return the entry of a line, with the value of the same nonlinearity in the study behind it."""
+    found = _entry(one, column)
+    other = next((second for second in outline if second.activation == one.activation), None)
+    places = np.flatnonzero(np.isclose(other.found.x, at)) if other is not None else np.empty(0, dtype=np.int64)
+    if other is None or not len(places) or not math.isfinite(other.found.y[places[0]]):
+        return found
+    theirs = float(other.found.y[places[0]])
+    return replace(
+        found, text=f"{found.text} (outline {theirs:.3f}, {numbers.signed(float(one.found.y[column]) - theirs, 3)})"
+    )

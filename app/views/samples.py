@@ -18,6 +18,8 @@ from app.browsing.thumbnails import Thumbnails, image_of
 from app.browsing.wish_row import WishRow, wish_of
 from app.drawing.readout import Line
 from app.reading import conditions, numbers
+from app.reading.comparing import counterpart
+from app.reading.sample_comparison import SecondAnswers, second_answers
 from app.reading.samples import SampleTable, fitting, guesses, sample_table
 from app.theme import Theme
 from app.views.base import Offer, View, duration_words
@@ -37,8 +39,10 @@ class SamplesView(View):
         super().__init__(workspace, theme, "Samples")
         self.thumbnails = Thumbnails(self)
         self.table: SampleTable | None = None
+        self.second: SecondAnswers | None = None
         self._opened: tuple[object, ...] = ()
         self._read: tuple[object, ...] = ()
+        self._compared: tuple[object, ...] = ()
         self._build()
         self.thumbnails.opened.connect(self.invalidate)
         workspace.sample_filter_changed.connect(self.invalidate)
@@ -147,11 +151,26 @@ class SamplesView(View):
             self.table = sample_table(pictures, result)
             self.wishes.set_classes(self.table.names)
             self.wishes.set_measured(self.table.measured)
+        self._take_second()
+
+    def _take_second(self) -> None:
+        """Read what the network that is compared with says of the same pictures."""
+        pictures, shown, second = self.thumbnails.pictures, self._run(), counterpart(self.workspace, METHOD)
+        assert pictures is not None  # asked for after looking
+        arrived = second.result.arrived.get("prediction", 0) if second else 0
+        read = (self._read, self.workspace.compared, id(second), arrived)
+        if read != self._compared:
+            self._compared = read
+            self.second = second_answers(self.workspace, pictures, shown)
+            there = self.second is not None and self.second.table is not None
+            self.wishes.set_compared(self.second.name if self.second is not None and there else "")
 
     def _show_places(self) -> None:
         assert self.table is not None  # taken just before
         chosen = self.workspace.sample_filter
-        places = fitting(self.table, self.wishes.usable(self.table.measured), chosen.places if chosen else None)
+        wish = self.wishes.usable(self.table.measured)
+        of_two = self.second.fits(self.table, wish.verdict) if self.second is not None else None
+        places = fitting(self.table, wish, chosen.places if chosen else None, of_two)
         self.grid.show_places(self.table, places)
         selection = self.workspace.selection
         self.grid.take_selection(selection.sample, selection.pictures)
@@ -168,6 +187,8 @@ class SamplesView(View):
         if known.any():
             right = int((table.right[places] == 1).sum())
             words.append(f"{right:,} right, {int(known.sum()) - right:,} wrong")
+        both = self.second.counts(table, places) if self.second is not None else ""
+        words += [both] if both else []
         outside = int((table.predictions[places] < 0).sum()) if table.measured else 0
         if outside:
             words.append(f"{outside:,} not in this run")
@@ -205,6 +226,7 @@ class SamplesView(View):
         except Exception as error:  # a damaged picture is no reason to stop
             trouble = f"This picture cannot be read: {error}"
         found = guesses(table, self._result(), place)
+        found = self.second.guesses(found, place) if self.second is not None else found
         self.card.show_sample(pictures.name(place), image, found, (self._facts(place), trouble, self._preparation()))
 
     def _facts(self, place: int) -> str:
@@ -218,6 +240,8 @@ class SamplesView(View):
                 lines.append(f"Loss: {numbers.with_unit(float(table.loss[place]), 'nats')}")
         elif table.measured:
             lines.append("Not in this run: it used some of the pictures only")
+        if self.second is not None:
+            lines.append(self.second.words(table, place))
         return "\n".join(lines)
 
     def _preparation(self) -> str:

@@ -17,6 +17,7 @@ from app.drawing.readout import Line, Readout
 from app.reading import conditions
 from app.reading.measurements import totals
 from app.reading.sharing import METHOD, TRAINED, Projected, Trained, Wish
+from app.reading.sharing_comparison import second_sharing
 from app.sharing.freedom_page import FreedomPage
 from app.sharing.layers_page import LayersPage
 from app.sharing.likeness_page import LikenessPage
@@ -38,7 +39,7 @@ PAGES = (
 )
 COUNTS = (("total", "in all"), ("shared", "ring only"))
 ERRORS = (("error", "error"), ("cosine", "cosine"))
-LIKENESSES = (("correlation", "correlation"), ("overlap", "overlap"))
+LIKENESSES = (("correlation", "correlation"), ("overlap", "overlap"), ("gradients", "gradients"))
 WAYS: tuple[tuple[str, str], ...] = (
     ("whitened", "whitened"),
     ("plain", "not whitened"),
@@ -174,6 +175,7 @@ class SharingView(View):
             self.stack.setCurrentWidget(self.pages[page])
             projected = Projected(projection.result) if projection is not None else None
             trained = Trained(training.result) if training is not None else None
+            self.pages[page].second = second_sharing(workspace, projection)
             self.pages[page].show_runs(projected, trained, self.look)
         self._show_run(self._shown(page, projection, training))
 
@@ -233,7 +235,7 @@ class SharingView(View):
         structure = workspace.structure
         known = structure is not None and "total_parameters" in structure
         parameters = structure.value("total_parameters") if structure is not None and known else totals(workspace)[0]
-        self.share.show_network(workspace.layers, parameters, workspace.edits.ring)
+        self.share.show_network(workspace.layers, parameters, workspace.edits.ring, workspace.selection.layers)
 
     def _show_run(self, run: Run | None) -> None:
         if run is None:

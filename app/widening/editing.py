@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 from PySide6.QtCore import QObject, Signal
 
+from analysis.edits import Edits
 from analysis.measures.widths.description import WidthGroup
 from analysis.measures.widths.presets import Rounding
 from app.commands import SetEdits
+from app.reading.depth import Ints
+from app.reading.width_channels import Channels, Scores, completed, with_pick
 from app.reading.width_reading import Rules, WidthReading, changed, with_widths
 from app.workspace import Workspace
 
@@ -37,6 +41,8 @@ class Editing(QObject):
         Places of the groups that are edited together.
     refused
         Why the last wish could not be carried out, "" if it was.
+    scores
+        From a rule that needs pictures to its scores, None while there are none.
     """
 
     changed = Signal()
@@ -49,7 +55,8 @@ class Editing(QObject):
         self.rules = Rules()
         self.selected: frozenset[int] = frozenset()
         self.refused = ""
-        self._gesture = 0
+        self.scores: Scores = lambda _rule: None
+        self._gesture = self._ruled = 0
         self._start: dict[str, int] = {}
         self._nudged = 0.0
 
@@ -178,8 +185,47 @@ class Editing(QObject):
         order = [group.name for group in self.reading.found.groups]
         widths = {name: widths[name] for name in order if name in widths}
         if widths != self.widths:
-            new = with_widths(self.workspace.edits, widths)
+            self._set(with_widths(self.workspace.edits, widths), words, gesture)
+
+    def _set(self, new: Edits, words: str, gesture: int = 0) -> None:
+        """Replace the edits in one step; a rule that needs pictures chooses the channels of what has changed."""
+        assert self.reading is not None
+        new = completed(self.reading.found, new, self.scores)
+        if new != self.workspace.edits:
             self.workspace.undo.push(SetEdits(self.workspace, new, words, gesture))
+
+    # -- channels ----------------------------------------------------------------------------------------------------
+
+    def pick(self, own: Channels, copies: Ints) -> None:
+        """Choose the channels of a group by hand: one step."""
+        assert self.reading is not None
+        new, refused = with_pick(self.reading.found, self.workspace.edits, own, copies)
+        if not refused:
+            self._set(new, f"channels of {own.group}")
+        self._refuse(refused)
+
+    def unpick(self, name: str) -> None:
+        """Let the rule choose the channels of a group again; its width stays."""
+        edits = self.workspace.edits
+        self._set(
+            replace(edits, channels=tuple(pair for pair in edits.channels if pair[0] != name)), "channels by rule"
+        )
+
+    def set_rules(self, keep: str, widen: str) -> None:
+        """Choose how channels are kept and added; another rule chooses all channels anew."""
+        edits = self.workspace.edits
+        channels = edits.channels if keep == edits.keep else ()
+        self._gesture += 1
+        self._ruled = self._gesture
+        self._set(replace(edits, keep=keep, widen=widen, channels=channels), "how the network is made", self._ruled)
+
+    def complete(self) -> None:
+        """Put in the channels of a rule once its scores have come; with the choice of the rule it is one step.
+
+        Not where something has been undone: a new step there would keep the user from undoing further.
+        """
+        if self.reading is not None and not self.workspace.undo.canRedo():
+            self._set(self.workspace.edits, "how the network is made", self._ruled)
 
     def _refuse(self, words: str) -> None:
         if words != self.refused:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QFileDialog, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from analysis.result import Result
-from app.commands import SetEdits
 from app.drawing.readout import Line
 from app.forms.widgets import button, label, whole_number
 from app.reading import numbers
+from app.reading.width_channels import DATA_RULES, LABELLED, METHOD, missing
+from app.reading.width_runs import waiting
 from app.theme import Theme
+from app.widening.editing import Editing
 from app.workspace import Run, Workspace
 
 CHECK, SAVE = "edited_check", "save_network"
@@ -23,13 +24,20 @@ KEEP = (
     ("l2", "largest L2 norm"),
     ("bn_scale", "batch-norm scale"),
     ("random", "random"),
+    ("taylor", "first-order Taylor"),
+    ("activation", "activation energy"),
+    ("activation_rank", "activation rank"),
 )
 WIDEN = (
     ("split", "split copies"),
     ("zero", "new, read by 0"),
     ("fresh", "new, random"),
 )
-KEEP_TIP = "Channels that stay: those with the largest score stay when a group is narrowed"
+KEEP_TIP = (
+    "Channels that stay: those with the largest score stay when a group is narrowed.\n"
+    "Taylor (|weight × gradient|, needs labels), energy (mean square of activations) and rank (mean rank of the map) "
+    "look at pictures"
+)
 WIDEN_TIP = "New channels: split copies keep the function, copies share out the weights that read them (Net2Net)"
 WIDTH, NARROW = 330, 84
 
@@ -45,9 +53,9 @@ class NetworkPanel(QWidget):
 
     action_wanted = Signal(str)
 
-    def __init__(self, workspace: Workspace, theme: Theme) -> None:
+    def __init__(self, workspace: Workspace, theme: Theme, editing: Editing) -> None:
         super().__init__()
-        self.workspace = workspace
+        self.workspace, self.editing = workspace, editing
         self._taking = False
         self.keep, self.widen, self.seed = QComboBox(), QComboBox(), whole_number(0, 9999)
         for box, choices, name in ((self.keep, KEEP, KEEP_TIP), (self.widen, WIDEN, WIDEN_TIP)):
@@ -107,12 +115,17 @@ class NetworkPanel(QWidget):
         self.widen.setCurrentIndex(max(self.widen.findData(edits.widen or "split"), 0))
         self.seed.setValue(int(seed) if seed.isdigit() else 0)
         self._taking = False
-        ready = not edits.empty
+        self.seed.setEnabled(rule not in DATA_RULES)
+        lacking = bool(missing(edits))
+        ready = not edits.empty and not lacking
         self.check.setEnabled(ready)
         self.save.setEnabled(ready)
         self.said.say(self._words())
 
     def _words(self) -> str:
+        lacking = self._lacking_words()
+        if lacking:
+            return lacking
         runs = [run for run in self.workspace.runs.values() if run.request.method in (CHECK, SAVE) and self._is_of(run)]
         newest = max(runs, key=lambda run: run.number, default=None)
         if newest is None:
@@ -126,6 +139,24 @@ class NetworkPanel(QWidget):
             return "Stopped."
         return _saved_words(newest) if newest.request.method == SAVE else check_words(newest.result)
 
+    def _lacking_words(self) -> str:
+        """Say what the rule for keeping channels still waits for, "" for nothing."""
+        workspace = self.workspace
+        if not missing(workspace.edits):
+            return ""
+        if workspace.images is None:
+            return "This rule looks at pictures: open some, or take another rule."
+        failed = [
+            run.result.finished.problem
+            for run in workspace.runs.values()
+            if run.request.method == METHOD and dict(run.request.params).get("rule") == workspace.edits.keep
+            and run.result.finished is not None and run.result.finished.problem is not None
+        ]  # fmt: skip
+        if failed and waiting(workspace, METHOD) is None:
+            return f"{failed[-1].message} {failed[-1].hint}"
+        needs = "pictures and labels" if workspace.edits.keep in LABELLED else "pictures"
+        return f"The channels are being scored on {needs} …"
+
     def _is_of(self, run: Run) -> bool:
         return run.request.model == self.workspace.shown_model and run.request.edits == self.workspace.edits
 
@@ -135,11 +166,9 @@ class NetworkPanel(QWidget):
         if self._taking:
             return
         rule, seed = str(self.keep.currentData()), self.seed.value()
-        keep = f"{rule}:{seed}" if seed else ("" if rule == "l1" else rule)
+        keep = rule if rule in DATA_RULES else f"{rule}:{seed}" if seed else ("" if rule == "l1" else rule)
         widen = str(self.widen.currentData())
-        new = replace(self.workspace.edits, keep=keep, widen="" if widen == "split" else widen, channels=())
-        if new != self.workspace.edits:
-            self.workspace.undo.push(SetEdits(self.workspace, new, "how the network is made"))
+        self.editing.set_rules(keep, "" if widen == "split" else widen)
 
     def run_check(self) -> None:
         """Run the edited network beside the original; without pictures, ask for some."""
@@ -165,7 +194,11 @@ class NetworkPanel(QWidget):
 
 def _saved_words(run: Run) -> str:
     size = numbers.short(run.result.value("file_bytes"), "bytes")
-    return f"Saved as {Path(run.result.facts.get('file', '')).name} ({size})."
+    facts = run.result.facts
+    words = f"Saved as {Path(facts.get('file', '')).name} ({size})"
+    if facts.get("python"):
+        return f"{words}; {Path(facts['python']).name} rebuilds it without LayerScope."
+    return f"{words}. {facts.get('python_reason', '')}".strip()
 
 
 def check_words(result: Result) -> str:

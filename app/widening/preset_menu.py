@@ -11,10 +11,13 @@ import numpy as np
 from PySide6.QtWidgets import QMenu, QWidget
 
 from analysis.config import LayerSpec
-from analysis.measures.widths import presets, straight
+from analysis.measures.widths import presets, sensitivity, straight
 from analysis.measures.widths.costs import CostModel
 from analysis.measures.widths.presets import Budget, Proposal
 from analysis.problems import AnalysisError, Problem
+from app.reading.width_reading import base_edits
+from app.reading.width_runs import newest
+from app.reading.width_search import FOUND, SENSITIVITY, SHRINK, Sensitivity, Shrunk
 from app.widening.editing import Editing
 from app.widening.profile_page import ProfilePage
 from app.workspace import Workspace
@@ -24,12 +27,21 @@ Make = Callable[[CostModel, Budget], Proposal]
 
 
 class PresetMenu(QMenu):
-    """Presets, filled when it opens."""
+    """Presets, filled when it opens.
+
+    Attributes
+    ----------
+    told
+        What was proposed last.
+    measure
+        What sensitivities are added up in: "accuracy" or "loss".
+    """
 
     def __init__(self, workspace: Workspace, editing: Editing, page: ProfilePage, parent: QWidget) -> None:
         super().__init__(parent)
         self.workspace, self.editing, self.page = workspace, editing, page
         self.told: Proposal | None = None
+        self.measure = "accuracy"
         self._seed = 0
         self.setToolTipsVisible(True)
         self.aboutToShow.connect(self.fill)
@@ -48,7 +60,12 @@ class PresetMenu(QMenu):
         self._offer("Straighten: the linear rule of ReXNet", self._straighten)
         self._offer("From effective rank", self._from_ranks, self._lacks("feature_rank", "effective_rank"))
         self._offer("From conflicting layers", self._from_conflicts, self._lacks("conflicting_bundles", "entropy"))
+        self._offer("Least sensitive first, greedy", self._greedy, self._lacks_sensitivity())
+        many = self._lacks_sensitivity() or self._too_many()
+        self._offer("Least sensitive first, exact", self._exact, many)
         self._offer("Random control", self._random)
+        self.addSection("With a budget of their own")
+        self._offer("LW-DNA widths", self._shrunk, "" if self.shrunk() else "Shrink on the page Shrink first")
 
     def _offer(self, words: str, make: Make, lacks: str = "") -> None:
         action = self.addAction(words, lambda: self.propose(words, make))
@@ -58,11 +75,37 @@ class PresetMenu(QMenu):
     def _lacks(self, method: str, output: str) -> str:
         return "" if self._measured(method, output) else f"Measure {method.replace('_', ' ')} first"
 
+    def _lacks_sensitivity(self) -> str:
+        found = self.sensitivity()
+        return "" if found is not None and found.done else "Measure on the page Sensitivity first"
+
+    def _too_many(self) -> str:
+        found = self.sensitivity()
+        most = sensitivity.MOST_EXACT
+        return f"More than {most} groups" if found is not None and len(found.names) > most else ""
+
+    def shrunk(self) -> Shrunk | None:
+        """Newest finished shrinkage of the network as it is."""
+        run = newest(self.workspace, SHRINK, base_edits(self.workspace.edits))
+        return Shrunk(run.result) if run is not None and run.state == "completed" else None
+
+    def sensitivity(self) -> Sensitivity | None:
+        """Newest sensitivities of the network as it is, as far as they have come."""
+        run = newest(self.workspace, SENSITIVITY, base_edits(self.workspace.edits))
+        return Sensitivity(run.result) if run is not None else None
+
     def layers(self) -> tuple[LayerSpec, ...]:
         """Rows of the network in call order."""
         return self.workspace.layers
 
     # -- what they propose -------------------------------------------------------------------------------------------
+
+    def use(self, which: str) -> None:
+        """Propose what a page asks for: "straight", "greedy" or "exact"."""
+        ways = {"straight": self._straighten, "greedy": self._greedy, "exact": self._exact}
+        words = {"straight": "straighten", "greedy": "least sensitive, greedy", "exact": "least sensitive, exact"}
+        self.told = None
+        self.propose(words[which], ways[which])
 
     def multiply(self, factor: float) -> None:
         """Multiply every width, whatever it costs."""
@@ -115,6 +158,38 @@ class PresetMenu(QMenu):
     def _random(self, model: CostModel, budget: Budget) -> Proposal:
         self._seed += 1
         return presets.at_random(model, budget, self._seed, rounding=self.editing.rules.rounding)
+
+    def _shrunk(self, model: CostModel, _budget: Budget) -> Proposal:
+        found = self.shrunk()
+        if found is None:
+            raise AnalysisError("Nothing has been shrunk yet.", "Shrink on the page Shrink first.", "presets")
+        return self.of_widths(found, model, found.width(FOUND).astype(int).tolist())
+
+    def of_widths(self, found: Shrunk, model: CostModel, widths: list[int]) -> Proposal:
+        """Take over widths of a shrinkage; what it says about chance comes along."""
+        proposal = presets.from_search(model, found.names, widths)
+        return replace(proposal, notes=(found.claim(), *proposal.notes))
+
+    def _greedy(self, model: CostModel, budget: Budget) -> Proposal:
+        return self._least(model, budget, sensitivity.greedy)
+
+    def _exact(self, model: CostModel, budget: Budget) -> Proposal:
+        return self._least(model, budget, sensitivity.exact)
+
+    def _least(self, model: CostModel, budget: Budget, choose: Callable[..., Proposal]) -> Proposal:
+        """Narrow what hurts least; losses are added up in what is shown on the page of sensitivities."""
+        found = self.sensitivity()
+        if found is None:
+            raise AnalysisError("No sensitivity is measured.", "Measure on the page Sensitivity first.", "presets")
+        names = [name for name in found.names if name not in self.editing.rules.locked]
+        rows = [place for place, name in enumerate(found.names) if name in names]
+        widths, losses = found.widths[rows].astype(np.int64), found.losses(self.measure)[rows]
+        proposal = choose(model, names, widths, losses, budget)
+        if not proposal.widths and proposal.gap >= 0:
+            raise AnalysisError("The network keeps the target as it is.", "Set the target below 100 %.", "target")
+        unit = "points of accuracy" if self.measure == "accuracy" else "nats of cross-entropy"
+        words = f"{len(proposal.widths)} groups narrowed, single losses add up to {proposal.scale:.3g} {unit}."
+        return replace(proposal, notes=(*proposal.notes, words.replace("-", "−")))
 
     def _measured(self, method: str, output: str) -> dict[str, float]:
         """One number per layer of the newest run of a method; empty if there is none."""

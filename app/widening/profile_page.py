@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from analysis.config import LayerSpec
 from analysis.measures.widths.presets import Rounding
 from app.drawing.readout import Entry, Key, Legend, Readout
-from app.drawing.width_plot import Profile, RatioStrip, WidthPlot
+from app.drawing.width_plot import Outline, Profile, RatioStrip, WidthPlot
 from app.forms.widgets import GRID, Elided, label, whole_number
-from app.reading.depth import DepthAxis, depth_axis
+from app.reading.depth import DepthAxis, Floats, depth_axis
+from app.reading.width_columns import MODES, columns_of
 from app.reading.width_reading import Rules, WidthReading, ties
 from app.theme import Theme
 from app.widening.budget import QUANTITIES, BudgetBars
@@ -23,8 +25,12 @@ from app.widening.editing import Editing
 HINT = "Drag a handle, turn the wheel over it, or select and press ↑ ↓ or a number · drag a frame to select several"
 MULTIPLES = ("1", "8", "16")
 WIDEST = 1 << 16
-NUMBER = 84
+NUMBER = 76
 """Pixels of a field for a width."""
+OUTLINES = ("configurations", "rank", "sharing", "bundles")
+"""Colour roles of other profiles, in turn."""
+COMPARED = "outline"
+"""Colour role of a second network."""
 
 
 class ProfilePage(QWidget):
@@ -39,8 +45,8 @@ class ProfilePage(QWidget):
         self.theme, self.editing = theme, editing
         self.target = ("macs", 1.0)
         self.columns: tuple[int, ...] = ()
-        self.reference: dict[str, int] | None = None
-        self.reference_name = ""
+        self.references: dict[str, dict[str, int]] = {}
+        self.compared: tuple[str, Mapping[str, float]] = ("", {})
         self.note: tuple[str, ...] = ()
         self._axis: tuple[object, ...] = ()
         self._depth: DepthAxis = depth_axis(())
@@ -71,8 +77,11 @@ class ProfilePage(QWidget):
         self.plot.pointed.connect(self._point)
 
     def _make_controls(self) -> None:
-        self.single = QCheckBox("one column per group")
-        self.single.setToolTip("Leave out layers whose width follows from another one")
+        self.mode = QComboBox()
+        self.mode.setAccessibleName("Columns")
+        self.mode.setToolTip("Columns: every layer, the layers with a handle, or what leaves each block")
+        for value, words in MODES:
+            self.mode.addItem(words, value)
         self.rounding = QComboBox()
         self.rounding.addItems(MULTIPLES)
         self.rounding.setAccessibleName("Widths are multiples of")
@@ -97,7 +106,7 @@ class ProfilePage(QWidget):
         self.percent.lineEdit().setAccessibleName("Target, percent of the original")
         self.percent.setToolTip("Presets keep this budget; click a cost to set the target for it")
         self.quantity = label("", "small")
-        self.single.toggled.connect(lambda _on: self._arranged())
+        self.mode.currentIndexChanged.connect(lambda _row: self._arranged())
         self.rounding.currentTextChanged.connect(lambda _multiple: self._take_rules())
         self.minimum.valueChanged.connect(lambda _least: self._take_rules())
         self.typed.valueChanged.connect(self._type)
@@ -116,7 +125,7 @@ class ProfilePage(QWidget):
         for words, field in (("multiple of", self.rounding), ("at least", self.minimum)):
             row.addWidget(label(words, "small"))
             row.addWidget(field)
-        row.addWidget(self.single)
+        row.addWidget(self.mode)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -143,17 +152,16 @@ class ProfilePage(QWidget):
         locked = frozenset(
             number for number, group in enumerate(reading.found.groups) if group.name in self.editing.rules.locked
         )
-        reference = reading.totals(self.reference)[columns] if self.reference is not None else np.empty(0)
         profile = Profile(
             axis,
             np.array([float(column_of[piece.column]) for piece in pieces]),
             np.array([piece.group for piece in pieces], dtype=np.float64),
             ends[kept, 0],
             ends[kept, 1],
-            {group: place[index] for group, index in reading.handles.items() if index in place},
+            _handles(reading, place),
             before,
             after,
-            reference,
+            self._outlines(reading, columns),
             locked,
         )
         self._kept = kept
@@ -165,18 +173,24 @@ class ProfilePage(QWidget):
         self._show_readout()
 
     def _axis_of(self, reading: WidthReading, layers: tuple[LayerSpec, ...]) -> tuple[DepthAxis, dict[int, int]]:
-        every = not self.single.isChecked()
-        handled = {reading.pieces[index].column for index in reading.handles.values()}
-        self.columns = tuple(column for column in range(len(reading.names)) if every or column in handled)
-        key = (id(reading), self.columns, id(layers))
+        key = (id(reading), self.mode.currentData(), id(layers))
         if key != self._axis:
-            by_name = {layer.name: layer for layer in layers}
-            rows = tuple(
-                replace(by_name.get(name, LayerSpec(name, "conv", name)), kind="conv", same_as="")
-                for name in (reading.names[column] for column in self.columns)
-            )
-            self._axis, self._depth = key, depth_axis(rows)
+            found = columns_of(reading, layers, str(self.mode.currentData()))
+            self.columns = found.columns
+            self._axis, self._depth = key, depth_axis(found.rows)
         return self._depth, {column: number for number, column in enumerate(self.columns)}
+
+    def _outlines(self, reading: WidthReading, columns: NDArray[np.int64]) -> tuple[Outline, ...]:
+        """Other configurations of this network, then the second network, layer by layer."""
+        found = [
+            Outline(name, OUTLINES[number % len(OUTLINES)], reading.totals(widths)[columns])
+            for number, (name, widths) in enumerate(self.references.items())
+        ]
+        name, by_layer = self.compared
+        if by_layer:
+            widths: Floats = np.array([by_layer.get(reading.names[column], np.nan) for column in columns.tolist()])
+            found.append(Outline(name, COMPARED, widths))
+        return tuple(found)
 
     def _show_legend(self, profile: Profile) -> None:
         color = self.theme.color
@@ -185,8 +199,7 @@ class ProfilePage(QWidget):
             keys.append(Key("frame", "original", color("text_soft")))
         if (profile.group < 0).any() or profile.locked:
             keys.append(Key("hatch", "locked", color("cost")))
-        if profile.reference.size:
-            keys.append(Key("dash", self.reference_name, color("configurations")))
+        keys += [Key("dash", outline.name, color(outline.hue)) for outline in profile.outlines]
         self.legend.show_keys(tuple(keys))
 
     def _show_costs(self, reading: WidthReading, widths: dict[str, int]) -> None:
@@ -292,10 +305,17 @@ class ProfilePage(QWidget):
     def _arranged(self) -> None:
         self.changed.emit()
 
-    def set_reference(self, widths: dict[str, int] | None, name: str = "") -> None:
-        """Draw another configuration over the profile, or none."""
-        self.reference, self.reference_name = widths, name
+    def show_reference(self, name: str, widths: dict[str, int] | None) -> None:
+        """Draw another configuration over the profile, or take it away with None; any number can be drawn."""
+        if widths is None:
+            self.references.pop(name, None)
+        else:
+            self.references[name] = widths
         self.changed.emit()
+
+    def set_compared(self, name: str, by_layer: Mapping[str, float]) -> None:
+        """Draw the channels of a second network, by the names of this network's layers; empty for none."""
+        self.compared = (name, by_layer)
 
     def set_note(self, notes: tuple[str, ...]) -> None:
         """Say what a preset has done, until the widths change again."""
@@ -305,7 +325,7 @@ class ProfilePage(QWidget):
     def restore(self, state: dict[str, Any]) -> None:
         """Take over rounding, minimum, locks, target and columns; what is unknown is ignored."""
         multiple, minimum = str(state.get("multiple", "1")), state.get("minimum", 1)
-        self.single.setChecked(state.get("single") is True)
+        self.mode.setCurrentIndex(max(self.mode.findData(state.get("columns")), 0))
         self.rounding.setCurrentText(multiple if multiple in MULTIPLES else "1")
         self.minimum.setValue(minimum if isinstance(minimum, int) else 1)
         locked, target = state.get("locked"), state.get("target")
@@ -320,3 +340,14 @@ class ProfilePage(QWidget):
         """The chosen cost in a few words: the name of a snapshot."""
         quantity = next(quantity for quantity in QUANTITIES if quantity.name == self.target[0])
         return f"{100 * self.bars.share(quantity):.3g} % {quantity.title}"
+
+
+def _handles(reading: WidthReading, place: dict[int, int]) -> dict[int, int]:
+    """Find the piece with each group's handle among those that are shown: its own, or else the first."""
+    found: dict[int, int] = {}
+    for index, number in place.items():
+        group = reading.pieces[index].group
+        own = reading.handles.get(group)
+        if own is not None and (group not in found or index == own):
+            found[group] = number
+    return found

@@ -1,4 +1,4 @@
-"""Named configurations: keep the present one, return to another, or draw it over the profile."""
+"""Named configurations: keep the present one, return to another, or draw any number of them over the profile."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtWidgets import QLineEdit, QMenu, QWidget, QWidgetAction
 
 from app.forms.menus import add_choice
 from app.widening.editing import Editing
 from app.widening.profile_page import ProfilePage
+
+ORIGINAL = "original widths"
 
 
 class SnapshotMenu(QMenu):
@@ -20,6 +22,8 @@ class SnapshotMenu(QMenu):
     ----------
     kept
         Name to the widths that differ from the original.
+    searched
+        The same for what searches have found: it can be drawn over the profile, but not forgotten here.
     """
 
     changed = Signal()
@@ -28,30 +32,49 @@ class SnapshotMenu(QMenu):
         super().__init__(parent)
         self.editing, self.page = editing, page
         self.kept: dict[str, dict[str, int]] = {}
+        self.searched: dict[str, dict[str, int]] = {}
         self.aboutToShow.connect(self.fill)
 
     def fill(self) -> None:
         """Offer what has been kept."""
         self.clear()
+        self._offer_name()
         self.addAction("Keep this configuration", self.keep)
         self.addSection("Return to")
-        self.addAction("original", lambda: self.editing.put({}, "original widths"))
+        self.addAction("original", lambda: self.editing.put({}, ORIGINAL))
         for name, widths in self.kept.items():
             self.addAction(name, partial(self.editing.put, widths, f"snapshot {name}"))
         over = self.addMenu("Draw over the profile")
-        shown = self.page.reference_name
-        add_choice(over, "nothing", not shown, partial(self.page.set_reference, None))
-        for name, widths in self.kept.items():
-            add_choice(over, name, name == shown, partial(self.page.set_reference, widths, name))
+        for name, widths in {**self.kept, **self.searched}.items():
+            shown = name in self.page.references
+            add_choice(over, name, shown, partial(self.page.show_reference, name, None if shown else widths))
         gone = self.addMenu("Forget")
         for name in self.kept:
             gone.addAction(name, partial(self.forget, name))
-        for menu in (over, gone):
-            menu.setEnabled(bool(self.kept))
+        over.setEnabled(bool(self.kept or self.searched))
+        gone.setEnabled(bool(self.kept))
+
+    def _offer_name(self) -> None:
+        """Put a field at the top: a name, and Enter keeps the configuration under it."""
+        field = QLineEdit()
+        field.setPlaceholderText(f"Name, Enter keeps ({self._own_name()})")
+        field.setAccessibleName("Name of the snapshot")
+        field.setMinimumWidth(250)
+        field.returnPressed.connect(lambda: self._keep_named(field.text().strip()))
+        action = QWidgetAction(self)
+        action.setDefaultWidget(field)
+        self.addAction(action)
+
+    def _keep_named(self, name: str) -> None:
+        self.keep(name)
+        self.close()
+
+    def _own_name(self) -> str:
+        return self.page.cost_words.split(",")[0]
 
     def keep(self, name: str = "") -> None:
         """Keep the present configuration under a name; without one its cost is the name."""
-        name = name or self.page.cost_words.split(",")[0]
+        name = name or self._own_name()
         base, number = name, 2
         while name in self.kept:
             name, number = f"{base} ({number})", number + 1
@@ -61,8 +84,7 @@ class SnapshotMenu(QMenu):
     def forget(self, name: str) -> None:
         """Throw a snapshot away."""
         self.kept.pop(name, None)
-        if self.page.reference_name == name:
-            self.page.set_reference(None)
+        self.page.show_reference(name, None)
         self.changed.emit()
 
     def restore(self, kept: Any) -> None:

@@ -25,6 +25,7 @@ class TablePage(QWidget):
         self.table.verticalHeader().hide()
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.setShowGrid(False)
+        self.table.verticalHeader().setDefaultSectionSize(round(2.1 * theme.text_size))
         self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self._shown: object = None
         layout = QVBoxLayout(self)

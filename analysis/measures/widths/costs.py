@@ -139,3 +139,23 @@ class CostModel:
             int(activation.sum()),
         )
         return Costs(width, parameters, macs, activation, totals, int((sizes * self._bytes).sum()) + self._header)
+
+    def totals_of(self, values: Ints) -> dict[str, Ints]:
+        """Parameters and multiply-adds of many configurations at once.
+
+        Parameters
+        ----------
+        values
+            Classes of each variable, axes (configuration, variable).
+
+        Returns
+        -------
+        dict[str, Ints]
+            "parameters" and "macs", axes (configuration,).
+        """
+        lengths = self._fixed + values @ self._times.T
+        constants = np.broadcast_to(self._constants, (len(values), len(self._constants)))
+        sizes = np.concatenate((lengths, constants), axis=1)[:, self._dims].prod(axis=2)
+        macs = sizes[:, self._products[1]] @ self._products[2]
+        fixed = int(self._macs.sum()) + self.found.macs
+        return {"parameters": sizes[:, self._trained].sum(axis=1), "macs": macs + fixed}

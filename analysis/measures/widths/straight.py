@@ -31,6 +31,19 @@ STAIRCASES: tuple[tuple[str, tuple[int, ...]], ...] = (
 )
 """Widths of the blocks of known networks as Table 1 of the paper prints them."""
 
+REXNET = tuple(round(16 + 11.25 * block) for block in range(16))
+"""Widths of the blocks of ReXNet x1.0: 16 and then 180 channels over 16 blocks, as the released code rounds them."""
+REFERENCES: tuple[tuple[str, tuple[int, ...], str], ...] = (
+    ("ReXNet ×1.0", REXNET, "released code of ReXNet"),
+    *((name, widths, "Table 1 of Han et al. 2021") for name, widths in STAIRCASES),
+    (
+        "best of 200 at 13 blocks",
+        (34, 34, 34, 40, 64, 88, 112, 136, 160, 184, 208, 232, 256),
+        "Table 3 (d) of Han et al. 2021",
+    ),
+)
+"""Staircases to compare with: name, widths of the blocks, where they are published."""
+
 RELUS = ("ReLU", "ReLU6")
 _SMALL = ((1, 1), (3, 3))
 STEEP = 6.0
@@ -117,7 +130,7 @@ class AuditRow:
     flags: tuple[str, ...]
 
 
-def line_fit(widths: Sequence[float] | NDArray[np.int64]) -> LineFit:
+def line_fit(widths: Sequence[float] | NDArray[np.int64] | NDArray[np.float64]) -> LineFit:
     """Fit a line through widths over the block index, which begins with 1.
 
     Examples

@@ -1,0 +1,1 @@
+"""A readable Python file that rebuilds an edited network without LayerScope."""

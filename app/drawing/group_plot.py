@@ -1,0 +1,219 @@
+"""Plots over width groups: bars for what is shown, lines and points for what it stands beside, bands for chance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QPainter, QPen, QPolygonF
+
+from app.drawing.axes import NumberAxis, nice_step, nice_ticks, nice_top
+from app.drawing.curves import CurvePlot
+from app.drawing.list_axes import ListAxis
+from app.drawing.pixels import PixelItem, PlotBox, Scale
+from app.drawing.plots import Margins, Plot
+from app.reading import numbers
+from app.reading.depth import Floats
+from app.theme import Theme
+
+STYLES = ("bars", "steps", "dashed", "rings", "diamonds")
+LEFT = 48
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """One value per group.
+
+    Attributes
+    ----------
+    words, hue
+        Words for the legend, colour role.
+    values
+        (group,), NaN for what is not known.
+    style
+        One of :data:`STYLES`.
+    low, high
+        (group,) ends of a band, or None.
+    """
+
+    words: str
+    hue: str
+    values: Floats
+    style: str = "steps"
+    low: Floats | None = None
+    high: Floats | None = None
+
+
+class CloseAxis(NumberAxis):
+    """Numbers at the left of a low plot: as close to each other as they can be read."""
+
+    def ticks(self) -> list[tuple[float, str]]:
+        """Round numbers that fit."""
+        low, high = self.range
+        most = max(2, int(self._area.height() / 26))
+        step = nice_step(high - low, most)
+        return [(place, numbers.tick(place, step)) for place in nice_ticks(low, high, most)]
+
+
+class GroupItem(PixelItem):
+    """Everything that is drawn over the groups."""
+
+    def __init__(self, box: PlotBox, theme: Theme) -> None:
+        super().__init__(box, theme)
+        self.series: tuple[Series, ...] = ()
+        self.y_axis: NumberAxis | None = None
+        self.guide = float("nan")
+        self.selected = -1
+
+    def draw(self, painter: QPainter, scale: Scale, exposed: QRectF) -> None:
+        """Paint grid, bands, bars, lines and points, in this order."""
+        painter.setPen(QPen(self.theme.color("grid"), 1))
+        for place, _ in self.y_axis.ticks() if self.y_axis is not None else ():
+            y = round(scale.y_of(place)) + 0.5
+            painter.drawLine(QPointF(0, y), QPointF(scale.width, y))
+        for one in self.series:
+            self._draw_band(painter, scale, one)
+        for one in self.series:
+            if one.style == "bars":
+                self._draw_bars(painter, scale, one)
+        if self.guide == self.guide:
+            painter.setPen(QPen(self.theme.color("text_soft"), 1))
+            y = round(scale.y_of(self.guide)) + 0.5
+            painter.drawLine(QPointF(0, y), QPointF(scale.width, y))
+        for one in self.series:
+            if one.style in ("steps", "dashed"):
+                self._draw_steps(painter, scale, one)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        for one in self.series:
+            if one.style in ("rings", "diamonds"):
+                self._draw_points(painter, scale, one)
+
+    def _draw_band(self, painter: QPainter, scale: Scale, one: Series) -> None:
+        if one.low is None or one.high is None or not np.isfinite(one.low).all():
+            return
+        x = np.arange(len(one.low), dtype=np.float64)
+        color = self.theme.color(one.hue)
+        color.setAlphaF(0.18)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(color)
+        edges = scale.x(np.stack([x - 0.5, x + 0.5], axis=1).ravel())
+        low, high = (scale.y(np.repeat(end, 2)) for end in (one.low, one.high))
+        around = np.concatenate([edges, edges[::-1]]), np.concatenate([high, low[::-1]])
+        painter.drawPolygon(pg.functions.arrayToQPolygonF(*around))
+
+    def _draw_bars(self, painter: QPainter, scale: Scale, one: Series) -> None:
+        half = max(1.0, min(0.36 * scale.per_x, 22.0))
+        base = round(scale.y_of(0.0))
+        plain, chosen = self.theme.color(one.hue), self.theme.color(one.hue)
+        plain.setAlphaF(0.6)
+        for place, value in enumerate(one.values.tolist()):
+            if value == value:
+                left, top = round(scale.x_of(place) - half), round(scale.y_of(value))
+                color = chosen if place == self.selected else plain
+                painter.fillRect(QRectF(left, top, round(2 * half), base - top), color)
+
+    def _draw_steps(self, painter: QPainter, scale: Scale, one: Series) -> None:
+        pen = QPen(self.theme.color(one.hue), 1)
+        pen.setStyle(Qt.PenStyle.DashLine if one.style == "dashed" else Qt.PenStyle.SolidLine)
+        painter.setPen(pen)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        x = np.arange(len(one.values), dtype=np.float64)
+        edges = np.round(scale.x(np.stack([x - 0.5, x + 0.5], axis=1).ravel())) + 0.5
+        heights = np.round(np.nan_to_num(scale.y(np.repeat(one.values, 2)))) + 0.5
+        if np.isfinite(one.values).all() and len(edges):
+            painter.drawPolyline(QPolygonF([QPointF(a, b) for a, b in zip(edges, heights, strict=True)]))
+
+    def _draw_points(self, painter: QPainter, scale: Scale, one: Series) -> None:
+        painter.setPen(QPen(self.theme.color(one.hue), 1.5))
+        painter.setBrush(self.theme.color("surface"))
+        size = 4.0 if scale.per_x > 12 else 2.5
+        for place, value in enumerate(one.values.tolist()):
+            if value != value:
+                continue
+            at = QPointF(scale.x_of(place), scale.y_of(value))
+            if one.style == "rings":
+                painter.drawEllipse(at, size, size)
+            else:
+                corners = [QPointF(size, 0), QPointF(0, size), QPointF(-size, 0), QPointF(0, -size)]
+                painter.drawPolygon(QPolygonF([at + corner for corner in corners]))
+
+
+class GroupPlot(Plot):
+    """Values over width groups.
+
+    Parameters
+    ----------
+    named
+        Whether the names of the groups stand below.
+    """
+
+    group_clicked = Signal(int)
+    group_hovered = Signal(int)
+    """Group under the mouse, -1 for none."""
+
+    def __init__(self, theme: Theme, name: str, y_title: str, named: bool = False) -> None:
+        super().__init__(theme, name, Margins(left=LEFT, top=24, right=12, bottom=8))
+        self.set_title(y_title)
+        self.item = GroupItem(self.box, theme)
+        self.y_axis = CloseAxis(theme, "left")
+        self.item.y_axis = self.y_axis
+        self.add_axis(self.y_axis)
+        self.x_axis = ListAxis(theme, "bottom", "") if named else None
+        if self.x_axis is not None:
+            self.add_axis(self.x_axis)
+        self.box.setMouseEnabled(x=False, y=False)
+        self.count = 0
+        self._pointed = -1
+        self.clicked.connect(lambda x, _y, _extend: self._click(round(x)))
+        self.hovered.connect(self._hover)
+
+    def show_series(
+        self, series: tuple[Series, ...], names: tuple[str, ...], guide: float = float("nan"), top: float = 0.0
+    ) -> None:
+        """Draw other values; the axis ends at `top`, 0 for a round number above the largest."""
+        self.item.series, self.item.guide, self.count = series, guide, len(names)
+        if self.x_axis is not None:
+            self.x_axis.set_names(names, len(names))
+            margins = Margins(LEFT, 24, 12, round(self.x_axis.room()) - 8)
+            if margins != self.margins:
+                self.margins = margins
+                self.arrange()
+        every = [np.nan_to_num(one.values) for one in series] + [np.array([guide if guide == guide else 0.0])]
+        highest = top or nice_top(1.02 * max(float(values.max(initial=0.0)) for values in every))
+        home = ((-0.6, max(len(names), 1) - 0.4), (0.0, highest))
+        if self.home != home:
+            self.set_home(*home)
+        self.item.update()
+
+    def select(self, place: int) -> None:
+        """Draw a group's bar stronger, -1 for none."""
+        if place != self.item.selected:
+            self.item.selected = place
+            self.item.update()
+
+    def _hover(self, place: tuple[float, float] | None) -> None:
+        at = round(place[0]) if place is not None else -1
+        at = at if 0 <= at < self.count else -1
+        if at != self._pointed:
+            self._pointed = at
+            self.group_hovered.emit(at)
+
+    def _click(self, place: int) -> None:
+        if 0 <= place < self.count:
+            self.group_clicked.emit(place)
+
+
+class BudgetPlot(CurvePlot):
+    """Costs in percent over a threshold, on a log axis, with a line that can be dragged."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__(theme, "Costs over the threshold", "threshold on the scores", "% of original", log_x=True)
+        self.axes.remove(self.y_axis)
+        self.scene().removeItem(self.y_axis)
+        self.y_axis = CloseAxis(theme, "left")
+        self.add_axis(self.y_axis)
+        self.item.axes = (self.x_axis, self.y_axis)
+        self.item.labels_at = 0.0
+        self.box.setMouseEnabled(x=False, y=False)

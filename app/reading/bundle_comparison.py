@@ -1,0 +1,130 @@
+"""Bundles of a second network behind those of the open one: which points and checkpoints correspond. No widgets."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analysis.measures.bundles import bundles_of, members
+from analysis.result import Result
+from app.reading.bundles import METHOD, Reading
+from app.reading.comparing import counterpart, matching_rows, network_name
+from app.reading.depth import Floats, Ints
+from app.workspace import Workspace
+
+
+class SecondReading:
+    """A run of the network that is compared with, aligned with the run that is shown.
+
+    Points correspond by name, else by relative depth within the stage, outputs with outputs and branches with
+    branches. Checkpoints correspond by name; else the last one that was measured stands for the network.
+
+    Attributes
+    ----------
+    name
+        Words for the second network.
+    reading
+        Its run.
+    points
+        (points,) int64, for every point of the shown run the one that corresponds, -1 for none.
+    """
+
+    def __init__(self, name: str, reading: Reading, shown: Reading) -> None:
+        self.name, self.reading, self._shown = name, reading, shown
+        self.points: Ints = np.full(len(shown.points), -1, dtype=np.int64)
+        for line in shown.lines:
+            theirs = next((other for other in reading.lines if other.name == line.name), None)
+            if theirs is None:
+                continue
+            rows = matching_rows(
+                tuple(shown.points[i] for i in line.points), tuple(reading.points[i] for i in theirs.points)
+            )
+            self.points[line.points[rows >= 0]] = theirs.points[rows[rows >= 0]]
+
+    def is_still(self, result: Result, shown: Reading) -> bool:
+        """Tell whether this was read from a run, as far as it has come, for a shown one."""
+        return self.reading.result is result and self._shown is shown and bool(np.any(self.reading.labels >= 0))
+
+    def checkpoint(self, number: int) -> int:
+        """Checkpoint that corresponds to one of the shown run, -1 while nothing is measured."""
+        names = self.reading.checkpoints
+        wanted = self._shown.checkpoints[number] if 0 <= number < len(self._shown.checkpoints) else ""
+        if wanted and wanted in names and self.reading.knows(names.index(wanted)):
+            return names.index(wanted)
+        return self.reading.last
+
+    def aligned(self, values: Floats) -> Floats:
+        """Bring values of its points to the points of the shown run; NaN where nothing corresponds."""
+        found = np.full(len(self.points), np.nan)
+        there = self.points >= 0
+        found[there] = values[self.points[there]]
+        return found
+
+    def values(self, table: Floats, number: int) -> Floats:
+        """Values of the corresponding checkpoint at the points of the shown run.
+
+        Parameters
+        ----------
+        table
+            (checkpoints, points) of the second run.
+        number
+            Checkpoint of the shown run.
+        """
+        checkpoint = self.checkpoint(number)
+        return self.aligned(table[checkpoint] if checkpoint >= 0 else np.full(table.shape[1], np.nan))
+
+    def series(self, table: Floats) -> tuple[Floats, Floats]:
+        """Places on the shown run's axis of checkpoints, and values, of a table over the second run's checkpoints.
+
+        By name where all names are known to both; else from the first to the last, evenly.
+        """
+        ours, theirs = self._shown.checkpoints, self.reading.checkpoints
+        if all(name in ours for name in theirs):
+            places = np.array([ours.index(name) for name in theirs], dtype=np.float64)
+        elif len(theirs) == 1:
+            places = np.array([len(ours) - 1.0])
+        else:
+            places = np.linspace(0.0, max(len(ours) - 1.0, 1.0), len(theirs))
+        return places, table
+
+    @property
+    def same_pictures(self) -> bool:
+        """True if both runs saw the same pictures in the same order."""
+        one, other = self._shown.result.prepared, self.reading.result.prepared
+        if one is None or other is None or not one.samples.sha256:
+            return False
+        return (one.samples.sha256, one.samples.count) == (other.samples.sha256, other.samples.count)
+
+    def together(self, number: int, point: int, bundles: tuple[int, ...]) -> dict[int, int]:
+        """Count, for bundles of a shown cell, how many of their pictures the second network still merges into one.
+
+        Empty where no point corresponds, or the pictures are others.
+        """
+        theirs = int(self.points[point]) if 0 <= point < len(self.points) else -1
+        checkpoint = self.checkpoint(number)
+        if theirs < 0 or checkpoint < 0 or not self.same_pictures:
+            return {}
+        own, other = self._shown.ids(number, point), self.reading.ids(checkpoint, theirs)
+        if len(own) != len(other):
+            return {}
+        found: dict[int, int] = {}
+        for bundle in bundles:
+            groups = bundles_of(other, members(own, bundle))
+            found[bundle] = max((len(rows) for _, rows in groups), default=0)
+        return found
+
+
+def second_reading(workspace: Workspace, shown: Reading, before: SecondReading | None = None) -> SecondReading | None:
+    """Read the bundles of the network that is compared with, None for nothing.
+
+    Parameters
+    ----------
+    before
+        What was returned last; returned again while it is still right.
+    """
+    run = counterpart(workspace, METHOD)
+    if run is None or not len(run.result["label"]):
+        return None
+    name = network_name(run)
+    if before is not None and before.name == name and before.is_still(run.result, shown):
+        return before
+    return SecondReading(name, Reading(run.result), shown)

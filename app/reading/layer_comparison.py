@@ -1,0 +1,72 @@
+"""One layer beside the one of a second network that corresponds to it. No widgets."""
+
+from __future__ import annotations
+
+from analysis.config import LayerSpec
+from app.reading import numbers
+from app.reading.comparing import compared_run, compared_runs, counterpart, matching_rows, network_name
+from app.reading.measurements import ZERO, Metric, available, read, source, structure_metric
+from app.workspace import Workspace
+
+SHOWN = ("effective_rank", "dead_channels", "always_on_channels", "entropy", "stable_rank", "spectral_norm")
+"""Measures that one line has room for, the most telling first."""
+MOST = 4
+
+
+def layer_differences(workspace: Workspace, layer: LayerSpec) -> str:
+    """Say in one line how a layer differs from the one that corresponds to it; "" if nothing is compared.
+
+    Every number is that of the other network, with how much more it is in the open one.
+    """
+    run = compared_run(workspace)
+    if run is None or not run.result.layers:
+        return ""
+    name = network_name(run)
+    structures = compared_runs(workspace, "structure")
+    theirs = (structures[0] if structures else run).result.layers
+    row = row_in(workspace, layer, theirs)
+    if row < 0:
+        return f"{name} has no layer that corresponds."
+    other = theirs[row]
+    words = [f"{name}: {other.name}" if other.name != layer.name else f"{name}"]
+    words += [_structure(output, layer, other) for output in ("width", "parameters")]
+    words += [text for metric in _metrics(workspace) if (text := _measured(workspace, metric, layer))][:MOST]
+    found = [word for word in words if word]
+    return " · ".join(found) if len(found) > 1 else f"{found[0]} · no difference is known"
+
+
+def row_in(workspace: Workspace, layer: LayerSpec, theirs: tuple[LayerSpec, ...]) -> int:
+    """Row of a second network that corresponds to a layer of the open one, -1 for none."""
+    names = [known.name for known in workspace.layers]
+    return int(matching_rows(workspace.layers, theirs)[names.index(layer.name)]) if layer.name in names else -1
+
+
+def _structure(output: str, layer: LayerSpec, other: LayerSpec) -> str:
+    metric = structure_metric(output)
+    ours, theirs = (float(read(metric, (one,), None).values[0]) for one in (layer, other))
+    return _words(metric, ours, theirs) if ours != theirs and theirs == theirs else ""
+
+
+def _metrics(workspace: Workspace) -> list[Metric]:
+    found = [one for one in available(workspace) if one.method != "structure" and one.run is None]
+    return sorted((one for one in found if one.output in SHOWN), key=lambda one: SHOWN.index(one.output))
+
+
+def _measured(workspace: Workspace, metric: Metric, layer: LayerSpec) -> str:
+    first, second = source(workspace, metric), counterpart(workspace, metric.method)
+    if first is None or second is None or metric.output not in second.result:
+        return ""
+    row = row_in(workspace, layer, second.result.layers)
+    if row < 0:
+        return ""
+    ours = read(metric, (layer,), first.result)
+    theirs = read(metric, (second.result.layers[row],), second.result)
+    if ours.states[0] > ZERO or theirs.states[0] > ZERO:
+        return ""
+    return _words(metric, float(ours.values[0]), float(theirs.values[0]))
+
+
+def _words(metric: Metric, ours: float, theirs: float) -> str:
+    difference = ours - theirs
+    sign = "+" if difference > 0 else "−" if difference < 0 else "±"
+    return f"{metric.title.lower()} {numbers.short(theirs)} ({sign}{numbers.short(abs(difference))})"

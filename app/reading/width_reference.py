@@ -1,0 +1,39 @@
+"""Widths of a second network at the layers of the open one. No widgets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from app.reading.comparing import compared_run, compared_runs, matching_rows, network_name
+from app.workspace import Workspace
+
+METHODS = ("structure", "width_groups")
+"""Methods whose runs know every layer of a network, the best first."""
+
+
+def second_widths(workspace: Workspace) -> tuple[str, Mapping[str, float]]:
+    """Name of the network that is compared with, and its widths by the layer of the open network they belong to.
+
+    Layers correspond by name, else by relative depth within the stage. Of the open network itself only a run with
+    edits has widths of its own.
+
+    Returns
+    -------
+    tuple[str, Mapping[str, float]]
+        ("", {}) if nothing is compared, or nothing is known of its layers.
+    """
+    run = compared_run(workspace)
+    if run is None or not workspace.layers:
+        return "", {}
+    known = [other for method in METHODS for other in compared_runs(workspace, method) if other.result.layers]
+    if run.request.model == workspace.shown_model:
+        known = [run] if not run.request.edits.empty else []  # the same network, with other widths perhaps
+    elif not known:
+        known = [run]
+    theirs = known[0].result.layers if known else ()
+    if not theirs:
+        return "", {}
+    rows = matching_rows(workspace.layers, theirs)
+    pairs = zip(workspace.layers, rows.tolist(), strict=True)
+    widths = {layer.name: float(theirs[row].channels) for layer, row in pairs if row >= 0 and theirs[row].channels}
+    return (network_name(run), widths) if widths else ("", {})
