@@ -17,6 +17,7 @@ from analysis.problems import Problem
 from analysis.request import Compute, ImageSource, ModelSource, Request
 from analysis.result import Result
 from app.selection import SampleFilter, Selection, Trail
+from app.weights import Weights, stands_for
 
 __all__ = ["Run", "SampleFilter", "Selection", "Workspace"]
 
@@ -60,6 +61,11 @@ class Run:
         model = self.result.prepared.model if self.result.prepared else ""
         return self.title or " · ".join(word for word in (self.request.method, model) if word)
 
+    @property
+    def is_series(self) -> bool:
+        """True if it is over several checkpoints of one network."""
+        return len(self.result.names("checkpoint")) > 1
+
     def seconds_left(self) -> float | None:
         """Estimate from what has been done so far; None while it cannot be told."""
         progress = self.result.progress
@@ -67,6 +73,11 @@ class Run:
             return None
         spent = time.monotonic() - self.began
         return spent * (progress.total - progress.done) / progress.done
+
+
+def newest(runs: list[Run]) -> Run | None:
+    """Return the newest of some runs; those that have numbers come before those that have none."""
+    return max(runs, key=lambda run: (any(run.result.arrived.values()), run.began, run.number), default=None)
 
 
 class Workspace(QObject):
@@ -315,6 +326,12 @@ class Workspace(QObject):
             return self.model
         return replace(self.model, weights=self.checkpoint)
 
+    @property
+    def shown_weights(self) -> Weights:
+        """The weights that are shown, as in a request; () for those that the network brings, or for no network."""
+        shown = self.shown_model
+        return shown.weights if shown is not None else ()
+
     def filter_samples(self, chosen: SampleFilter | None) -> None:
         """Show only some pictures wherever pictures are browsed; None for all."""
         if chosen is not self.sample_filter:
@@ -395,13 +412,21 @@ class Workspace(QObject):
             for run in self.runs.values()
             if run.request.method == method and run.result.declared and self._is_of_open_model(run)
         ]
-        return max(fits, key=lambda run: (any(run.result.arrived.values()), run.began, run.number), default=None)
+        return newest(fits)
+
+    def latest_series(self, method: str) -> Run | None:
+        """Return the newest run over several checkpoints, the one that is shown among them; None for none."""
+        fits = [run for run in self.runs.values() if run.request.method == method and run.is_series]
+        return newest([run for run in fits if self._is_of_open_model(run)])
 
     def _is_of_open_model(self, run: Run) -> bool:
-        shown = self.shown_model
-        if run.request.model is None or shown is None:
-            return run.request.model is None
-        return (run.request.model.name, run.request.model.weights) == (shown.name, shown.weights)
+        """Tell whether a run is of the weights that are shown, or of several files with these among them."""
+        measured, shown = run.request.model, self.shown_model
+        if measured is None or shown is None:
+            return measured is None
+        if (measured.name, measured.weights) == (shown.name, shown.weights):
+            return True
+        return run.is_series and stands_for(measured, shown)
 
     def raise_problem(self, problem: Problem) -> None:
         """Show the user a problem."""

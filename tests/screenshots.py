@@ -1,4 +1,8 @@
-"""Take pictures of the real window, with the real engine and the demo: ``python -m tests.screenshots FOLDER``."""
+"""Take pictures of the real window, with the real engine and the demo.
+
+``python -m tests.screenshots FOLDER`` takes those of docs/screenshots; ``python -m tests.screenshots FOLDER --all`` one
+of every page of every tab.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +17,19 @@ from typing import Any
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from PySide6.QtWidgets import QApplication
+from PIL import Image
+from PySide6.QtWidgets import QApplication, QToolButton
 
 from analysis.remote import RemoteEngine
 from analysis.request import ModelSource
 from app.application import make_window, prepare
 from app.log import LogBuffer
 from app.main_window import MainWindow
+from app.views import bundles, configurations, sharing, widths
 
 SIZES = {"": (1280, 800), "-large": (2560, 1440)}
+PAGES = {"widths": ("line", "shrink", "check"), "configurations": ("build",)}
+"""Pages of tabs that have a picture beside the one of their tab."""
 LIMIT = 240.0
 
 
@@ -88,6 +96,46 @@ def prepare_methods(window: MainWindow) -> None:
     window.desk.notices.clear()
 
 
+def prepare_widths(window: MainWindow) -> None:
+    """Shrink the network, narrow it along a line, and check what that makes."""
+    window.tabs.show_view("widths")
+    view: Any = window.tabs.view("widths")
+    wait(lambda: view.editing.reading is not None and idle(window), "the width groups")
+    view.show_page("shrink")
+    rest()
+    view.shrink.run.click()
+    rest()
+    wait(lambda: idle(window), "the shrinkage")
+    view.use("shrink")
+    rest()
+    view.show_page("check")
+    view.network.run_check()
+    rest()
+    wait(lambda: idle(window) and window.workspace.latest("edited_check") is not None, "the check")
+    view.show_page("profile")
+    window.desk.notices.clear()
+
+
+def prepare_build(window: MainWindow) -> None:
+    """Try a network in a geometry that was put together by hand."""
+    window.tabs.show_view("configurations")
+    view: Any = window.tabs.view("configurations")
+    view.show_page("build")
+    rest()
+    wait(lambda: view.build.bench.blueprint is not None and idle(window), "the layers")
+    view.build.choose_option(next(word for word, made in view.build.options.buttons.items() if possible(made)))
+    rest()
+    view.build.run_now()
+    rest()
+    wait(lambda: idle(window), "the geometry by hand")
+    window.desk.notices.clear()
+
+
+def possible(button: QToolButton) -> bool:
+    """Tell whether an option is one that the network does not have yet."""
+    return button.isEnabled() and not button.isChecked() and not button.font().underline()
+
+
 def prepare_plain(window: MainWindow) -> None:
     """Open the deep plain network of the demo, and count its bundles over its checkpoints."""
     window.desk.session.open_model(ModelSource("demo:fashion_plain"))
@@ -115,8 +163,8 @@ def prepare_comparison(window: MainWindow) -> None:
     assert workspace.model == first
 
 
-def main(folder: Path) -> None:
-    """Write a picture of every view, light and dark, small and large."""
+def main(folder: Path, every: bool = False) -> None:
+    """Write a picture of every view, light and dark, small and large; on demand one of every page."""
     folder.mkdir(parents=True, exist_ok=True)
     application = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(application, QApplication)
@@ -131,15 +179,12 @@ def main(folder: Path) -> None:
         shots(window, folder, "start")
         prepare_demo(window)
         prepare_methods(window)
-        for name, _title in window.tabs.names():
-            window.tabs.show_view(name)
-            rest()
-            shots(window, folder, name)
+        take_views(window, folder, every)
         show_graph(window)
         shots(window, folder, "graph")
         window.docks.set_open("graph", False)
         prepare_comparison(window)
-        for name in ("overview", "rank", "evaluate"):
+        for name in ("overview", "rank", "evaluate", *(("bundles", "widths", "sharing") if every else ())):
             window.tabs.show_view(name)
             rest()
             shots(window, folder, f"{name}-compared")
@@ -148,14 +193,52 @@ def main(folder: Path) -> None:
             window.panel(panel)
             rest()
             shots(window, folder, panel)
+        take_edited(window, folder, every)
         prepare_plain(window)
         shots(window, folder, "bundles-plain")
+        show_pages(window, folder, "bundles", every_page("bundles") if every else ("classes",))
         window.tabs.show_view("overview")
         window.slots.export_figure()
         rest(6)
         shots(window, folder, "figure")
         window.close()
         application.processEvents()
+
+
+def take_views(window: MainWindow, folder: Path, every: bool) -> None:
+    """Take a picture of every tab, on demand of every page of those that are not edited."""
+    for name, _title in window.tabs.names():
+        window.tabs.show_view(name)
+        rest()
+        shots(window, folder, name)
+        if every and name == "sharing":
+            show_pages(window, folder, name, every_page(name))
+
+
+def take_edited(window: MainWindow, folder: Path, every: bool) -> None:
+    """Take pictures of the pages that change the network, and put it back."""
+    for name, ready in (("configurations", prepare_build), ("widths", prepare_widths)):
+        ready(window)
+        show_pages(window, folder, name, every_page(name) if every else PAGES[name])
+        while window.workspace.undo.canUndo():
+            window.workspace.undo.undo()
+        rest()
+
+
+def every_page(name: str) -> tuple[str, ...]:
+    """Name the pages of a tab."""
+    pages = {"bundles": bundles, "configurations": configurations, "sharing": sharing, "widths": widths}[name].PAGES
+    return tuple(page for page, _title in pages)
+
+
+def show_pages(window: MainWindow, folder: Path, name: str, pages: tuple[str, ...]) -> None:
+    """Take a picture of some pages of a tab."""
+    window.tabs.show_view(name)
+    view: Any = window.tabs.view(name)
+    for page in pages:
+        view.show_page(page)
+        rest()
+        shots(window, folder, f"{name}-{page}")
 
 
 def shots(window: MainWindow, folder: Path, name: str) -> None:
@@ -165,11 +248,19 @@ def shots(window: MainWindow, folder: Path, name: str) -> None:
         for mode in ("light", "dark"):
             window.theme.set_mode(mode)
             rest()
-            window.grab().save(str(folder / f"{name}-{mode}{size}.png"))
+            save(window, folder / f"{name}-{mode}{size}.png")
     window.resize(*SIZES[""])
     window.theme.set_mode("light")
     rest()
 
 
+def save(window: MainWindow, path: Path) -> None:
+    """Write what the window shows; a palette of 256 colours keeps the file small."""
+    window.grab().save(str(path))
+    with Image.open(path) as picture:
+        small = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    small.save(path, optimize=True)
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), "--all" in sys.argv)

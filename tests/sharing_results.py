@@ -50,6 +50,14 @@ def sharing_events() -> Iterator[Event]:
         "reuse": (("uses",), np.array([0, 0, 0, 0, 0, 200])),
         "correlation_before": (("layer", "layer"), square),
         "correlation_after": (("layer", "layer"), 2 * square),
+        "gradient_cosine": (("layer", "layer"), square - 0.5),
+        "gradient_together": ((), np.array(0.9)),
+        "sigma": (("layer", "component"), np.tile([4.0, 3.0, 2.0, 1.0], (4, 1))),
+        **{
+            name: (("ratio", "layer", "component"), np.full((3, 4, 4), value))
+            for name, value in (("sigma_projected", 0.5), ("sigma_pruned", 0.8))
+        },
+        "energy_truncated": (("ratio",), ratio**0.7),
     }
     yield Started(Request("parameter_sharing", ModelSource("demo:net"), ImageSource("pictures")))
     yield Prepared("5" * 64, model="net", samples=Samples(200, 200, "pictures"))

@@ -58,6 +58,8 @@ SAMPLES: dict[str, list[Result]] = {
     "geometry": [Result.of(configuration_scenes.points_events(scenes.MODEL))],
     "sharing_curve": [trained_result()],
     **{name: [sharing_result()] for name in ("ring_projection", "ring_error", "ring_usage", "ring_correlation")},
+    **{name: [sharing_result()] for name in ("ring_agreement", "ring_spectrum")},
+    "sharing_gap": [trained_result()],
     **{name: [lw_dna_result()] for name in ("width_profile", "width_ratio", "width_budget")},
     "width_sensitivity": [sensitivity_result()],
     "widths": [Result.of(width_events(scenes.network(), ModelSource("demo:net")))],

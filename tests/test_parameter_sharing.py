@@ -210,8 +210,14 @@ def test_batch_normalisation_is_measured_on_the_kernels_in_place() -> None:
 
 def test_figures(found: Result, scored: Result, tmp_path: Path) -> None:
     names = [figure.name for figure in figures_of("parameter_sharing") if figure.methods]
-    assert names == ["ring_projection", "ring_error", "ring_usage", "ring_correlation"]
-    for name in names:
+    assert names[:4] == ["ring_projection", "ring_error", "ring_usage", "ring_correlation"]
+    assert names[4:] == ["ring_agreement", "ring_spectrum"]
+    with pytest.raises(AnalysisError, match="pictures with labels"):
+        make_sheet(FigureSpec("ring_agreement"), [found])
+    with pytest.raises(AnalysisError, match="makes no weights of 'stem'"):
+        make_sheet(FigureSpec("ring_spectrum", options=(("layer", "stem"),)), [found])
+    save(FigureSpec("ring_agreement"), [scored], tmp_path / "agreement.svg")
+    for name in (*names[:4], "ring_spectrum"):
         for number, result in enumerate((found, scored)):
             save(FigureSpec(name), [result], tmp_path / f"{name}{number}.svg")
     (panel,) = make_sheet(FigureSpec("ring_error", options=(("ratio", "0.2"),)), [found]).panels

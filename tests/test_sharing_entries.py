@@ -268,9 +268,8 @@ def test_what_is_not_kept_is_said(params: dict[str, Any], absent: tuple[str, ...
     without = measure("parameter_sharing", small().float(), x.float(), ratios="0.2", detail=1.5)
     assert "pictures with labels" in without.facts["gradients"]
     spare = len(np.asarray(without["ring"])) - without.value("total_generated")
-    assert (
-        f"{spare:,.0f} entries are read by nothing"
-        in [w.text for w in without.warnings if w.code == "spare_entries"][0]
+    assert f"{spare:,.0f} entries are read by nothing" in next(
+        w.text for w in without.warnings if w.code == "spare_entries"
     )
 
 

@@ -17,6 +17,7 @@ from analysis.figures import (
     profile,
     rank,
     rank_lab,
+    ring_detail,
     sharing,
     width_search,
     widths,
@@ -124,6 +125,17 @@ FIGURES = (
     FigureInfo("ring_error", "Error per layer", ("parameter_sharing",), (sharing.RATIO, profile.LAYERS), sharing.error),
     FigureInfo("ring_usage", "Usage map of the ring", ("parameter_sharing",), (profile.LAYERS,), sharing.usage),
     FigureInfo("ring_correlation", "Likeness of layers", ("parameter_sharing",), (profile.LAYERS,), sharing.likeness),
+    FigureInfo(
+        "ring_agreement", "Agreement of gradients", ("parameter_sharing",), (profile.LAYERS,), ring_detail.agreement
+    ),
+    FigureInfo(
+        "ring_spectrum",
+        "Singular values before and after",
+        ("parameter_sharing",),
+        (sharing.RATIO, ring_detail.LAYER),
+        ring_detail.spectrum,
+    ),
+    FigureInfo("sharing_gap", "Learnt by heart", ("train_shared",), (), ring_detail.gap),
     FigureInfo(
         "growth",
         "Oracle against number of configurations",

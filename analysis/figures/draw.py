@@ -217,12 +217,18 @@ def _draw_points(ax: Axes, mark: Points, style: Style) -> None:
 
 def _draw_matrix(figure: Figure, ax: Axes, mark: Matrix, style: Style) -> None:
     colours = LinearSegmentedColormap.from_list("depth", ["#FFFFFF", _colour(mark.hue, style), "#10222E"])
+    reach = None
+    if mark.hue == "signed":
+        ends = ("#111111", "#9A9A9A") if style.palette == "grey" else (HUES["rank"], HUES["bundles"])
+        colours = LinearSegmentedColormap.from_list("signed", [ends[0], "#FFFFFF", ends[1]])
+        reach = float(np.nanmax(np.abs(mark.values), initial=0.0)) or 1.0
     image = ax.imshow(
         np.ma.masked_invalid(mark.values),
         cmap=colours.with_extremes(bad="#E4E4E4"),
         aspect="auto",
         interpolation="nearest",
-        vmin=mark.low,
+        vmin=mark.low if reach is None else -reach,
+        vmax=reach,
     )
     figure.colorbar(image, ax=ax, label=mark.label, pad=0.02)
     ax.spines[:].set_visible(False)

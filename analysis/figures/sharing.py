@@ -120,6 +120,8 @@ def projection(results: list[Result], options: Options) -> Sheet:
         Line(x, _percent(result, "energy_expected"), "expected, N / M", "cost", dashed=True),
         Line(x, _percent(result, "energy_pruned"), "N largest weights", "rank"),
     ]
+    if "energy_truncated" in result:
+        energy.append(Line(x, _percent(result, "energy_truncated"), "truncated SVDs of N numbers", "configurations"))
     panels = [Panel(tuple(energy), x_title="N / M", y_title="energy kept (%)", x_log=True, y_range=(0.0, 105.0))]
     if "accuracy" in result:
         right: list[Mark] = [

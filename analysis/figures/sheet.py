@@ -80,6 +80,8 @@ class Matrix:
 
     Attributes
     ----------
+    hue
+        Role of the strongest colour; "signed" for one colour above zero and one below.
     blank, hatched
         (rows, columns) bool: cells without any value, and cells with values that are not finite.
     low

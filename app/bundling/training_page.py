@@ -60,7 +60,16 @@ class TrainingPage(Page):
         halves.addWidget(above)
         halves.addWidget(below)
         halves.setSizes([300, 190])
+        self.offer = Offer()
+        self.offer.hide()
+        self.body.addWidget(self.offer)
         self.body.addWidget(halves, 1)
+
+    def offer_all(self, count: int) -> None:
+        """Offer one run over so many checkpoints; none for 0."""
+        self.offer.setVisible(count > 0)
+        if count:
+            self.offer.say("A map over training needs several checkpoints.", f"Measure all {count} checkpoints")
 
     def set_kind(self, kind: str) -> None:
         """Show another value in the map."""
@@ -82,7 +91,7 @@ class TrainingPage(Page):
         count = reading.measured
         bound = "" if reading.exact else " · floor and ceiling are bounds in exact mode, guides in this one"
         several = f"{count} of {len(reading.checkpoints)} checkpoints" if len(reading.checkpoints) > 1 else ""
-        alone = "" if several else "One checkpoint: open several weight files to see training"
+        alone = "" if several else "One checkpoint"
         self.claim.say(f"{several or alone} · curves are of {reading.point_words(point)}{bound}")
         self._show_keys(reading)
 

@@ -6,17 +6,17 @@ from PySide6.QtCore import QPointF, QRect, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QStyle, QStyleOptionSlider, QToolButton, QWidget
 
-from analysis.request import ModelSource
 from app.forms.widgets import label
 from app.reading.checkpoints import (
     MEASURED,
     PENDING,
     UNMEASURED,
     Checkpoint,
-    beside,
+    Folder,
     checkpoints,
     left_out,
     requests_for_all,
+    takes_several,
 )
 from app.reading.comparing import compared_run, network_name
 from app.theme import Theme
@@ -87,8 +87,7 @@ class ComparisonBar(QWidget):
         super().__init__()
         self.workspace, self.theme = workspace, theme
         self.found: tuple[Checkpoint, ...] = ()
-        self._listed_for: ModelSource | None = None
-        self._files: tuple[str, ...] = ()
+        self._folder = Folder()
         self.setAccessibleName("Comparison and checkpoints")
         self.chip, self.slider, self.title = QToolButton(), CheckpointSlider(theme), label("")
         self.chip.setToolTip("End the comparison in every view")
@@ -121,14 +120,11 @@ class ComparisonBar(QWidget):
     def refresh(self) -> None:
         """Show what is compared and which checkpoint is shown."""
         workspace = self.workspace
-        if workspace.model != self._listed_for:
-            # Only here: a folder may lie on a slow disk, and its runs change often.
-            self._listed_for, self._files = workspace.model, beside(workspace.model)
         wrong = left_out(workspace)
         if workspace.checkpoint in wrong:
             workspace.show_checkpoint(None)  # comes back here
             return
-        compared, self.found = compared_run(workspace), checkpoints(workspace, self._files)
+        compared, self.found = compared_run(workspace), checkpoints(workspace, self._folder.files(workspace.model))
         self.chip.setVisible(compared is not None)
         if compared is not None:
             self.chip.setText(f"Compared with {network_name(compared)}  ✕")
@@ -158,8 +154,10 @@ class ComparisonBar(QWidget):
             info = self.workspace.method(wanted[0].method)
             title = info.title if info else wanted[0].method
             count = len(wanted)
-            of = f"{count} checkpoint{'' if count == 1 else 's'}"
-            self.all.setToolTip(f"{title}, as it was measured last, of {of} without it; one after the other")
+            of = f"of {count} checkpoint{'' if count == 1 else 's'} without it; one after the other"
+            if takes_several(self.workspace, wanted[0].method):
+                of = "as one run over all checkpoints"
+            self.all.setToolTip(f"{title}, as it was measured last, {of}")
         elif any(run.purpose == "measure" and run.request.model for run in self.workspace.runs.values()):
             self.all.setToolTip("What was measured last is measured of all checkpoints")
         else:

@@ -154,7 +154,7 @@ class GraphPanel(QWidget):
         self.node_values = [float("nan")] * len(nodes)
         if metric is not None:
             run = source(self.workspace, metric)
-            values = read(metric, self.workspace.layers, run.result if run else None)
+            values = read(metric, self.workspace.layers, run.result if run else None, self.workspace.shown_weights)
             self.node_values = [node_value(node, values, metric) for node in nodes]
         known = [value for value in self.node_values if value == value]
         low, high = min([0.0, *known]), max(known, default=0.0)

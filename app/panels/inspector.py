@@ -218,7 +218,7 @@ class Inspector(QWidget):
             if metric.method == "structure" or metric.run is not None:
                 continue  # the structure stands above; older runs can be shown as tracks
             run = source(self.workspace, metric)
-            values = read(metric, rows, run.result if run else None)
+            values = read(metric, rows, run.result if run else None, self.workspace.shown_weights)
             if run is None or not np.any(values.states <= 1):
                 continue
             group = f"{metric.method}@{metric.run}"

@@ -163,7 +163,9 @@ class LayersPanel(QWidget):
             return Column(key, FACT_TITLES[key])
         metric = self.metrics[key]
         run = source(self.workspace, metric)
-        return Column.of(metric, read(metric, self.workspace.layers, run.result if run else None))
+        return Column.of(
+            metric, read(metric, self.workspace.layers, run.result if run else None, self.workspace.shown_weights)
+        )
 
     def _rebuild(self) -> None:
         """Lay out the rows again and unfold what was unfolded; a filter unfolds everything."""

@@ -17,13 +17,14 @@ from PySide6.QtWidgets import (
 from analysis.catalogue import MethodInfo
 from analysis.config import matching
 from analysis.problems import AnalysisError
-from analysis.request import Request
+from analysis.request import ModelSource, Request
 from analysis.store import StoredRun
 from app.forms.params_form import LARGEST, ParamsForm
 from app.forms.widgets import GRID, button, label, line, row, tool, whole_number
 from app.history import History
 from app.measuring import moment
 from app.panels.fields import combo, row_label
+from app.reading.checkpoints import Folder, all_of, one_alone, takes_several, title_of
 from app.theme import Theme
 from app.workspace import Workspace
 
@@ -56,6 +57,7 @@ class MeasurePanel(QWidget):
         self._workspace, self._theme, self._history = workspace, theme, history
         self._form: ParamsForm | None = None
         self._stored: StoredRun | None = None
+        self._folder = Folder()
         self._method = combo()
         self._method.setAccessibleName("Method")
         self._method.currentIndexChanged.connect(self._show_form)
@@ -77,6 +79,8 @@ class MeasurePanel(QWidget):
             history.changed,
         ):
             signal.connect(self._refresh)
+        workspace.checkpoint_changed.connect(self._offer_checkpoints)
+        workspace.model_changed.connect(self._offer_checkpoints)
         workspace.methods_changed.connect(self.fill)
         self.fill()
 
@@ -124,6 +128,11 @@ class MeasurePanel(QWidget):
         self._layers.setToolTip("Patterns such as layer3.*, *.conv2; comma-separated")
         self._layers.textChanged.connect(self._refresh)
         self._layers_count = label("", "small", wrap=True)
+        self._weights = combo()
+        self._weights.setAccessibleName("Checkpoints")
+        self._weights.setToolTip("One checkpoint, or one run over all weight files of the folder in the order of names")
+        self._weights.currentIndexChanged.connect(self._refresh)
+        form.addRow(row_label("Checkpoints", self._weights), self._weights)
         form.addRow(row_label("Pictures", self._limit), self._limit)
         form.addRow(row_label("Layers", self._layers), self._layers)
         form.addRow("", self._layers_count)
@@ -169,6 +178,8 @@ class MeasurePanel(QWidget):
             self._form.set_values(dict(request.params))
         self._layers.setText(request.layers)
         info = self._info()
+        if request.model is not None and self._weights.count():
+            self._weights.setCurrentIndex(int(request.model.weights == self._weights.itemData(1).weights))
         without = request.images is None and info is not None and "images" in info.takes
         self._limit.setEditText(WITHOUT if without else self._limit_text(request.limit))
         self._seed.setValue(request.seed)
@@ -198,6 +209,23 @@ class MeasurePanel(QWidget):
             self._limit.addItem(WITHOUT)
         self._limit.blockSignals(False)
         self._seed.setValue(self._workspace.seed)
+        self._offer_checkpoints()
+        self._refresh()
+
+    def _offer_checkpoints(self) -> None:
+        """Offer all checkpoints of the folder where a method takes several; first what a plain request would take."""
+        workspace = self._workspace
+        files = self._folder.files(workspace.model) if takes_several(workspace, self.method) else ()
+        whole, alone = all_of(workspace, files), one_alone(workspace, files)
+        self._weights.blockSignals(True)
+        self._weights.clear()
+        if whole is not None and alone is not None:
+            count = len(whole.weights or files)
+            self._weights.addItem(f"{title_of(alone.weights)} alone", alone)
+            self._weights.addItem(f"all {count} of the folder", whole)
+            self._weights.setCurrentIndex(int(whole == workspace.shown_model))
+        self._weights.blockSignals(False)
+        self._sampling_rows.setRowVisible(self._weights, whole is not None)
         self._refresh()
 
     def _limit_text(self, limit: int) -> str:
@@ -233,6 +261,9 @@ class MeasurePanel(QWidget):
         """
         values = self._form.values() if self._form else {}
         plain = self._workspace.new_request(self.method, **values)
+        source = self._weights.currentData()
+        if isinstance(source, ModelSource):
+            plain = replace(plain, model=source)
         info = self._info()
         if info is not None and "images" in info.takes and self._limit.currentText().strip().lower() == WITHOUT:
             plain = replace(plain, images=None)

@@ -10,15 +10,13 @@ from pathlib import Path
 
 from analysis.request import ModelSource, Request
 from app.opening import WEIGHT_SUFFIXES
-from app.theme import RESOURCES
+from app.weights import Weights, folder_of, stands_for
 from app.workspace import Run, Workspace
 
-Weights = tuple[str, ...]
 MOST_ENTRIES = 5000
 """Names of a folder that are looked at: a folder with more is hardly one of checkpoints."""
 MOST = 500
 """Files of a folder that become checkpoints."""
-WORDS = ("random", "pretrained")
 ONE_OFF = ("save_network", "edited_check", "train_shared")
 """Methods that make something instead of measuring the weights that are shown."""
 MEASURED, PENDING, UNMEASURED = "measured", "pending", "unmeasured"
@@ -83,16 +81,58 @@ def beside(model: ModelSource | None) -> tuple[str, ...]:
     """
     if model is None:
         return ()
-    folder = _folder(model)
+    folder = folder_of(model)
     return tuple(str(folder / name) for name in weight_files(folder)) if folder is not None else ()
 
 
-def _folder(model: ModelSource) -> Path | None:
-    if not model.weights and model.name.startswith("demo:"):
-        return RESOURCES / "demo" / model.name.removeprefix("demo:").partition("@")[0]
-    if len(model.weights) == 1 and model.weights[0] not in WORDS:
-        return Path(model.weights[0]).expanduser().parent
-    return None
+class Folder:
+    """The weight files beside the open network, listed once for each: a folder may lie on a slow disk."""
+
+    def __init__(self) -> None:
+        self._model: ModelSource | None = None
+        self._files: tuple[str, ...] = ()
+
+    def files(self, model: ModelSource | None) -> tuple[str, ...]:
+        """Return what :func:`beside` says of a network."""
+        if model != self._model:
+            self._model, self._files = model, beside(model)
+        return self._files
+
+
+def all_of(workspace: Workspace, files: tuple[str, ...]) -> ModelSource | None:
+    """Name the open network with all weight files of its folder, for one run over them; None for fewer than two.
+
+    Parameters
+    ----------
+    files
+        See :func:`beside`; those that turned out not to fit are left out.
+    """
+    model = workspace.model
+    if model is None or workspace.structure is None:
+        return None
+    wrong = left_out(workspace)
+    found = tuple(file for file in files if (file,) not in wrong)
+    if len(found) < 2:
+        return None
+    if model.name.startswith("demo:") and not model.weights and "@" not in model.name:
+        return model  # it stands for all of its checkpoints
+    return replace(model, weights=found)
+
+
+def one_alone(workspace: Workspace, files: tuple[str, ...]) -> ModelSource | None:
+    """Name the open network with the one checkpoint that is shown; None for no network.
+
+    The same as what is shown, but for the demo, which stands for all of its checkpoints where none is chosen.
+    """
+    shown = workspace.shown_model
+    own = own_file(shown, files) if shown is not None and not shown.weights else ""
+    return replace(shown, weights=(own,)) if shown is not None and own else shown
+
+
+def takes_several(workspace: Workspace, method: str) -> bool:
+    """Tell whether one run of a method goes over several checkpoints."""
+    info = workspace.method(method)
+    return info is not None and "checkpoints" in info.needs
 
 
 def own_file(model: ModelSource, files: tuple[str, ...]) -> str:
@@ -128,20 +168,30 @@ def checkpoints(workspace: Workspace, files: tuple[str, ...] = ()) -> tuple[Chec
             titles.setdefault((file,), title_of((file,)))
     measured = set()
     for run in workspace.runs.values():
-        if run.request.model is not None and run.purpose == "measure" and _fits(workspace, run):
+        if run.request.model is not None and run.is_series and _fits(workspace, run):
+            measured |= {one for one in titles if run.state == "completed" and _covers(run, model, one)}
+        elif run.request.model is not None and run.purpose == "measure" and _fits(workspace, run):
             measured.add(run.request.model.weights)
             if run.request.model.weights:
                 titles.setdefault(run.request.model.weights, title_of(run.request.model.weights))
     if len(titles) < 2:
         return ()
     runs = [run for run in workspace.runs.values() if run.purpose == "measure"]
-    awaited = {run.request.model.weights for run in runs if run.open and run.request.model}
+    awaited = {weights for weights in titles if any(run.open and _covers(run, model, weights) for run in runs)}
 
     def state(weights: Weights) -> str:
         return MEASURED if weights in measured else PENDING if weights in awaited else UNMEASURED
 
     made = [Checkpoint(weights, title, state(weights)) for weights, title in titles.items()]
     return tuple(sorted(made, key=lambda checkpoint: (natural(checkpoint.title), checkpoint.weights)))
+
+
+def _covers(run: Run, model: ModelSource, weights: Weights) -> bool:
+    """Tell whether a run is of some weights of a network, alone or among others."""
+    measured, one = run.request.model, replace(model, weights=weights)
+    if measured is None or measured.weights == weights:
+        return measured is not None
+    return (run.is_series or len(measured.weights) > 1) and stands_for(measured, one)
 
 
 def left_out(workspace: Workspace) -> dict[Weights, str]:
@@ -155,7 +205,12 @@ def left_out(workspace: Workspace) -> dict[Weights, str]:
         if model is None or model.name != opened.name or model.weights == opened.weights:
             continue
         problem = finished.problem if finished is not None else None
-        if prepared is None and problem is not None and _is_about(model.weights, problem.message, problem.code):
+        if len(model.weights) > 1:
+            text = problem.message if problem is not None else ""
+            found |= {
+                (name,): text for name in model.weights if re.search(rf"(?<![\w.-]){re.escape(Path(name).name)}", text)
+            }
+        elif prepared is None and problem is not None and _is_about(model.weights, problem.message, problem.code):
             found[model.weights] = problem.message
         elif prepared is not None and _is_another(workspace, run):
             found[model.weights] = f"{title_of(model.weights)} is {prepared.model}, with other layers."
@@ -176,6 +231,8 @@ def _is_about(weights: Weights, message: str, code: str) -> bool:
 def requests_for_all(workspace: Workspace, found: tuple[Checkpoint, ...]) -> tuple[Request, ...]:
     """Ask what was asked last of the open network of every checkpoint that has no answer yet; () for nothing to ask.
 
+    One request for each; a single one where a method goes over several by itself.
+
     Parameters
     ----------
     found
@@ -186,6 +243,14 @@ def requests_for_all(workspace: Workspace, found: tuple[Checkpoint, ...]) -> tup
     if not runs or opened is None:
         return ()
     last = max(runs, key=lambda run: (run.began, run.number)).request
+    if takes_several(workspace, last.method):
+        whole = all_of(workspace, tuple(one.weights[0] for one in found if len(one.weights) == 1))
+        done = any(
+            run.request.method == last.method and (run.open or run.state == "completed")
+            and all(_covers(run, opened, one.weights) for one in found)
+            for run in runs
+        )  # fmt: skip
+        return () if whole is None or done else (replace(last, model=whole),)
     known = {
         run.request.model.weights
         for run in runs

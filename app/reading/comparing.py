@@ -145,7 +145,7 @@ def deltas(workspace: Workspace, metric: Metric) -> Values | None:
             return None
         other_layers, result = second.result.layers, second.result
     first = source(workspace, metric)
-    ours = read(metric, layers, first.result if first else None)
+    ours = read(metric, layers, first.result if first else None, workspace.shown_weights)
     theirs = read(metric, other_layers, result)
     rows = matching_rows(layers, other_layers)
     there = (rows >= 0) & (ours.states <= ZERO)

@@ -59,7 +59,7 @@ def _measured(workspace: Workspace, metric: Metric, layer: LayerSpec) -> str:
     row = row_in(workspace, layer, second.result.layers)
     if row < 0:
         return ""
-    ours = read(metric, (layer,), first.result)
+    ours = read(metric, (layer,), first.result, workspace.shown_weights)
     theirs = read(metric, (second.result.layers[row],), second.result)
     if ours.states[0] > ZERO or theirs.states[0] > ZERO:
         return ""

@@ -12,6 +12,7 @@ from analysis.events import EMPTY, Output
 from analysis.result import Result
 from app.reading.depth import DepthAxis, Floats
 from app.reading.glossary import TERMS, hue, term
+from app.weights import Weights, place_of
 from app.workspace import Run, Workspace
 
 VALUE, ZERO, NOT_MEASURED, NOT_APPLICABLE, NON_FINITE = range(5)
@@ -183,7 +184,7 @@ def source(workspace: Workspace, metric: Metric) -> Run | None:
     return workspace.latest(metric.method) if metric.run is None else workspace.runs.get(metric.run)
 
 
-def read(metric: Metric, layers: tuple[LayerSpec, ...], result: Result | None) -> Values:
+def read(metric: Metric, layers: tuple[LayerSpec, ...], result: Result | None, weights: Weights = ()) -> Values:
     """Read a metric for every layer of a network.
 
     Parameters
@@ -192,6 +193,8 @@ def read(metric: Metric, layers: tuple[LayerSpec, ...], result: Result | None) -
         The rows to read it for; rows of the result are found by name.
     result
         Where it was measured; None for the structure, or where there is no run.
+    weights
+        Which checkpoint to read of a run over several; the last one that has numbers if it is not among them.
     """
     if metric.method == "structure":
         return read_structure(metric.output, layers)
@@ -202,9 +205,9 @@ def read(metric: Metric, layers: tuple[LayerSpec, ...], result: Result | None) -
     if metric.output not in result:
         return nothing(len(layers))
     rows = _rows(layers, result)
-    values = _pick(result, metric.output, rows)
-    low = _pick(result, f"{metric.output}_low", rows) if f"{metric.output}_low" in result else None
-    high = _pick(result, f"{metric.output}_high", rows) if f"{metric.output}_high" in result else None
+    values = _pick(result, metric.output, rows, weights)
+    low = _pick(result, f"{metric.output}_low", rows, weights) if f"{metric.output}_low" in result else None
+    high = _pick(result, f"{metric.output}_high", rows, weights) if f"{metric.output}_high" in result else None
     states = _states(values, rows, layers, result)
     if metric.output in _NONE_FOUND:
         states[states == NON_FINITE] = NOT_APPLICABLE
@@ -246,14 +249,15 @@ def _rows(layers: tuple[LayerSpec, ...], result: Result) -> NDArray[np.int64]:
     return np.array([places.get(layer.name, -1) for layer in layers], dtype=np.int64)
 
 
-def _pick(result: Result, name: str, rows: NDArray[np.int64]) -> Floats:
+def _pick(result: Result, name: str, rows: NDArray[np.int64], weights: Weights = ()) -> Floats:
     array = result[name]
     values = array.astype(np.float64)
     if array.dtype.kind in "iu":
         values[array == EMPTY[array.dtype.name]] = np.nan
     if values.ndim == 2:
         known = np.flatnonzero(np.isfinite(values).any(axis=1))
-        values = values[known[-1] if len(known) else -1]
+        shown = place_of(result.names("checkpoint"), weights)
+        values = values[shown if shown >= 0 else known[-1] if len(known) else -1]
     picked = np.full(len(rows), np.nan)
     picked[rows >= 0] = values[rows[rows >= 0]]
     return picked

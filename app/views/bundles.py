@@ -28,10 +28,12 @@ from app.drawing.readout import Line, Readout
 from app.reading import conditions, distances
 from app.reading.bundle_comparison import SecondReading, second_reading
 from app.reading.bundles import METHOD, Look, Reading, effort_of
+from app.reading.checkpoints import Folder, all_of
 from app.reading.removal import METHOD as REMOVAL
 from app.reading.removal import RemovalReading, second_study, why_none
 from app.theme import Theme
 from app.views.base import Segments, View
+from app.weights import place_of
 from app.workspace import Run, SampleFilter, Workspace
 
 PAGES = (
@@ -73,6 +75,8 @@ class BundlesView(View):
         self._settled = False
         """True if the user has chosen a checkpoint; until then the newest one is shown."""
         self._filter: SampleFilter | None = None
+        self._folder = Folder()
+        self._followed: tuple[object, ...] = ()
         self._read: tuple[object, ...] = ()
         self._opened: tuple[object, ...] = ()
         self._build()
@@ -108,6 +112,9 @@ class BundlesView(View):
             page.cell_chosen.connect(self._choose_cell)
             page.bundle_chosen.connect(self.choose_bundle)
             page.told.connect(self._tell)
+        training = self.pages["training"]
+        assert isinstance(training, TrainingPage)
+        training.offer.pressed.connect(self._measure_series)
         self.bundle_page.followed_to.connect(self._follow)
         self.bundle_page.distances_wanted.connect(self._measure_distances)
         self.bundle_page.sample_chosen.connect(self.workspace.select_sample)
@@ -160,7 +167,7 @@ class BundlesView(View):
         if self.segments.value == "removal" and self.workspace.model is not None:
             self._show_removal()
             return
-        run = self.workspace.latest(METHOD)
+        run = self._run()
         if run is None or not len(run.result["label"]):
             self.reading = None
             self._show_why_empty()
@@ -171,12 +178,27 @@ class BundlesView(View):
             self._read = read
             self.reading = Reading(run.result)
         assert self.reading is not None  # read just before
+        self._follow_checkpoint(self.reading)
         self._take_look(self.reading)
         self._open_pictures(run)
         self._show_checkpoints(self.reading)
         self._show_page()
         self._show_distances(run, self.reading)
         self._show_run(run, self.reading)
+
+    def _run(self) -> Run | None:
+        """The newest run; over training the newest one over several checkpoints, if there is one."""
+        series = self.workspace.latest_series(METHOD) if self.segments.value == "training" else None
+        return series or self.workspace.latest(METHOD)
+
+    def _follow_checkpoint(self, reading: Reading) -> None:
+        """Look at the checkpoint that the window shows, once for each that is chosen there."""
+        weights = self.workspace.shown_weights
+        place, followed = place_of(reading.checkpoints, weights), (id(reading.result), weights)
+        if followed != self._followed and place >= 0 and reading.knows(place):
+            self._followed, self._settled = followed, True
+            if place != self.look.checkpoint:
+                self._set_look(replace(self.look, checkpoint=place, bundle=-1))
 
     def _take_look(self, reading: Reading) -> None:
         """Look at the selected layer, else at the first conflict, else at the last point; at a checkpoint there is."""
@@ -209,7 +231,23 @@ class BundlesView(View):
         self.values.setVisible(name == "training")
         if self.reading is not None:
             self.other = second_reading(self.workspace, self.reading, self.other)
+            self._offer_series()
             self.pages[name].show_reading(self.reading, self.look, self.other)
+
+    def _offer_series(self) -> None:
+        """Offer one run over all checkpoints of the folder, where only one is measured."""
+        training, workspace = self.pages["training"], self.workspace
+        assert isinstance(training, TrainingPage)
+        alone = self.reading is not None and len(self.reading.checkpoints) == 1
+        files = self._folder.files(workspace.model) if alone and self.segments.value == "training" else ()
+        whole = all_of(workspace, files)
+        waiting = any(run.open and run.request.method == METHOD for run in workspace.runs.values())
+        training.offer_all(0 if whole is None or waiting else len(whole.weights or files))
+
+    def _measure_series(self) -> None:
+        whole = all_of(self.workspace, self._folder.files(self.workspace.model))
+        if whole is not None:
+            self.workspace.request_run(replace(self.workspace.new_request(METHOD), model=whole))
 
     def _show_checkpoints(self, reading: Reading) -> None:
         names = reading.checkpoints
@@ -254,7 +292,7 @@ class BundlesView(View):
         self.bundle_page.show_distances(found, rows, "τ" if tau == tau else "", why)
 
     def _measure_distances(self) -> None:
-        run = self.workspace.latest(METHOD)
+        run = self._run()
         if run is not None and self.reading is not None:
             request, _ = self._wanted_distances(run, self.reading)
             if request is not None:
@@ -421,7 +459,7 @@ class BundlesView(View):
     def figure_spec(self) -> FigureSpec | None:
         """Return the figure of the side that is shown, None without a stored run."""
         method = REMOVAL if self.segments.value == "removal" else METHOD
-        run = self.workspace.latest(method)
+        run = self.workspace.latest(REMOVAL) if method == REMOVAL else self._run()
         if run is None or run.folder is None:
             return None
         name = FIGURE_OF[self.segments.value]

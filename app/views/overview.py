@@ -159,7 +159,11 @@ class Overview(View):
 
     def _lane(self, track: Track, metric: Metric) -> Lane:
         run = source(self.workspace, metric)
-        values = fold(self.axis, read(metric, self.axis.layers, run.result if run else None), metric.combine)
+        values = fold(
+            self.axis,
+            read(metric, self.axis.layers, run.result if run else None, self.workspace.shown_weights),
+            metric.combine,
+        )
         self._shown[track.key] = values
         lane = Lane(
             key=track.key,
@@ -199,7 +203,9 @@ class Overview(View):
             return None
         else:
             of_run = next(m for m in self.metrics.values() if m.method == metric.method and m.output == metric.ceiling)
-            widths = fold(self.axis, read(of_run, self.axis.layers, run.result), "last").values
+            widths = fold(
+                self.axis, read(of_run, self.axis.layers, run.result, self.workspace.shown_weights), "last"
+            ).values
         measured = self._shown[metric.key].states <= ZERO
         return np.where(measured, widths, np.nan)
 

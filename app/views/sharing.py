@@ -339,6 +339,8 @@ class SharingView(View):
             options["freedom"] = self.look.count
         if run is None or run.folder is None:
             return None
+        if page == "likeness" and self.look.likeness == "gradients":
+            name = "ring_agreement"
         if name == "ring_error" and self.look.ratio in run.result.names("ratio"):
             options["ratio"] = self.look.ratio
         return FigureSpec(name, (str(run.folder),), tuple(options.items()))

@@ -1,12 +1,13 @@
 """From measured sensitivities to a configuration: which groups to narrow for a budget. numpy only; ours throughout.
 
 The loss of several narrowed groups is taken to be the sum of what each loses alone. Greedy takes the next ratio of the
-group that loses least per unit saved; exact looks at every combination, which twelve groups allow.
+group that loses least per unit saved; exact looks at every combination, which twelve groups allow. Both can be worked
+out bit by bit (`greedy_steps`, `exact_steps`), so that a window need not wait for them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -20,6 +21,8 @@ from analysis.problems import AnalysisError
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Steps = Generator[float, None, Proposal]
+"""A choice that is worked out bit by bit: the share that is done, from 0 to 1, and at the end the proposal."""
 
 MOST_EXACT = 12
 """Groups up to which all combinations are looked at."""
@@ -66,11 +69,17 @@ def greedy(model: CostModel, names: Sequence[str], widths: Integers, losses: Flo
     Proposal
         With a note where the budget cannot be kept.
     """
+    return _last(greedy_steps(model, names, widths, losses, budget))
+
+
+def greedy_steps(model: CostModel, names: Sequence[str], widths: Integers, losses: Floats, budget: Budget) -> Steps:
+    """Do what :func:`greedy` does, one narrowed group at a time; the share is that of what must be saved."""
     choices = _choices(model, names, widths, losses)
     values = counts(model.found, {})
     taken: dict[str, Option] = {}
-    now = int(model.totals_of(values[None])[budget.unit][0])
+    now = whole = int(model.totals_of(values[None])[budget.unit][0])
     while now > budget.target:
+        yield (whole - now) / (whole - budget.target)
         offers = [
             (choice, option)
             for choice in choices
@@ -131,6 +140,17 @@ def exact(model: CostModel, names: Sequence[str], widths: Integers, losses: Floa
     AnalysisError
         If there are more than twelve groups.
     """
+    return _last(exact_steps(model, names, widths, losses, budget))
+
+
+def exact_steps(model: CostModel, names: Sequence[str], widths: Integers, losses: Floats, budget: Budget) -> Steps:
+    """Do what :func:`exact` does, some thousand combinations at a time; the share is that of the groups gone through.
+
+    Raises
+    ------
+    AnalysisError
+        If there are more than twelve groups.
+    """
     if len(names) > MOST_EXACT:
         text = f"There are {len(names)} groups, too many for every combination."
         raise AnalysisError(text, f"Choose at most {MOST_EXACT} groups, or greedy.", "groups")
@@ -140,7 +160,7 @@ def exact(model: CostModel, names: Sequence[str], widths: Integers, losses: Floa
     taken: dict[str, Option] | None = None
     whole = False
     for most in (CHUNK, MOST_STATES):  # a quick answer first: it lets the full search drop more
-        found, whole = search.run(best, most)
+        found, whole = yield from search.run(best, most)
         if found is not None:
             best, taken = found
         if whole:
@@ -171,7 +191,7 @@ class _Search:
         self.choices = [choices[place] for place in order]
         self.savings = [savings[place] for place in order]
 
-    def run(self, best: float, most: int) -> tuple[tuple[float, dict[str, Option]] | None, bool]:
+    def run(self, best: float, most: int) -> Generator[float, None, tuple[tuple[float, dict[str, Option]] | None, bool]]:
         """Look for less loss than `best`, keeping at most so many partial choices; also say if none was dropped."""
         values, lost = self.start[None], np.zeros(1)
         picks = np.zeros((1, 0), dtype=np.int64)
@@ -184,7 +204,11 @@ class _Search:
             values[:, list(choice.variables)] = classes[own]
             lost = np.repeat(lost, count) + np.array([option.loss for option in choice.options])[own]
             picks = np.concatenate([picks, own[:, None]], axis=1)
-            over = _totals(self.model, values, self.budget.unit) - self.budget.target
+            parts = []
+            for at in range(0, len(values), CHUNK):
+                parts.append(_totals(self.model, values[at : at + CHUNK], self.budget.unit))
+                yield (place + at / len(values)) / len(self.choices)
+            over = np.concatenate([np.zeros(0, dtype=np.int64), *parts]) - self.budget.target
             bound = lost + self._least(place + 1, over)
             kept = np.flatnonzero(bound < best - 1e-12)
             if len(kept) > most:
@@ -227,6 +251,16 @@ def _hull(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
             return hull
         x, y = hull[-1]
         hull.append(min(further, key=lambda point: ((point[1] - y) / (point[0] - x), -point[0])))
+
+
+def _last(steps: Steps) -> Proposal:
+    """Go through all steps at once."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            proposal: Proposal = end.value
+            return proposal
 
 
 def _choices(model: CostModel, names: Sequence[str], widths: Integers, losses: Floats) -> list[Choice]:
