@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import PurePath
 
 from analysis.problems import AnalysisError
 
@@ -25,6 +26,8 @@ class Param:
         Allowed texts, empty for any.
     shapes_result
         False for a parameter that changes how a run streams but not what it finds; it stays out of the fingerprint.
+    reads
+        True for a text that names a file to read, as FILE or FILE:PART; the fingerprint covers what is in the file.
     """
 
     name: str
@@ -34,6 +37,13 @@ class Param:
     high: float | None = None
     choices: tuple[str, ...] = ()
     shapes_result: bool = True
+    reads: bool = False
+
+    def file_of(self, value: Value) -> str:
+        """Return the file that a value names, without its part; "" for none."""
+        text = str(value) if self.reads else ""
+        head = text.rpartition(":")[0]
+        return head if PurePath(head).suffix else text
 
     def parse(self, text: Value) -> Value:
         """Read a value from text, checked against type and limits.

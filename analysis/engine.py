@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import traceback
 from collections.abc import Callable, Generator, Iterator
@@ -269,6 +270,9 @@ def _prepared(job: Job, info: MethodInfo, threads: int) -> Prepared:
         "preprocessing": str(images.preprocessing if images else ""),
         "torch": ".".join(torch.__version__.split(".")[:2]),
     } | ({"checkpoints": job.series.sha256()} if job.series else {})
+    files = _files(job, info)
+    if files:
+        ingredients["files"] = str(sorted(files.items()))
     return Prepared(
         fingerprint=job.request.fingerprint(info, ingredients),
         model=model.name if model else "",
@@ -281,6 +285,17 @@ def _prepared(job: Job, info: MethodInfo, threads: int) -> Prepared:
         versions=(("layerscope", VERSION), ("torch", torch_version()), ("numpy", version("numpy"))),
         indices=images.indices if images else None,
     )
+
+
+def _files(job: Job, info: MethodInfo) -> dict[str, str]:
+    """Hash the files that parameters name; what cannot be read is told by the method, which reads it."""
+    found = {}
+    for param in info.params:
+        path = Path(param.file_of(job.params[param.name]))
+        if path.name and path.is_file():
+            with path.open("rb") as file:
+                found[param.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
 
 
 def describe(error: Exception) -> Problem:

@@ -192,7 +192,7 @@ class Request:
         info
             The method, for its version and for parameters that do not shape the result.
         ingredients
-            Content hashes and versions: weights, pictures, labels, source file, torch.
+            Content hashes and versions: weights, pictures, labels, source file, files named by parameters, torch.
 
         Returns
         -------
@@ -201,6 +201,8 @@ class Request:
         """
         quiet = {param.name for param in info.params if not param.shapes_result}
         given = {name: value for name, value in info.values(dict(self.params)).items() if name not in quiet}
+        files = {param.name: param.file_of(given[param.name]) for param in info.params if param.name in given}
+        given |= {name: _without_folder(given[name], file) for name, file in files.items() if file}
         plain = to_plain(replace(self, params=tuple(sorted(given.items()))))
         plain.pop("resume")
         if self.model:
@@ -211,6 +213,11 @@ class Request:
         plain["compute"] = [compute.device.split(":")[0], compute.dtype, compute.channels_last]
         text = json.dumps([plain, info.version, dict(ingredients)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _without_folder(value: Value, file: str) -> str:
+    """Drop the folders of the file with which a value begins."""
+    return PurePath(file.replace("\\", "/")).name + str(value)[len(file) :]
 
 
 def without_path(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from analysis.blueprint import draw, last_convolution
+from analysis.blueprint import last_convolution
 from analysis.catalogue import Param
 from analysis.events import Progress
 from analysis.images import Images
@@ -31,8 +31,8 @@ from analysis.measures.configurations import (
 )
 from analysis.outcomes import records, scores_of
 from analysis.problems import AnalysisError
-from analysis.receptive import receptive_field
 from analysis.reshape import OtherPathError, shadow
+from analysis.survey import Survey, difference, out_of_memory, survey
 from analysis.switches import (
     Switches,
     check_layers,
@@ -44,10 +44,9 @@ from analysis.switches import (
 )
 from analysis.tracing.recorder import trace
 from analysis.tracing.trace import Trace
-from analysis.walk import Configuration, Flow, NotShareableError, Walker, scout
+from analysis.walk import Flow, NotShareableError, Walker, scout
 
 Array = NDArray[Any]
-COMPARED = 3  # configurations that are run both ways before a sweep
 
 PARAMS = (
     Param("family", "dilation3", "Options of every switch point; none for those of extra alone",
@@ -59,29 +58,6 @@ PARAMS = (
     Param("memory", 1024, "MiB that a batch may take; it is made smaller to fit", 16, 1 << 20, shapes_result=False),
     Param("extra", "", "Further configurations, as layer2.0.conv1:dil2+layer3.0.conv1:strideK1;layer3.1.conv2:ker5"),
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """What every configuration costs and looks like, from a pass on two pictures.
-
-    Attributes
-    ----------
-    macs
-        (configuration,) multiply-adds of one picture.
-    tree_macs
-        (configuration,) multiply-adds that it adds to the walk.
-    maps
-        (configuration, point, 2) height and width after each switch point.
-    last_map, receptive_field
-        (configuration, 2) of the last convolution, rows and columns; pixels.
-    """
-
-    macs: NDArray[np.int64]
-    tree_macs: NDArray[np.int64]
-    maps: NDArray[np.int64]
-    last_map: NDArray[np.int64]
-    receptive_field: NDArray[np.float64]
 
 
 @dataclass(slots=True)
@@ -154,16 +130,16 @@ def prepare(job: Job) -> Generator[Progress, None, Sweep]:
         plain = scores_of(job.model.net(pictures), 2)
         if not options["resize"] and calibration is None:
             _check_identity(walker, plain, trial, space)
-        space, survey = yield from _survey(walker, trial, space, seen, plain)
-        why_not = why_not or _difference(walker, Walker(net, switches, None, **options), trial, space)
+        space, found = yield from survey(walker, trial, space, seen, plain)
+        why_not = why_not or difference(walker, Walker(net, switches, None, **options), trial, space)
     if why_not and flow:
         walker = Walker(net, switches, None, **options)
-        survey = replace(survey, tree_macs=survey.macs)
+        found = replace(found, tree_macs=found.macs)
     walker.clear()
     each = walker.held + 4 * walker.largest + pictures[0].numel() * pictures.element_size()
     extra = 0 if calibration is None else len(calibration)
     step = max(1, min(job.images.batch, (int(job.params["memory"]) << 20) // max(each, 1) - extra))
-    return Sweep(walker, space, survey, seen, plain.shape[1], not why_not, why_not, step, calibration)
+    return Sweep(walker, space, found, seen, plain.shape[1], not why_not, why_not, step, calibration)
 
 
 def _space(seen: Trace, params: Any, size: Pair) -> tuple[Space, Switches]:
@@ -233,99 +209,6 @@ def _check_identity(walker: Walker, plain: Tensor, trial: Tensor, space: Space) 
         )
 
 
-def _survey(
-    walker: Walker, trial: Tensor, space: Space, seen: Trace, plain: Tensor
-) -> Generator[Progress, None, tuple[Space, Survey]]:
-    """Run every configuration on two pictures; those that do not run are left out."""
-    last = _shown(seen)[last_convolution(seen)]
-    switched = {role.points[0]: at for at, role in walker.switches.roles.items() if role.kind == "switch"}
-    kept: list[Configuration] = []
-    dropped = list(space.dropped)
-    rows: list[tuple[int, int, list[Pair], Pair]] = []
-    for number, configuration in enumerate(space.configurations):
-        reason = _why_not(walker, trial, configuration, plain)
-        if not reason:
-            maps = [_map(walker.sizes[switched[point]]) for point in range(len(space.points))]
-            rows.append((sum(walker.macs), _added(walker, kept, configuration), maps, _map(walker.sizes[last])))
-            kept.append(configuration)
-        elif not any(configuration):
-            raise AnalysisError(f"The network does not run: {reason}.", "Measure accuracy first.", "geometry")
-        else:
-            walker.clear()
-            dropped.append((space.name(configuration), reason))
-        yield Progress(number + 1, 0, "Trying configurations")
-    if len(kept) == 1 and len(space.configurations) > 1:
-        reason = dropped[-1][1]
-        hint = (
-            "Sizes of maps cannot be changed here; try --set family=dilation3." if space.resizes else "Choose others."
-        )
-        raise AnalysisError(f"None of the configurations runs: {reason}.", hint, "geometry")
-    plan = draw(seen)
-    fields = [receptive_field(seen, walker.switches, walker.options(configuration), plan) for configuration in kept]
-    survey = Survey(
-        np.array([row[0] for row in rows], dtype=np.int64),
-        np.array([row[1] for row in rows], dtype=np.int64),
-        np.array([row[2] for row in rows], dtype=np.int64),
-        np.array([row[3] for row in rows], dtype=np.int64),
-        np.array(fields, dtype=np.float64),
-    )
-    return replace(space, configurations=tuple(kept), dropped=tuple(dropped)), survey
-
-
-def _added(walker: Walker, before: Sequence[Configuration], configuration: Configuration) -> int:
-    """Multiply-adds that a configuration adds to the walk, after those before it."""
-    if walker.flow is None or not before:
-        return sum(walker.macs)
-    shared = next(level for level, (old, new) in enumerate(zip(before[-1], configuration, strict=True)) if old != new)
-    return sum(macs for macs, level in zip(walker.macs, walker.flow.levels, strict=True) if level > shared)
-
-
-def _shown(seen: Trace) -> dict[int, int]:
-    """Operation of the recording to its number among those that torch functions show."""
-    return {op.index: number for number, op in enumerate(op for op in seen.ops if op.order >= 0)}
-
-
-def _map(size: Sequence[int]) -> Pair:
-    return (size[0], size[1]) if len(size) == 2 else (1, 1)
-
-
-def _why_not(walker: Walker, trial: Tensor, configuration: Configuration, plain: Tensor) -> str:
-    try:
-        output = scores_of(walker.run(trial, configuration), len(trial))
-    except AnalysisError as error:
-        return str(error).rstrip(".")
-    except (OtherPathError, NotShareableError) as error:
-        return f"the network takes another path, {error}"
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        if _out_of_memory(error):
-            raise
-        return " ".join(str(error).split())[:200] or type(error).__name__
-    if output.shape[1] != plain.shape[1]:
-        return f"the network gives {output.shape[1]} outputs instead of {plain.shape[1]}"
-    if not torch.isfinite(output).all() and torch.isfinite(plain).all():
-        return "its outputs are not finite"
-    return ""
-
-
-def _difference(walker: Walker, naive: Walker, trial: Tensor, space: Space) -> str:
-    """Run some configurations without sharing; say so if they give other outputs."""
-    if walker.flow is None:
-        return ""
-    count = len(space.configurations)
-    chosen = sorted({count // 3, 2 * count // 3, count - 1})[:COMPARED]
-    walker.clear()
-    for number, configuration in enumerate(space.configurations):
-        if number in chosen or number + 1 in chosen:
-            shared = scores_of(walker.run(trial, configuration), len(trial))
-        if number in chosen:
-            alone = scores_of(naive.run(trial, configuration), len(trial))
-            if not torch.allclose(
-                shared, alone, rtol=1e-4, atol=0 if trial.device.type == "cpu" else 1e-5, equal_nan=True
-            ):
-                return "shared prefixes give other outputs than whole passes"
-    return ""
-
-
 def _calibration(images: Images, count: int) -> Tensor | None:
     if not count:
         return None
@@ -364,19 +247,13 @@ def sweep_batch(sweep: Sweep, pixels: Tensor, labels: Tensor | None) -> Generato
             part = yield from _configurations(sweep, pixels[first:last], None if labels is None else labels[first:last])
         except (RuntimeError, MemoryError) as error:
             sweep.walker.clear()
-            if sweep.step == 1 or last - first == 1 or not _out_of_memory(error):
+            if sweep.step == 1 or last - first == 1 or not out_of_memory(error):
                 raise
             sweep.step = max(1, (last - first) // 2)
             continue
         parts.append(part)
         first = last
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    return "not enough memory" in str(error) or "can't allocate memory" in str(error)
 
 
 def _configurations(sweep: Sweep, pixels: Tensor, labels: Tensor | None) -> Generator[int, None, dict[str, Array]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
@@ -149,11 +150,12 @@ class _Reader(TorchFunctionMode):
         return result
 
     def _hand_out(self, name: str, tensor: Tensor) -> None:
-        """Call the consumer, whose own operations do not count."""
+        """Call the consumer, whose own operations do not count, here or for a network in another geometry."""
         self._met.add(name)
         self._busy = True
         try:
-            self.consume(name, tensor)
+            with torch._C.DisableTorchFunction():
+                self.consume(name, tensor)
         finally:
             self._busy = False
 

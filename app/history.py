@@ -189,6 +189,8 @@ def comparable(request: Request) -> Request:
 def _files_unchanged(run: StoredRun) -> bool:
     model, images = run.request.model, run.request.images
     names = [*(model.weights if model else ()), *([images.location, images.classes] if images else [])]
+    for text in (value for _, value in run.request.params if isinstance(value, str)):
+        names += [text, text.rpartition(":")[0]]  # a parameter may name a table, or a column of one
     if model:
         names.append(model.name.rpartition(":")[0] if ".py:" in model.name else model.name)
     try:

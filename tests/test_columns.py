@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from analysis import engine
+from analysis.events import Prepared
 from analysis.measures.columns import read_column
 from analysis.measures.findings import grouped
 from analysis.problems import AnalysisError
@@ -104,6 +105,31 @@ def test_a_run_holds_the_column_of_its_pictures(tmp_path: Path) -> None:
     measures = dict(zip(found.names("measure"), found["summary"], strict=True))
     assert np.isfinite(measures["static gain by column"])
     assert np.isnan(dict(zip(plain.names("measure"), plain["summary"], strict=True))["static gain by column"])
+
+
+def fingerprint(column: Path, name: str = "") -> str:
+    """Fingerprint of a run that groups by a column; nothing is measured."""
+    settings = (("column", f"{column}{name}"), ("points", "layer3.0.conv1:dil1,2"))
+    request = Request(
+        "dynamic_configurations", ModelSource("demo:fashion_resnet"), ImageSource("demo:test"), params=settings, limit=4
+    )
+    events = engine.run(request)
+    prepared = next(event for event in events if isinstance(event, Prepared))
+    events.close()  # type: ignore[attr-defined]  # a generator
+    return prepared.fingerprint
+
+
+def test_a_table_that_has_changed_gives_another_answer(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    here, there = tmp_path / "own.csv", tmp_path / "elsewhere" / "own.csv"
+    here.write_text("shade,age\n1,2\n3,4\n")
+    there.write_text(here.read_text())
+    before = fingerprint(here, ":age")
+    assert fingerprint(there, ":age") == before
+    assert fingerprint(here, ":shade") != before
+    here.write_text("shade,age\n1,2\n3,5\n")
+    assert fingerprint(here, ":age") != before
+    assert fingerprint(tmp_path / "none.csv") != fingerprint(here)
 
 
 def test_a_column_for_other_pictures_fails_before_any_work(tmp_path: Path) -> None:

@@ -266,7 +266,7 @@ def test_the_matrix_of_the_specified_size_is_panned_from_its_picture(theme: Them
 
 
 def test_many_pictures_are_shown_as_classes(theme: Theme, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.reading.configurations.MOST_ROWS", 30)
+    monkeypatch.setattr("app.reading.configuration_records.MOST_ROWS", 30)
     workspace = opened()
     view = view_of(workspace, theme, qtbot, "matrix")
     page, reading = matrix_page(view), reading_of(view)

@@ -22,6 +22,7 @@ INFO = MethodInfo(
         Param("count", 3, "Number", low=1, high=9),
         Param("mode", "a", "Mode", choices=("a", "b")),
         Param("live", False, "Refine while it runs", shapes_result=False),
+        Param("table", "", "Table to read", reads=True),
     ),
 )  # fmt: skip
 
@@ -150,6 +151,7 @@ def test_parameters_are_read_from_text() -> None:
         "count": 4,
         "mode": "b",
         "live": True,
+        "table": "",
     }
 
 
@@ -162,3 +164,23 @@ def test_patterns_select_layers_in_order() -> None:
     layers = tuple(LayerSpec(name, "conv") for name in ("conv1", "a.conv1", "a.conv2", "fc"))
     assert [layer.name for layer in matching(layers, "fc, a.*")] == ["a.conv1", "a.conv2", "fc"]
     assert matching(layers, "CONV1") == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "file"),
+    [
+        ("", ""), ("a/t.csv", "a/t.csv"), ("a/t.csv:size", "a/t.csv"), ("a/t.csv:x/y", "a/t.csv"), ("C:t", "C:t"),
+        ("C:/a/t.npz:size", "C:/a/t.npz"),
+    ],
+)  # fmt: skip
+def test_a_parameter_that_reads_names_its_file(value: str, file: str) -> None:
+    assert Param("table", "", "Table to read", reads=True).file_of(value) == file
+    assert Param("table", "", "Table to read").file_of(value) == ""
+
+
+def test_the_folder_of_a_table_is_no_part_of_the_answer() -> None:
+    here, there, other = (
+        Request("m", params=(("table", name),)).fingerprint(INFO, {})
+        for name in ("a/t.csv:size", "/b/t.csv:size", "a/t.csv:age")
+    )
+    assert here == there != other

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
@@ -9,11 +11,14 @@ from pytestqt.qtbot import QtBot
 
 from analysis import models
 from analysis.config import LayerSpec
+from analysis.edits import Edits
+from analysis.engine import run
 from analysis.events import Chunk, Declared, Event
-from analysis.request import Compute, ModelSource
+from analysis.request import Compute, ModelSource, Request
 from analysis.sharing import Sharing, plan
 from app.drawing.matrix import FIRST, NAN, SHADES
 from app.drawing.signed_matrix import SignedCells
+from app.panels.layers_panel import LayersPanel
 from app.reading.ring_entries import entry_of, first_read
 from app.reading.sharing import Projected, Trained, Wish, candidates, chosen, patterns_of, planned, shareable
 from app.sharing.agreement import claim as agreement_claim
@@ -301,3 +306,21 @@ def test_layers_are_chosen_by_check_boxes_or_taken_from_the_selection(theme: The
     settle()
     assert view.share.apply.text() == "Shared"
     workspace.undo.clear()  # before Python may collect workspace and commands in any order
+
+
+def test_the_layers_panel_tells_stored_from_used_parameters(theme: Theme, qtbot: QtBot) -> None:
+    demo = ModelSource("demo:fashion_resnet")
+    ring = Edits(ring=Wish(0.1).to_pairs())
+    workspace = Workspace()
+    workspace.set_model(demo)
+    scenes.play(workspace, run(Request("structure", demo)), purpose="open")
+    panel = LayersPanel(workspace, theme)
+    qtbot.addWidget(panel)
+    show(panel, 420, 300)
+    settle()
+    assert "used" not in panel.summary.text
+    shared = scenes.play(workspace, run(Request("structure", demo, edits=ring)), purpose="glance")
+    shared.request = replace(shared.request, edits=ring)
+    workspace.set_edits(ring)
+    settle()
+    assert panel.summary.text.endswith("(68.6\u00a0k used)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,7 @@ def test_from_dragging_to_the_reopened_file(
     assert (costs.totals.parameters, costs.totals.macs) != (whole.totals.parameters, whole.totals.macs)
 
     # Check, measure, save: each with the engine.
-    qtbot.mouseClick(view.network.check, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(view.network.check, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: workspace.latest("edited_check") is not None and idle(window), timeout=LONG)
     check = workspace.latest("edited_check")
     assert check is not None
@@ -142,3 +143,42 @@ def test_from_dragging_to_the_reopened_file(
     seconds = computing(pid) - began
     said = f"accuracy {check.result['top1'][0]:.3f} -> {check.result['top1'][1]:.3f}" if name in TRAINED else ""
     print(f"\n{name:32} {groups:4} groups {seconds:6.1f} s of CPU  same widths, same predictions {said}")
+
+
+@pytest.mark.slow
+@pytest.mark.zoo
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", ["demo", "timm:rexnet_100"])
+def test_presets_from_measured_runs(name: str, window: MainWindow, qtbot: QtBot) -> None:
+    workspace, session = window.workspace, window.desk.session
+    qtbot.waitUntil(lambda: window.desk.client.hello is not None, timeout=LONG)
+    if name == "demo":
+        session.open_demo()
+        qtbot.waitUntil(lambda: workspace.latest("evaluate") is not None and idle(window), timeout=LONG)
+    else:
+        session.open_model(ModelSource(name, ("random",)))
+        qtbot.waitUntil(lambda: workspace.structure is not None, timeout=LONG)
+        session.open_images(ImageSource("noise:12", resize=64, crop=64))
+    view = opened(window, qtbot)
+    for method in ("feature_rank", "conflicting_bundles"):
+        workspace.request_run(replace(workspace.new_request(method), limit=64))
+        qtbot.waitUntil(lambda m=method: workspace.latest(m) is not None and idle(window), timeout=LONG)
+    view.profile.set_target("macs", 0.7)
+    whole, found = view.editing.reading.costs({}).totals.macs, {}
+    for words in ("From effective rank", "From conflicting layers"):
+        view.presets.fill()
+        (action,) = [action for action in view.presets.actions() if action.text() == words]
+        if action.isEnabled():
+            action.trigger()
+        settle()
+        told = view.presets.told
+        assert action.isEnabled(), action.toolTip()
+        assert told is not None, view.presets.told
+        found[words] = dict(view.editing.widths)
+        assert found[words], words
+        assert 0 <= 0.7 * whole - told.macs
+        print(f"\n{name:20} {words:26} {len(found[words]):4} widths  {told.macs / whole:.3f} of the MACs", told.notes)
+        workspace.undo.undo()
+        settle()
+        assert view.editing.widths == {}
+    assert found["From effective rank"] != found["From conflicting layers"]

@@ -82,21 +82,21 @@ def baseline_of(pixels: Tensor, kind: str, preprocessing: Preprocessing) -> Tens
     return ((light - mean) / std).expand_as(pixels).clone()
 
 
-def as_seen(pixels: Tensor, preprocessing: Preprocessing) -> NDArray[np.float64]:
+def as_seen(pixels: Tensor, preprocessing: Preprocessing) -> NDArray[np.float32]:
     """Undo the normalisation of a prepared picture, so that it can be looked at.
 
     Returns
     -------
-    NDArray[np.float64]
+    NDArray[np.float32]
         Axes (channel, y, x), 0 black to 1 white. Pictures that were prepared by the user are stretched from their
         least to their largest value, unless they lie between 0 and 1.
     """
     mean, std = mean_and_std(preprocessing, pixels.shape[0])
-    shown = pixels.detach().cpu().to(torch.float64, copy=True).numpy()
-    shown *= np.asarray(std, dtype=np.float64)[:, None, None]
-    shown += np.asarray(mean, dtype=np.float64)[:, None, None]
+    shown = pixels.detach().cpu().to(torch.float32, copy=True).numpy()
+    shown *= np.asarray(std, dtype=np.float32)[:, None, None]
+    shown += np.asarray(mean, dtype=np.float32)[:, None, None]
     if preprocessing.source == "user" and (shown.min() < -0.01 or shown.max() > 1.01):
         span = float(shown.max() - shown.min())
         shown -= shown.min()
         shown /= span or 1.0
-    return np.asarray(np.clip(shown, 0.0, 1.0, out=shown))
+    return np.asarray(np.clip(shown, 0.0, 1.0, out=shown), dtype=np.float32)

@@ -81,7 +81,9 @@ def gap(results: list[Result], options: Options) -> Sheet:
         marks.append(Line(one.total, 100 * one.mean, words, hue, dashed=one.kind == "narrowed", low=low, high=high))
         marks.append(Points(one.total, 100 * one.mean, hue=hue, shape=SHAPES.get(one.kind, "circle")))
     lowest, highest = 100 * float(np.nanmin(gaps)), 100 * float(np.nanmax(gaps))
-    window = (min(0.0, lowest) - 1, max(0.0, highest) + 1)
+    lowest, highest = min(0.0, lowest), max(0.0, highest)
+    # Below all points there is room for the names of the lines.
+    window = (lowest - 0.7 * max(highest - lowest, 1.0), highest + 1)
     panel = Panel(
         tuple(marks),
         x_title="degrees of freedom in all",

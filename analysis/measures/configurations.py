@@ -13,128 +13,32 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from math import ceil
 
+from analysis.measures.options import FAMILIES, STRIDES, Option, Pair, SwitchPoint, options_of
+from analysis.measures.stride_bounds import map_sizes, stride_bounds, why_invalid
 from analysis.problems import AnalysisError
 
-Pair = tuple[int, int]
+__all__ = [
+    "FAMILIES",
+    "STRIDES",
+    "Geometry",
+    "Option",
+    "Pair",
+    "Space",
+    "SwitchPoint",
+    "canonical_name",
+    "enumerate_space",
+    "map_sizes",
+    "options_of",
+    "read_extra",
+    "read_points",
+    "stride_bounds",
+    "why_invalid",
+    "with_extra",
+    "write_extra",
+]
 
-STRIDES: Mapping[str, tuple[str, Pair]] = {
-    "D2": ("stride", (2, 2)),
-    "DV": ("stride", (2, 1)),
-    "DH": ("stride", (1, 2)),
-    "K1": ("stride", (1, 1)),
-    "UH": ("up", (1, 2)),
-    "UV": ("up", (2, 1)),
-    "U2": ("up", (2, 2)),
-}
-"""Token to kind and (rows, columns): D reduces, K keeps, U enlarges; V the rows only, H the columns only."""
-
-FAMILIES: Mapping[str, tuple[str, ...]] = {
-    "dilation3": ("dil1", "dil2", "dil3"),
-    "dilation5": ("dil1", "dil2", "dil3", "dil4", "dil5"),
-    "stride_full": tuple(f"stride{token}" for token in STRIDES),
-    "stride_down": ("strideD2", "strideDV", "strideDH", "strideK1"),
-    "stride_square": ("strideD2", "strideK1", "strideU2"),
-    "kernel7": ("ker3", "ker5", "ker7"),
-    "kernel9": ("ker1", "ker3", "ker5", "ker7", "ker9"),
-}
 MOST = 20_000  # more combinations than anyone will wait for
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One way to apply a kernel.
-
-    Attributes
-    ----------
-    kind
-        "stride"; "up" for a fractional stride 1/u; "dil" for dilation; "ker" for a resampled kernel.
-    size
-        (rows, columns): stride, enlargement, dilation, or side of the kernel.
-    """
-
-    kind: str
-    size: Pair
-
-    @property
-    def token(self) -> str:
-        """Short name within its family: "2", "D2", "U2"."""
-        if self.kind in ("stride", "up"):
-            known = (token for token, meaning in STRIDES.items() if meaning == (self.kind, self.size))
-            return next(known, f"S{self.size[0]}x{self.size[1]}")
-        high, wide = self.size
-        return str(high) if high == wide else f"{high}x{wide}"
-
-    @property
-    def family(self) -> str:
-        """Name of its sort: "stride", "dil" or "ker"."""
-        return "stride" if self.kind == "up" else self.kind
-
-    @property
-    def word(self) -> str:
-        """Name that stands alone, as in edits: "dil2", "strideD2", "ker5"."""
-        return self.family + self.token
-
-    @property
-    def scale(self) -> tuple[float, float]:
-        """Factor by which it reduces a map, per axis: 2 for stride 2, 1/2 for enlarging by 2."""
-        if self.kind == "stride":
-            return float(self.size[0]), float(self.size[1])
-        return (1 / self.size[0], 1 / self.size[1]) if self.kind == "up" else (1.0, 1.0)
-
-    @staticmethod
-    def read(word: str) -> Option:
-        """Read an option from its word.
-
-        Raises
-        ------
-        AnalysisError
-            If there is no such option.
-
-        Examples
-        --------
-        >>> Option.read("strideUV")
-        Option(kind='up', size=(2, 1))
-        """
-        text = word.strip()
-        if text.startswith("stride") and text[6:] in STRIDES:
-            return Option(*STRIDES[text[6:]])
-        found = re.fullmatch(r"strideS(\d+)x(\d+)", text)
-        if found and min(int(found[1]), int(found[2])) > 0:
-            return Option("stride", (int(found[1]), int(found[2])))
-        found = re.fullmatch(r"(dil|ker)([1-9]\d?)(?:x([1-9]\d?))?", text)
-        if found:
-            return Option(found[1], (int(found[2]), int(found[3] or found[2])))
-        hint = "Options are dil1, dil2, …; ker1, ker3, ker5, …; and strideK1, D2, DV, DH, U2, UV, UH."
-        raise AnalysisError(f"'{word}' is no geometry of a convolution.", hint, "geometry")
-
-
-@dataclass(frozen=True, slots=True)
-class SwitchPoint:
-    """A convolution whose geometry is chosen.
-
-    Attributes
-    ----------
-    name
-        Name of its row.
-    kernel, stride, dilation
-        Its geometry in the network as it is, (rows, columns).
-    input_map, output_map
-        Sizes of the maps before and after it in the network as it is, (height, width).
-    """
-
-    name: str
-    kernel: Pair
-    stride: Pair
-    dilation: Pair
-    input_map: Pair = (0, 0)
-    output_map: Pair = (0, 0)
-
-    def nominal(self, family: str) -> Option:
-        """Return the option of a family that the network has already."""
-        sizes = {"stride": self.stride, "dil": self.dilation, "ker": self.kernel}
-        return Option(family, sizes[family])
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,23 +84,6 @@ def canonical_name(options: Sequence[Sequence[Option]], configuration: Sequence[
     if len(families) == 1:
         return f"{families.pop()}:" + "|".join(option.token for option in chosen)
     return "mixed:" + "|".join(option.word for option in chosen)
-
-
-def options_of(point: SwitchPoint, words: Sequence[str]) -> tuple[Option, ...]:
-    """Options of a point: first the one it has, then the others in the given order, none twice.
-
-    Raises
-    ------
-    AnalysisError
-        If the words are no options, or of several families.
-    """
-    wanted = [Option.read(word) for word in words]
-    families = {option.family for option in wanted}
-    if len(families) != 1:
-        text = f"The options of {point.name} are of several families: {', '.join(words)}."
-        raise AnalysisError(text, "Vary stride, dilation or kernel at one point, not two of them.", "geometry")
-    own = point.nominal(families.pop())
-    return tuple(dict.fromkeys((own, *wanted)))
 
 
 def read_points(text: str) -> dict[str, tuple[str, ...]]:
@@ -336,78 +223,3 @@ def with_extra(
             tuple(several.index(chosen.get(name, several[0])) for name, several in zip(names, options, strict=True))
         )
     return Space(tuple(points[name] for name in names), options, tuple(sorted(set(swept))), space.dropped)
-
-
-Bounds = tuple[tuple[tuple[float, float], tuple[float, float]], ...]
-
-
-def stride_bounds(points: Sequence[SwitchPoint], input_map: Pair) -> Bounds:
-    """Bounds on the total reduction after each point, per axis: (low, high).
-
-    ``high = 2 t_last`` and ``low = max(t_stem, min(t_m / 2, t_last / 4))`` with the reductions of the network as it is
-    (our rule; for ResNet-50 it gives the authors' table 4..64 and 8..64).
-    """
-    stem, after = _reductions(points, input_map)
-    return tuple(
-        tuple((max(stem[axis], min(t[axis] / 2, after[-1][axis] / 4)), 2.0 * after[-1][axis]) for axis in (0, 1))  # type: ignore[misc]  # two axes make a pair
-        for t in after
-    )
-
-
-def _reductions(points: Sequence[SwitchPoint], input_map: Pair) -> tuple[Pair, list[Pair]]:
-    def ratio(size: Pair) -> Pair:
-        return round(input_map[0] / max(size[0], 1)), round(input_map[1] / max(size[1], 1))
-
-    return ratio(points[0].input_map), [ratio(point.output_map) for point in points]
-
-
-def why_invalid(
-    points: Sequence[SwitchPoint], chosen: Sequence[Option], input_map: Pair, last_map: Pair, bounds: Bounds
-) -> str:
-    """Say why a configuration is not used, "" if it is valid."""
-    if all(option.family != "stride" for option in chosen):
-        return ""
-    stem, nominal = _reductions(points, input_map)
-    sizes = map_sizes(points, chosen)
-    for axis, side in enumerate(("rows", "columns")):
-        total, before = float(stem[axis]), float(stem[axis])
-        for point, option, t, bound in zip(points, chosen, nominal, bounds, strict=True):
-            own = point.stride[axis]
-            between = t[axis] / own / before  # strides of layers that lie between two switch points
-            total *= between * (option.scale[axis] if option.family == "stride" else own)
-            before = float(t[axis])
-            low, high = bound[axis]
-            if not low <= total <= high:
-                return f"{side} are reduced {total:g}-fold after {point.name}, outside {low:g} to {high:g}"
-        if min(size[axis] for size in sizes) < 1 or _last(points, sizes, last_map)[axis] < min(2, last_map[axis]):
-            return f"the last map has fewer than 2 {side}"
-    return ""
-
-
-def _last(points: Sequence[SwitchPoint], sizes: Sequence[Pair], last_map: Pair) -> Pair:
-    plain = points[-1].output_map
-    return tuple(ceil(sizes[-1][axis] * last_map[axis] / max(plain[axis], 1)) for axis in (0, 1))  # type: ignore[return-value]  # two axes make a pair
-
-
-def map_sizes(points: Sequence[SwitchPoint], chosen: Sequence[Option]) -> tuple[Pair, ...]:
-    """Size of the map after each switch point, where paddings keep sizes: ``ceil(H / s)``, or ``u H``.
-
-    Layers between two points reduce as they do in the network as it is.
-    """
-    found: list[Pair] = []
-    for number, (point, option) in enumerate(zip(points, chosen, strict=True)):
-        sides = []
-        for axis in (0, 1):
-            side = point.input_map[axis]
-            if number:
-                before = points[number - 1].output_map[axis]
-                side = ceil(found[-1][axis] * side / max(before, 1))
-            if option.family == "stride":
-                scale = option.size[axis]
-                sides.append(side * scale if option.kind == "up" else ceil(side / scale))
-            elif (side, point.input_map[axis]) == (point.input_map[axis], side):
-                sides.append(point.output_map[axis])
-            else:
-                sides.append(ceil(side / point.stride[axis]))
-        found.append((sides[0], sides[1]))
-    return tuple(found)

@@ -37,7 +37,12 @@ INFO = MethodInfo(
     params=(
         *PARAMS,
         Param("zooms", "1", "Zoom factors about the centre, dealt out over the pictures, e.g. 0.5,0.71,1,1.41,2"),
-        Param("column", "", "Table with one value per picture to group them by: FILE or FILE:COLUMN (CSV, npy, npz)"),
+        Param(
+            "column",
+            "",
+            "Table with one value per picture to group them by: FILE or FILE:COLUMN (CSV, npy, npz)",
+            reads=True,
+        ),
     ),
     limit=500,
 )

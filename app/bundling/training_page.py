@@ -60,16 +60,7 @@ class TrainingPage(Page):
         halves.addWidget(above)
         halves.addWidget(below)
         halves.setSizes([300, 190])
-        self.offer = Offer()
-        self.offer.hide()
-        self.body.addWidget(self.offer)
         self.body.addWidget(halves, 1)
-
-    def offer_all(self, count: int) -> None:
-        """Offer one run over so many checkpoints; none for 0."""
-        self.offer.setVisible(count > 0)
-        if count:
-            self.offer.say("A map over training needs several checkpoints.", f"Measure all {count} checkpoints")
 
     def set_kind(self, kind: str) -> None:
         """Show another value in the map."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.browsing.thumbnails import Thumbnails
 from app.drawing.answer_card import Answer, AnswerCard, Card, Ranked, Step
 from app.reading import numbers
-from app.reading.configurations import Look, Reading, macs_words
+from app.reading.configurations import Look, Records, macs_words
 from app.theme import Theme
 
 HINT = "Click a cell to see its picture, the most likely classes, and the sizes of the maps."
@@ -23,11 +23,11 @@ class PictureCard(AnswerCard):
     def __init__(self, theme: Theme, thumbnails: Thumbnails) -> None:
         super().__init__(theme)
         self.thumbnails = thumbnails
-        self._reading: Reading | None = None
+        self._reading: Records | None = None
         self._look = Look()
         thumbnails.arrived.connect(self._again)
 
-    def show_look(self, reading: Reading, look: Look) -> None:
+    def show_look(self, reading: Records, look: Look) -> None:
         """Show what is looked at."""
         self._reading, self._look = reading, look
         if look.row < 0:
@@ -44,7 +44,7 @@ class PictureCard(AnswerCard):
             self.show_card(card_of(self._reading, self._look, self.thumbnails))
 
 
-def card_of(reading: Reading, look: Look, thumbnails: Thumbnails) -> Card:
+def card_of(reading: Records, look: Look, thumbnails: Thumbnails) -> Card:
     """Collect what a card shows."""
     row, number = look.row, look.configuration
     place = int(reading.places[row])
@@ -57,7 +57,7 @@ def card_of(reading: Reading, look: Look, thumbnails: Thumbnails) -> Card:
     return Card(f"#{place} · {name}", thumbnails.get(place), answers, steps_of(reading, number), _notes(reading, look))
 
 
-def _ranked(reading: Reading, row: int, number: int, label: int) -> tuple[Ranked, ...]:
+def _ranked(reading: Records, row: int, number: int, label: int) -> tuple[Ranked, ...]:
     at = int(reading.rows[row])
     if "top5" not in reading.result:
         guess = int(reading.prediction[row, number])
@@ -69,7 +69,7 @@ def _ranked(reading: Reading, row: int, number: int, label: int) -> tuple[Ranked
     )
 
 
-def steps_of(reading: Reading, number: int) -> tuple[Step, ...]:
+def steps_of(reading: Records, number: int) -> tuple[Step, ...]:
     """List the maps after every switch point, and the last one, beside those of the network as it is."""
     own, plain = reading.maps(number), reading.maps(0)
     names = [*(chr(ord("A") + place) for place in range(len(reading.points))), "last"]
@@ -79,7 +79,7 @@ def steps_of(reading: Reading, number: int) -> tuple[Step, ...]:
     return tuple(Step(*parts) for parts in zip(names, tokens, own, plain, strict=True))
 
 
-def _notes(reading: Reading, look: Look) -> tuple[str, ...]:
+def _notes(reading: Records, look: Look) -> tuple[str, ...]:
     number = look.configuration
     ratio = float(reading.macs[number] / max(int(reading.macs[0]), 1))
     cost = macs_words(float(reading.macs[number])) + ("" if number == 0 else f" ({ratio:.2f} × plain)")

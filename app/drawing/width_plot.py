@@ -249,11 +249,12 @@ class WidthPlot(Plot):
         if not near.size:
             return -1, False
         gaps = np.abs(scale.y(shown.high[near]) - at.y())
-        # Where ends lie on each other, the one that carries the handle comes first.
+        # On a knob that is seen its own group is meant, though the end of a thin piece below may be nearer.
         carries = np.isin(near, list(shown.handles.values()))
-        best = near[np.lexsort((~carries, gaps.round()))[0]]
-        group = int(shown.group[best])
-        if gaps.min() <= GRIP and group >= 0 and group not in shown.locked:
+        away = np.maximum(gaps - KNOB * carries, 0.0).round()
+        first = np.lexsort((gaps, ~carries, away))[0]
+        best, group = near[first], int(shown.group[near[first]])
+        if gaps[first] <= GRIP and group >= 0 and group not in shown.locked:
             return int(best), True
         inside = near[(scale.y(shown.low[near]) >= at.y()) & (scale.y(shown.high[near]) <= at.y())]
         return (int(inside[0]), False) if inside.size else (-1, False)

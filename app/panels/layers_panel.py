@@ -191,7 +191,13 @@ class LayersPanel(QWidget):
             return
         parameters, macs = totals(self.workspace)
         words = f"{len(layers)} rows · {numbers.short(macs)} MACs · {numbers.short(parameters)} parameters"
-        self.summary.say(words, f"{parameters:,.0f} parameters, {macs:,.0f} multiply-adds for one picture")
+        details = f"{parameters:,.0f} parameters, {macs:,.0f} multiply-adds for one picture"
+        counted = self.workspace.counted
+        used = counted.value("total_parameters_used") if counted and "total_parameters_used" in counted else parameters
+        if used > parameters:  # weights are shared: what is stored is less than what is computed with
+            words += f" ({numbers.short(used)} used)"
+            details += f"; {used:,.0f} weights are computed with, shared ones counted at every layer"
+        self.summary.say(words, details)
 
     # -- selection ---------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from analysis.result import Result
 from app.reading import numbers
 from app.reading.depth import DepthAxis, Floats, Ints, Slot, find_stages, split_name
 from app.reading.samples import SampleTable
+from app.workspace import Workspace
 
 METHOD = "conflicting_bundles"
 ENTROPY, BUNDLES, CONFLICT = "entropy", "bundles", "conflict"
@@ -319,6 +320,15 @@ def effort_of(layers: tuple[LayerSpec, ...], count: int, device: str) -> float:
     """Seconds that a checkpoint takes, roughly: scales, keys, and three passes for the critical tolerance."""
     speed = 3e11 if device.startswith(("cuda", "mps")) else 8e9
     return 1 + 5 * sum(layer.macs for layer in layers) * count / speed
+
+
+def duration_words(workspace: Workspace) -> str:
+    """Say about how long a run takes: a few passes over the pictures for every checkpoint."""
+    info, limit = workspace.method(METHOD), workspace.limit
+    count = limit if limit > 0 else (info.limit if info and info.limit else 512)
+    seconds = effort_of(workspace.layers, count, workspace.compute.device)
+    size = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+    return f"about {size} for {count:,} pictures and each checkpoint on {workspace.compute.device}"
 
 
 @dataclass(frozen=True, slots=True)

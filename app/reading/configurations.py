@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analysis.events import EMPTY
 from analysis.measures import oracles, selection
-from analysis.measures.configurations import read_extra
 from analysis.measures.findings import MEASURES, grouped
-from analysis.measures.oracles import Bools, Floats, Integers
+from analysis.measures.oracles import Floats, Integers
 from analysis.result import Result
 from app.reading import numbers
+from app.reading.configuration_pins import Pinned, short
+from app.reading.configuration_records import FEW, LOST, RIGHT, UNSEEN, WON, WRONG, Records
+
+__all__ = [
+    "FEW",
+    "LOST",
+    "METHOD",
+    "RIGHT",
+    "UNSEEN",
+    "WON",
+    "WRONG",
+    "Group",
+    "Look",
+    "Pinned",
+    "Reading",
+    "Records",
+    "Row",
+    "is_ready",
+    "macs_words",
+    "short",
+]
 
 METHOD = "dynamic_configurations"
-WRONG, RIGHT, LOST, WON = 0, 1, 2, 3
-"""Kinds of a cell: as wrong as the network as it is, as right, wrong where that is right, right where that is wrong."""
-UNSEEN = 255
-"""Kind of a cell whose picture was not run under a configuration."""
-MOST_ROWS = 2000
-"""Pictures above which rows are classes."""
-FEW = 10
-"""Pictures of a class below which its shares say little."""
 
 Row = tuple[float, float, float]
 
@@ -70,19 +81,11 @@ class Group:
     oracle: float
 
 
-class Reading:
-    """A run that has declared its outputs, possibly still open; only finished pictures are read.
+class Reading(Records):
+    """A run with everything that is read off its records.
 
     Attributes
     ----------
-    result
-        The run.
-    rows
-        (finished,) int64, rows of the run's pictures that all configurations have seen.
-    names, points
-        Names of the configurations, the first is the network as it is; names of the switch points.
-    labelled
-        True if the pictures have labels, without which there is no oracle.
     pins
         Configurations built by hand that stand beside those of the run.
     columns_of_user
@@ -90,132 +93,9 @@ class Reading:
     """
 
     def __init__(self, result: Result) -> None:
-        self.result = result
-        self.rows: Integers = np.flatnonzero(np.asarray(result["measured"]) == 1)
-        self.names = result.names("configuration")
-        self.points = result.names("point")
-        self.labelled = "correct" in result
-        self.classes = result.names("class")
+        super().__init__(result)
         self.pins: tuple[Pinned, ...] = ()
         self.columns_of_user: dict[str, Floats] = {}
-
-    # -- pictures ----------------------------------------------------------------------------------------------------
-
-    @cached_property
-    def places(self) -> Integers:
-        """(finished,) places of the pictures in their source."""
-        indices = self.result.prepared.indices if self.result.prepared is not None else None
-        if indices is None or len(indices) != len(self.result["measured"]):
-            return self.rows
-        return np.asarray(indices, dtype=np.int64)[self.rows]
-
-    def row_of(self, place: int) -> int:
-        """Row of a picture of the source, -1 if it is not among the finished ones."""
-        found = np.flatnonzero(self.places == place)
-        return int(found[0]) if len(found) else -1
-
-    def table(self, name: str) -> Floats:
-        """Return an output of pictures as float64 with one row per finished picture."""
-        return np.asarray(self.result[name][self.rows], dtype=np.float64)
-
-    @cached_property
-    def label(self) -> Integers:
-        """(finished,) true classes, -1 without labels."""
-        return np.asarray(self.result["label"][self.rows], dtype=np.int64)
-
-    @cached_property
-    def prediction(self) -> Integers:
-        """(finished, configuration) classes."""
-        return np.asarray(self.result["prediction"][self.rows], dtype=np.int64)
-
-    @cached_property
-    def correct(self) -> Bools:
-        """(finished, configuration); all False without labels."""
-        if not self.labelled:
-            return np.zeros(self.prediction.shape, dtype=bool)
-        return np.asarray(self.result["correct"][self.rows] == 1)
-
-    @cached_property
-    def right(self) -> Integers:
-        """(finished,) number of configurations that get a picture right."""
-        return np.asarray(self.correct.sum(axis=1), dtype=np.int64)
-
-    def class_name(self, number: int) -> str:
-        """Name of a class, its number if it has none."""
-        return self.classes[number] if 0 <= number < len(self.classes) else str(number)
-
-    # -- configurations ----------------------------------------------------------------------------------------------
-
-    @cached_property
-    def options(self) -> Integers:
-        """(configuration, point) numbers of options."""
-        return np.asarray(self.result["option"], dtype=np.int64)
-
-    @cached_property
-    def macs(self) -> Integers:
-        """(configuration,) multiply-adds of a picture."""
-        return np.asarray(self.result["macs"], dtype=np.int64)
-
-    @cached_property
-    def accuracy(self) -> Floats:
-        """(configuration,) share of finished pictures that each gets right."""
-        return np.asarray(self.correct.mean(axis=0)) if len(self.rows) else np.full(len(self.names), np.nan)
-
-    @cached_property
-    def solved_alone(self) -> Integers:
-        """(configuration,) pictures that only it gets right."""
-        return oracles.only_solver(self.correct)
-
-    def token(self, configuration: int, point: int) -> str:
-        """Option of a configuration at a point: "2" or "D2"; "dil2" where families are mixed."""
-        _, _, tokens = self.names[configuration].partition(":")
-        parts = tokens.split("|")
-        return parts[point] if point < len(parts) else str(self.options[configuration, point])
-
-    @property
-    def family(self) -> str:
-        """Words for what is chosen."""
-        sort = self.names[0].partition(":")[0] if self.names else ""
-        return {"dil": "dilation", "ker": "kernel size", "stride": "stride"}.get(sort, "geometry")
-
-    def maps(self, configuration: int) -> list[tuple[int, int]]:
-        """Map after each point, then the last map, as (rows, columns)."""
-        found = [*self.result["map_size"][configuration].tolist(), self.result["last_map"][configuration].tolist()]
-        return [(int(high), int(wide)) for high, wide in found]
-
-    # -- the matrix --------------------------------------------------------------------------------------------------
-
-    @cached_property
-    def kinds(self) -> NDArray[np.uint8]:
-        """(finished, configuration) kind of every cell."""
-        own = self.correct[:, :1]
-        kinds = np.where(self.correct, np.where(own, RIGHT, WON), np.where(own, LOST, WRONG))
-        return np.asarray(kinds, dtype=np.uint8)
-
-    @cached_property
-    def order(self) -> Integers:
-        """Rows, those that most configurations get right first; equals stay in order."""
-        return np.asarray(np.argsort(-self.right, kind="stable"), dtype=np.int64)
-
-    @cached_property
-    def columns(self) -> Integers:
-        """Configurations: the network as it is, then by falling accuracy."""
-        others = 1 + np.argsort(-self.accuracy[1:], kind="stable")
-        return np.concatenate([[0], others]).astype(np.int64)
-
-    @property
-    def by_class(self) -> bool:
-        """True if there are so many pictures that rows of the matrix are classes."""
-        return len(self.rows) > MOST_ROWS
-
-    @cached_property
-    def known_classes(self) -> Integers:
-        """Classes that occur, ascending."""
-        return np.unique(self.label[self.label >= 0])
-
-    def shares_by_class(self) -> Floats:
-        """(class that occurs, configuration) share right."""
-        return np.stack([self.correct[self.label == number].mean(axis=0) for number in self.known_classes])
 
     # -- measures ----------------------------------------------------------------------------------------------------
 
@@ -354,53 +234,6 @@ class Reading:
         facts = self.result.facts
         found += [facts["batch norm"]] if "batch norm" in facts else []
         return [*found, f"shortcuts {facts['shortcuts']}" if "shortcuts" in facts else ""]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Pinned:
-    """A configuration built by hand that stands beside those of the run.
-
-    Attributes
-    ----------
-    text
-        How it is written in a request, see :func:`analysis.measures.configurations.write_extra`.
-    reading
-        Its own run: number 0 is the network as it is, 1 this configuration.
-    rows
-        Row of each picture of the other run in this one, -1 for those it did not see.
-    """
-
-    text: str
-    reading: Reading
-    rows: NDArray[np.int64]
-
-    @property
-    def name(self) -> str:
-        """Short name, by its options alone: "hand:dil2|strideK1"."""
-        words = [word for _, word in read_extra(self.text)[0]]
-        return "hand:" + "|".join([*words[:2], *([f"+{len(words) - 2}"] if len(words) > 2 else [])])
-
-    @property
-    def details(self) -> str:
-        """Layers and options."""
-        return short(read_extra(self.text)[0])
-
-    @property
-    def kinds(self) -> NDArray[np.uint8]:
-        """(picture of the other run,) kind of its cell, 255 where it was not run."""
-        right, own = self.reading.correct[:, -1], self.reading.correct[:, 0]
-        kinds = np.where(right, np.where(own, RIGHT, WON), np.where(own, LOST, WRONG)).astype(np.uint8)
-        return np.where(self.rows >= 0, kinds[np.maximum(self.rows, 0)], UNSEEN).astype(np.uint8)
-
-    @property
-    def macs(self) -> int:
-        """Multiply-adds of a picture."""
-        return int(self.reading.macs[-1])
-
-
-def short(geometry: Iterable[tuple[str, str]]) -> str:
-    """Write a geometry in few words: "layer2.0.conv1 dil2 · layer3.0.conv1 strideK1"."""
-    return " · ".join(f"{name} {word}" for name, word in geometry) or "as it is"
 
 
 def is_ready(result: Result) -> bool:

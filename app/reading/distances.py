@@ -9,6 +9,7 @@ import numpy as np
 from analysis.config import LayerSpec
 from analysis.request import ModelSource, Request
 from analysis.result import Result
+from app.reading.bundles import Look, Reading
 from app.reading.depth import Floats, Ints
 from app.workspace import Run, Workspace
 
@@ -48,6 +49,24 @@ def request_for(workspace: Workspace, run: Run, point: str, checkpoint: int, pla
     request = workspace.new_request(METHOD, samples=words, maps=len(chosen), map_side=WHOLE)
     model = weights_of(run, checkpoint)
     return replace(request, model=model, images=run.request.images, edits=run.request.edits, layers=point, limit=-1)
+
+
+def wanted(workspace: Workspace, run: Run, reading: Reading, look: Look, rows: Ints) -> tuple[Request | None, str]:
+    """Return what has to be asked for to compare the pictures of a bundle, or why it cannot be.
+
+    Parameters
+    ----------
+    rows
+        Rows of the reading, those of the bundle that is looked at.
+    """
+    if look.bundle < 0:
+        return None, "Choose a bundle first."
+    point = reading.points[look.point]
+    scaled = "scaled" in reading.result.facts.get("branches", "").replace("unscaled", "")
+    why = why_not(run, point, look.checkpoint, scaled)
+    if why:
+        return None, why
+    return request_for(workspace, run, point.name, look.checkpoint, reading.places[rows]), ""
 
 
 def answer(workspace: Workspace, request: Request) -> Result | None:

@@ -369,11 +369,11 @@ def memory(banks: tuple[Bank, ...], unshared: int) -> tuple[Memory, ...]:
     made, stored = sum(bank.total for bank in banks), sum(bank.size for bank in banks)
     indexed = 4 * made + (made if any(bank.signed for bank in banks) else 0)
     return (
-        Memory("kernels without sharing", 4 * made, "weights of the layers that are shared"),
-        Memory("ring", 4 * stored, "all that a file needs of them, beside a seed"),
-        Memory("index and sign, cached", indexed, "while training; dropped once the weights are written out"),
-        Memory("kernels written out", 4 * made, "while running: sharing saves nothing here"),
-        Memory("file with the ring", 4 * (stored + unshared), "ring and all that is not shared"),
+        Memory("kernels without sharing", 4 * made, "of the shared layers"),
+        Memory("ring", 4 * stored, "in the file, with a seed"),
+        Memory("index and sign, cached", indexed, "while training only"),
+        Memory("kernels written out", 4 * made, "while running: none saved"),
+        Memory("file with the ring", 4 * (stored + unshared), "with what is not shared"),
         Memory("file without sharing", 4 * (made + unshared), "all parameters"),
         Memory("two moments of Adam, ring", 8 * (stored + unshared), "state of the optimiser"),
         Memory("two moments of Adam, dense", 8 * (made + unshared), "state of the optimiser"),

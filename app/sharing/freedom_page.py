@@ -34,6 +34,7 @@ class FreedomPage(Page):
         super().__init__(theme, "Freedom and accuracy")
         self.curve = FreedomPlot(theme, "Accuracy of trained networks", "", "held-out accuracy of trained networks (%)")
         self.kept = FreedomPlot(theme, "What projection keeps", "", KEPT)
+        self.kept.item.labels_at = 0.35  # between the accuracy as trained and what is kept
         self.keys = Legend(theme, wrap=True)
         self.define("energy_kept", "degrees_of_freedom")
         self.keys.setToolTip(TERMS["degrees_of_freedom"].definition)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from analysis.config import LayerSpec
@@ -12,6 +12,8 @@ from app.theme import Theme
 
 TIP = "Checked layers read their weights from the ring; all others keep their own"
 SELECTED = "Only the selected"
+ROW = 20
+"""Pixels of a line: the box needs more than small letters do."""
 
 
 class LayerChoice(QWidget):
@@ -33,7 +35,6 @@ class LayerChoice(QWidget):
         self.list = QListWidget()
         self.list.setAccessibleName("Layers, checked if they share")
         self.list.setToolTip(TIP)
-        self.list.setSpacing(1)
         self.list.setMinimumHeight(40)
         self.list.itemChanged.connect(lambda _item: self._ticked())
         head = QHBoxLayout()
@@ -82,6 +83,7 @@ class LayerChoice(QWidget):
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
             item.setCheckState(Qt.CheckState.Checked if checked else Qt.CheckState.Unchecked)
             item.setToolTip(row.why)
+            item.setSizeHint(QSize(0, ROW))
             self.list.addItem(item)
         self._filling = False
         self._say(fits)

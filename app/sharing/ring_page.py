@@ -24,7 +24,7 @@ class RingPage(Page):
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme, "Usage of the ring")
         self.map = MatrixPlot(theme, "Usage of the ring by layers", "layer", "part of the ring")
-        self.sums = CurvePlot(theme, "All layers together", "part of the ring", "all layers: uses over even")
+        self.sums = CurvePlot(theme, "All layers together", "part of the ring", "all layers, over even")
         self.reuse = BarsPlot(theme, "Uses of entries", "times used", "entries")
         self.entry = EntryPanel(theme)
         self.entry.layer_chosen.connect(self.layer_chosen)
@@ -38,7 +38,7 @@ class RingPage(Page):
             splitter.setChildrenCollapsible(False)
             for part in parts:
                 splitter.addWidget(part)
-        below.setSizes([150, 150, 480])
+        below.setSizes([165, 155, 457])
         halves.setSizes([280, 220])
         self.body.addWidget(halves, 1)
 

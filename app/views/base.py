@@ -196,30 +196,6 @@ class EmptyState(QWidget):
         return self._sentence.text()
 
 
-class Offer(QWidget):
-    """One line below a view that offers what would come next."""
-
-    pressed = Signal()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._text, self._button = QLabel(), QPushButton()
-        self._button.setAccessibleName("Do what is offered")
-        self._text.setProperty("role", "soft")
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(8, 4, 8, 4)
-        layout.addWidget(self._text)
-        layout.addWidget(self._button)
-        layout.addStretch(1)
-        self._button.clicked.connect(lambda: self.pressed.emit())
-
-    def say(self, text: str, button: str) -> None:
-        """Change the words."""
-        self._text.setText(text)
-        self._button.setText(button)
-        self._button.setAccessibleName(button)
-
-
 def duration_words(workspace: Workspace, method: str) -> str:
     """Say about how long a measurement will take, from the network's multiply-adds; "" where nothing is known."""
     macs = sum(layer.macs for layer in workspace.layers)

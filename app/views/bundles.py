@@ -20,6 +20,7 @@ from app.bundling.flow_page import FlowPage
 from app.bundling.merge_page import MergePage
 from app.bundling.page import Page
 from app.bundling.removal_page import RemovalPage
+from app.bundling.series_offer import SeriesOffer
 from app.bundling.tolerance_page import TolerancePage
 from app.bundling.training_page import WORDS, TrainingPage
 from app.commands import SetEdits
@@ -27,8 +28,7 @@ from app.drawing.plots import Plot
 from app.drawing.readout import Line, Readout
 from app.reading import conditions, distances
 from app.reading.bundle_comparison import SecondReading, second_reading
-from app.reading.bundles import METHOD, Look, Reading, effort_of
-from app.reading.checkpoints import Folder, all_of
+from app.reading.bundles import METHOD, Look, Reading, duration_words
 from app.reading.removal import METHOD as REMOVAL
 from app.reading.removal import RemovalReading, second_study, why_none
 from app.theme import Theme
@@ -75,7 +75,6 @@ class BundlesView(View):
         self._settled = False
         """True if the user has chosen a checkpoint; until then the newest one is shown."""
         self._filter: SampleFilter | None = None
-        self._folder = Folder()
         self._followed: tuple[object, ...] = ()
         self._read: tuple[object, ...] = ()
         self._opened: tuple[object, ...] = ()
@@ -100,7 +99,7 @@ class BundlesView(View):
             "classes": MergePage(self.theme),
             "tolerance": TolerancePage(self.theme),
         }
-        self.removal = RemovalPage(self.theme)
+        self.removal, self.offer = RemovalPage(self.theme), SeriesOffer(self.workspace)
         self.stack = QStackedWidget()
         self.stack.addWidget(self.removal)
         self.removal.kept.connect(self._keep_removed)
@@ -112,9 +111,6 @@ class BundlesView(View):
             page.cell_chosen.connect(self._choose_cell)
             page.bundle_chosen.connect(self.choose_bundle)
             page.told.connect(self._tell)
-        training = self.pages["training"]
-        assert isinstance(training, TrainingPage)
-        training.offer.pressed.connect(self._measure_series)
         self.bundle_page.followed_to.connect(self._follow)
         self.bundle_page.distances_wanted.connect(self._measure_distances)
         self.bundle_page.sample_chosen.connect(self.workspace.select_sample)
@@ -145,6 +141,7 @@ class BundlesView(View):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addLayout(header)
+        layout.addWidget(self.offer)
         layout.addWidget(self.stack, 1)
         layout.addWidget(self.readout)
         layout.addLayout(footer)
@@ -187,9 +184,9 @@ class BundlesView(View):
         self._show_run(run, self.reading)
 
     def _run(self) -> Run | None:
-        """The newest run; over training the newest one over several checkpoints, if there is one."""
+        """Return the newest run; over training the newest one over several checkpoints, if it has come to anything."""
         series = self.workspace.latest_series(METHOD) if self.segments.value == "training" else None
-        return series or self.workspace.latest(METHOD)
+        return series if series and len(series.result["label"]) else self.workspace.latest(METHOD)
 
     def _follow_checkpoint(self, reading: Reading) -> None:
         """Look at the checkpoint that the window shows, once for each that is chosen there."""
@@ -229,25 +226,10 @@ class BundlesView(View):
         name = self.segments.value
         self.stack.setCurrentWidget(self.pages[name])
         self.values.setVisible(name == "training")
+        self.offer.show_for(self.reading if name == "training" else None)
         if self.reading is not None:
             self.other = second_reading(self.workspace, self.reading, self.other)
-            self._offer_series()
             self.pages[name].show_reading(self.reading, self.look, self.other)
-
-    def _offer_series(self) -> None:
-        """Offer one run over all checkpoints of the folder, where only one is measured."""
-        training, workspace = self.pages["training"], self.workspace
-        assert isinstance(training, TrainingPage)
-        alone = self.reading is not None and len(self.reading.checkpoints) == 1
-        files = self._folder.files(workspace.model) if alone and self.segments.value == "training" else ()
-        whole = all_of(workspace, files)
-        waiting = any(run.open and run.request.method == METHOD for run in workspace.runs.values())
-        training.offer_all(0 if whole is None or waiting else len(whole.weights or files))
-
-    def _measure_series(self) -> None:
-        whole = all_of(self.workspace, self._folder.files(self.workspace.model))
-        if whole is not None:
-            self.workspace.request_run(replace(self.workspace.new_request(METHOD), model=whole))
 
     def _show_checkpoints(self, reading: Reading) -> None:
         names = reading.checkpoints
@@ -267,23 +249,13 @@ class BundlesView(View):
 
     # -- distances ---------------------------------------------------------------------------------------------------
 
-    def _wanted_distances(self, run: Run, reading: Reading) -> tuple[Request | None, str]:
-        """Return what has to be asked for, or why it cannot be."""
-        look, page = self.look, self.bundle_page
-        if look.bundle < 0:
-            return None, "Choose a bundle first."
-        point = reading.points[look.point]
-        scaled = "scaled" in reading.result.facts.get("branches", "").replace("unscaled", "")
-        why = distances.why_not(run, point, look.checkpoint, scaled)
-        if why:
-            return None, why
-        places = reading.places[page.rows()]
-        return distances.request_for(self.workspace, run, point.name, look.checkpoint, places), ""
+    def _wanted(self, run: Run, reading: Reading) -> tuple[Request | None, str]:
+        return distances.wanted(self.workspace, run, reading, self.look, self.bundle_page.rows())
 
     def _show_distances(self, run: Run, reading: Reading) -> None:
         if self.segments.value != "bundle":
             return
-        request, why = self._wanted_distances(run, reading)
+        request, why = self._wanted(run, reading)
         result = distances.answer(self.workspace, request) if request else None
         tau = float(reading.per_checkpoint("tau")[self.look.checkpoint])
         places = reading.places[self.bundle_page.rows()]
@@ -294,7 +266,7 @@ class BundlesView(View):
     def _measure_distances(self) -> None:
         run = self._run()
         if run is not None and self.reading is not None:
-            request, _ = self._wanted_distances(run, self.reading)
+            request, _ = self._wanted(run, self.reading)
             if request is not None:
                 self.workspace.request_run(request)
 
@@ -304,8 +276,8 @@ class BundlesView(View):
         """Show the newest study of removal; it needs no run of bundles."""
         self.show_content()
         self.stack.setCurrentWidget(self.removal)
-        self.values.hide()
-        self.checkpoints.hide()
+        for part in (self.values, self.checkpoints, self.offer):
+            part.hide()
         workspace = self.workspace
         run = workspace.latest(REMOVAL)
         if run is None:
@@ -348,16 +320,7 @@ class BundlesView(View):
         elif any(run.open and run.request.method == METHOD for run in workspace.runs.values()):
             self.show_empty("Bundles are being measured …")
         else:
-            self.show_empty(SENTENCE, "Measure bundles", self._duration())
-
-    def _duration(self) -> str:
-        """Say about how long a run takes: a few passes over the pictures for every checkpoint."""
-        workspace = self.workspace
-        info = workspace.method(METHOD)
-        count = workspace.limit if workspace.limit > 0 else (info.limit if info and info.limit else 512)
-        seconds = effort_of(workspace.layers, count, workspace.compute.device)
-        size = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-        return f"about {size} for {count:,} pictures and each checkpoint on {workspace.compute.device}"
+            self.show_empty(SENTENCE, "Measure bundles", duration_words(self.workspace))
 
     def fill(self) -> None:
         """Do what the button of the empty state says."""

@@ -15,6 +15,7 @@ from app.drawing.readout import Entry, Key, Legend, Line, Readout
 from app.drawing.tracks import TrackStack
 from app.forms import menus
 from app.forms.head import Head
+from app.forms.offer import Offer
 from app.reading import conditions, edited_widths, numbers
 from app.reading.comparing import Compared, compared_run
 from app.reading.depth import EMPTY_AXIS, LAYER_KINDS, MODES, DepthAxis, Floats, depth_axis
@@ -34,7 +35,7 @@ from app.reading.measurements import (
 )
 from app.reading.track_list import Track, TrackList
 from app.theme import Theme
-from app.views.base import Offer, Segments, View, duration_words, menu_button
+from app.views.base import Segments, View, duration_words, menu_button
 from app.workspace import Run, Workspace
 
 KINDS = {

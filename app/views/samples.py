@@ -17,12 +17,13 @@ from app.browsing.sample_card import SampleCard, preparation_words
 from app.browsing.thumbnails import Thumbnails, image_of
 from app.browsing.wish_row import WishRow, wish_of
 from app.drawing.readout import Line
+from app.forms.offer import Offer
 from app.reading import conditions, numbers
 from app.reading.comparing import counterpart
 from app.reading.sample_comparison import SecondAnswers, second_answers
 from app.reading.samples import SampleTable, fitting, guesses, sample_table
 from app.theme import Theme
-from app.views.base import Offer, View, duration_words
+from app.views.base import View, duration_words
 from app.workspace import Run, Workspace
 
 METHOD = "evaluate"

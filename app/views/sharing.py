@@ -14,6 +14,7 @@ from analysis.request import Request
 from app.commands import SetEdits
 from app.drawing.plots import Plot
 from app.drawing.readout import Line, Readout
+from app.forms.offer import Offer
 from app.reading import conditions
 from app.reading.measurements import totals
 from app.reading.sharing import METHOD, TRAINED, Projected, Trained, Wish
@@ -26,7 +27,7 @@ from app.sharing.ring_page import RingPage
 from app.sharing.share_page import SharePage
 from app.sharing.training_page import TrainingPage
 from app.theme import Theme
-from app.views.base import EmptyState, Offer, Segments, View, duration_words
+from app.views.base import EmptyState, Segments, View, duration_words
 from app.workspace import Run, Workspace
 
 PAGES = (

@@ -8,22 +8,26 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QMenu, QWidget
 
 from analysis.config import LayerSpec
 from analysis.measures.widths import presets, sensitivity, straight
 from analysis.measures.widths.costs import CostModel
 from analysis.measures.widths.presets import Budget, Proposal
+from analysis.measures.widths.sensitivity import Steps
 from analysis.problems import AnalysisError, Problem
-from app.reading.width_reading import base_edits
+from app.reading.width_reading import WidthReading, base_edits
 from app.reading.width_runs import newest
 from app.reading.width_search import FOUND, SENSITIVITY, SHRINK, Sensitivity, Shrunk
+from app.widening.choosing import Choosing
 from app.widening.editing import Editing
 from app.widening.profile_page import ProfilePage
-from app.workspace import Workspace
+from app.workspace import Run, Workspace
 
 FACTORS = (0.25, 0.5, 0.75, 1.25, 1.5, 2.0)
-Make = Callable[[CostModel, Budget], Proposal]
+Make = Callable[[CostModel, Budget], Proposal | Steps]
+"""Proposes a configuration at once, or bit by bit."""
 
 
 class PresetMenu(QMenu):
@@ -33,13 +37,21 @@ class PresetMenu(QMenu):
     ----------
     told
         What was proposed last.
+    choosing
+        Works out what takes time.
     measure
         What sensitivities are added up in: "accuracy" or "loss".
     """
 
-    def __init__(self, workspace: Workspace, editing: Editing, page: ProfilePage, parent: QWidget) -> None:
+    used = Signal()
+    """A configuration that a page offered has been put in."""
+
+    def __init__(
+        self, workspace: Workspace, editing: Editing, page: ProfilePage, choosing: Choosing, parent: QWidget
+    ) -> None:
         super().__init__(parent)
-        self.workspace, self.editing, self.page = workspace, editing, page
+        self.workspace, self.editing, self.page, self.choosing = workspace, editing, page, choosing
+        choosing.failed.connect(self._complain)
         self.told: Proposal | None = None
         self.measure = "accuracy"
         self._seed = 0
@@ -102,31 +114,61 @@ class PresetMenu(QMenu):
 
     def use(self, which: str) -> None:
         """Propose what a page asks for: "straight", "greedy" or "exact"."""
-        ways = {"straight": self._straighten, "greedy": self._greedy, "exact": self._exact}
+        ways: dict[str, Make] = {"straight": self._straighten, "greedy": self._greedy, "exact": self._exact}
         words = {"straight": "straighten", "greedy": "least sensitive, greedy", "exact": "least sensitive, exact"}
-        self.told = None
-        self.propose(words[which], ways[which])
+        self.propose(words[which], ways[which], offered=True)
 
     def multiply(self, factor: float) -> None:
         """Multiply every width, whatever it costs."""
         rounding = self.editing.rules.rounding
         self.propose(f"widths × {factor:g}", lambda model, _budget: presets.uniform(model, factor, rounding))
 
-    def propose(self, words: str, make: Make) -> None:
-        """Compute a configuration and put it in as one step."""
+    def propose(self, words: str, make: Make, offered: bool = False) -> None:
+        """Compute a configuration and put it in as one step; what takes time comes later.
+
+        Parameters
+        ----------
+        words
+            What the step is called.
+        make
+            Proposes it.
+        offered
+            True if a page has offered it.
+        """
         reading = self.editing.reading
+        self.told = None
+        self.choosing.stop()
         if reading is None:
             return
-        quantity, share = self.page.target
-        unit = quantity if quantity in presets.UNITS else "macs"
         try:
-            proposal = make(reading.model, presets.own_budget(reading.model, unit, share))
+            made = make(reading.model, presets.own_budget(reading.model, *self.target))
         except AnalysisError as error:
-            self.workspace.raise_problem(Problem(str(error), error.hint))
+            self._complain(error)
             return
+        take = partial(self._put, words, offered)
+        if isinstance(made, Proposal):
+            take(made)
+        else:
+            self.choosing.start("Choosing what to narrow", made, take, partial(self._still_shows, reading))
+
+    @property
+    def target(self) -> tuple[str, float]:
+        """What is kept, and its share of the original: multiply-adds where it is neither these nor parameters."""
+        quantity, share = self.page.target
+        return (quantity if quantity in presets.UNITS else "macs"), share
+
+    def _still_shows(self, reading: WidthReading) -> bool:
+        return self.editing.reading is reading
+
+    def _put(self, words: str, offered: bool, proposal: Proposal) -> None:
         self.told = proposal
         self.editing.put(proposal.widths, words)
         self.page.set_note(proposal.notes)
+        if offered:
+            self.used.emit()
+
+    def _complain(self, error: AnalysisError) -> None:
+        self.workspace.raise_problem(Problem(str(error), error.hint))
 
     def _uniform(self, model: CostModel, budget: Budget) -> Proposal:
         return presets.uniform_to(model, budget, self.editing.rules.rounding)
@@ -170,34 +212,43 @@ class PresetMenu(QMenu):
         proposal = presets.from_search(model, found.names, widths)
         return replace(proposal, notes=(found.claim(), *proposal.notes))
 
-    def _greedy(self, model: CostModel, budget: Budget) -> Proposal:
-        return self._least(model, budget, sensitivity.greedy)
+    def _greedy(self, model: CostModel, budget: Budget) -> Steps:
+        return self._least(model, budget, sensitivity.greedy_steps)
 
-    def _exact(self, model: CostModel, budget: Budget) -> Proposal:
-        return self._least(model, budget, sensitivity.exact)
+    def _exact(self, model: CostModel, budget: Budget) -> Steps:
+        return self._least(model, budget, sensitivity.exact_steps)
 
-    def _least(self, model: CostModel, budget: Budget, choose: Callable[..., Proposal]) -> Proposal:
+    def _least(self, model: CostModel, budget: Budget, choose: Callable[..., Steps]) -> Steps:
         """Narrow what hurts least; losses are added up in what is shown on the page of sensitivities."""
-        found = self.sensitivity()
+        found, measure = self.sensitivity(), self.measure
         if found is None:
             raise AnalysisError("No sensitivity is measured.", "Measure on the page Sensitivity first.", "presets")
         names = [name for name in found.names if name not in self.editing.rules.locked]
         rows = [place for place, name in enumerate(found.names) if name in names]
-        widths, losses = found.widths[rows].astype(np.int64), found.losses(self.measure)[rows]
-        proposal = choose(model, names, widths, losses, budget)
+        widths, losses = found.widths[rows].astype(np.int64), found.losses(measure)[rows]
+        proposal = yield from choose(model, names, widths, losses, budget)
         if not proposal.widths and proposal.gap >= 0:
             raise AnalysisError("The network keeps the target as it is.", "Set the target below 100 %.", "target")
-        unit = "points of accuracy" if self.measure == "accuracy" else "nats of cross-entropy"
+        unit = "points of accuracy" if measure == "accuracy" else "nats of cross-entropy"
         words = f"{len(proposal.widths)} groups narrowed, single losses add up to {proposal.scale:.3g} {unit}."
         return replace(proposal, notes=(*proposal.notes, words.replace("-", "−")))
 
     def _measured(self, method: str, output: str) -> dict[str, float]:
-        """One number per layer of the newest run of a method; empty if there is none."""
-        run = self.workspace.latest(method)
-        if run is None or output not in run.result or run.state != "completed":
+        """One number per layer of the newest run about the network before its widths are edited; empty for none."""
+        run = self._finished(method, output)
+        if run is None:
             return {}
         values = np.asarray(run.result[output], dtype=np.float64)
         values = values.reshape(-1, values.shape[-1])[-1] if values.ndim > 1 else values
         if len(values) != len(run.result.layers):
             return {}
         return {layer.name: float(value) for layer, value in zip(run.result.layers, values, strict=True)}
+
+    def _finished(self, method: str, output: str) -> Run | None:
+        """Find a completed run; one of several checkpoints where there is none of the shown weights alone."""
+        base = base_edits(self.workspace.edits)
+        runs = [newest(self.workspace, method, base), self.workspace.latest_series(method)]
+        for run in runs:
+            if run is not None and run.state == "completed" and output in run.result and run.request.edits == base:
+                return run
+        return None

@@ -191,7 +191,9 @@ class _Search:
         self.choices = [choices[place] for place in order]
         self.savings = [savings[place] for place in order]
 
-    def run(self, best: float, most: int) -> Generator[float, None, tuple[tuple[float, dict[str, Option]] | None, bool]]:
+    def run(
+        self, best: float, most: int
+    ) -> Generator[float, None, tuple[tuple[float, dict[str, Option]] | None, bool]]:
         """Look for less loss than `best`, keeping at most so many partial choices; also say if none was dropped."""
         values, lost = self.start[None], np.zeros(1)
         picks = np.zeros((1, 0), dtype=np.int64)
