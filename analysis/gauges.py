@@ -9,6 +9,7 @@ from torch import Tensor
 
 from analysis.config import LayerSpec
 from analysis.moments import ColumnMoment, Extremes, Moment, SecondMoment, only
+from analysis.problems import AnalysisError
 
 MODES = ("auto", "positions", "sampled", "pooled", "flat")
 ALL_POSITIONS = 256  # up to so many positions of a picture, `auto` uses them all
@@ -127,6 +128,9 @@ class Gauge:
         features = features.detach()
         if self.point.channels_last:
             features = features.movedim(-1, 1)
+        if self.point.mode == "sampled" and features[0, 0].numel() < self.point.layer.positions:
+            text = f"The maps of {self.point.layer.name} are smaller than those of the network as it was opened."
+            raise AnalysisError(text, "Open it with the size of the pictures: --input channels,height,width.", "size")
         if self.moment is None or self.extremes is None:
             self.moment, self.extremes = self._begin(features)
         present = self.extremes.update(features, first)

@@ -88,6 +88,9 @@ class Series:
             except AnalysisError:
                 pass  # names may have to be translated first: the long way knows how, or says what is wrong
         model = models.load(replace(self.source, weights=(path,)), self.compute, seed=self.seed, derive=derive)
+        if model.name != like.name:
+            text = f"{Path(path).name} is of another network: {model.name}, not {like.name}."
+            raise AnalysisError(text, "Leave it out; all checkpoints of a run are of one network.", "mismatch")
         return derive(model, self.edits)
 
 

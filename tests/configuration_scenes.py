@@ -137,8 +137,13 @@ def _outputs(values: dict[str, np.ndarray]) -> tuple[Output, ...]:
     return tuple(Output(name, axes(name, array), array.shape, str(array.dtype)) for name, array in values.items())
 
 
-def pool_events(model: ModelSource, images: ImageSource, copies: int = 16) -> Iterator[Event]:
-    """Chance pools whose oracles grow more slowly than that of the configurations, and faster."""
+def pool_events(
+    model: ModelSource, images: ImageSource, copies: int = 16, singles: tuple[float, ...] = (0.7, 0.71, 0.7)
+) -> Iterator[Event]:
+    """Chance pools whose oracles grow more slowly than that of the configurations, and faster.
+
+    `singles` are accuracies of single configurations and copies: those of pools whose strength was matched are alike.
+    """
     size = np.arange(1, copies + 1)
     growth = np.stack([0.7 + 0.25 * (1 - np.exp(-size / scale)) for scale in (3, 5, 2)])
     yield Started(Request("chance_pools", model, images))
@@ -146,11 +151,13 @@ def pool_events(model: ModelSource, images: ImageSource, copies: int = 16) -> It
     yield Declared(
         (
             Output("growth", ("pool", "size"), growth.shape),
+            Output("mean_accuracy", ("pool",), (3,)),
             Output("oracle_beyond", ("pool", "end"), (3, 3)),
         ),
         names=(("pool", ("configurations", "perturbation", "jitter")), ("end", ("value", "low", "high"))),
     )
     yield Chunk("growth", (), growth)
+    yield Chunk("mean_accuracy", (), np.array(singles))
     yield Chunk("oracle_beyond", (), np.array([[0.0, 0.0, 0.0], [0.03, -0.01, 0.06], [-0.05, -0.08, -0.02]]))
     yield Finished(Outcome.COMPLETED)
 

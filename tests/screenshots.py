@@ -193,6 +193,7 @@ def main(folder: Path, every: bool = False) -> None:
             window.panel(panel)
             rest()
             shots(window, folder, panel)
+        window.docks.show("inspector")
         take_edited(window, folder, every)
         prepare_plain(window)
         shots(window, folder, "bundles-plain")

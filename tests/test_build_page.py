@@ -16,9 +16,11 @@ from analysis.edits import Edits
 from analysis.measures.geometry import lay_out
 from analysis.request import Request
 from app.configuring.build_page import BuildPage, claim
+from app.configuring.cost_page import CostPage
 from app.configuring.groups_page import GroupsPage
 from app.configuring.matrix_page import MatrixPage, columns_of, kinds_of, name_of
 from app.configuring.oracle_page import OraclePage
+from app.drawing.readout import Entry
 from app.reading import building
 from app.reading.configurations import Reading
 from app.theme import Theme
@@ -234,7 +236,7 @@ def test_a_pinned_configuration_is_a_column_behind_the_plain_one(theme: Theme, q
     page, reading = view.pages["matrix"], reading_of(view)
     assert isinstance(page, MatrixPage)
     assert columns_of(reading).tolist()[:2] == [0, 27]
-    assert name_of(reading, 27) == "hand:dil2|ker5"
+    assert name_of(reading, 27) == "hand 1"
     kinds = kinds_of(reading)
     np.testing.assert_array_equal(kinds[:40, 27], reading.kinds[:40, 5])  # the made-up run repeats this column
     assert np.isnan(kinds[40:, 27]).all()  # pictures that it did not see
@@ -259,8 +261,35 @@ def test_a_pinned_configuration_is_a_row_of_the_oracle_page_and_in_no_oracle(the
     view.build.pin(EXTRA, True)
     settle()
     after = {row.name: row.bars[0].value for row in page.rows.rows}
-    assert after.keys() - before.keys() == {"hand:dil2|ker5"}
+    assert after.keys() - before.keys() == {"hand 1: dil2|ker5"}
     assert {name: after[name] for name in before} == before
+
+
+def test_a_pinned_configuration_is_a_diamond_of_the_cost_map(theme: Theme, qtbot: QtBot) -> None:
+    workspace = opened()
+    tried(workspace)
+    view = shown(workspace, theme, qtbot, "cost")
+    page = view.pages["cost"]
+    assert isinstance(page, CostPage)
+    before = page.plot.dots.dots
+    assert before is not None
+    assert not before.pinned
+    view.build.pin(EXTRA, True)
+    settle()
+    dots, reading = page.plot.dots.dots, reading_of(view)
+    assert dots is not None
+    # The made-up run repeats column 5 on the first 40 pictures.
+    ((name, cost, share),) = dots.pinned
+    assert (name, cost, share) == ("hand 1", reading.macs[5], reading.correct[:40, 5].mean())
+    assert dots.front.tolist() == before.front.tolist()  # it is no configuration of the sweep
+    told: list[tuple[str, tuple[Entry, ...]]] = []
+    page.told.connect(lambda heading, found: told.append((heading, found)))
+    page.plot.hovered.emit((cost, share))
+    assert told[-1][0] == "hand 1"
+    assert any("N = 40" in entry.text for entry in told[-1][1])
+    page.plot.clicked.emit(cost, share, False)
+    settle()
+    assert 0 < view.look.configuration < 27  # a dot below it, as a diamond is none of the family
 
 
 def test_pins_are_kept_with_the_view_and_damaged_ones_are_dropped(theme: Theme, qtbot: QtBot) -> None:

@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from analysis import engine
 from analysis.edits import Edits
-from analysis.events import Finished, Outcome, Started
+from analysis.events import Chunk, Finished, Outcome, Started
 from analysis.problems import Problem
 from analysis.request import ImageSource, ModelSource, Request
 from analysis.result import Result
@@ -25,6 +25,7 @@ from app.configuring.rules_page import RulesPage
 from app.drawing.answer_matrix import Answers, FramedMatrix, kind_colors
 from app.drawing.bar_rows import Bar, BarRow, BarRowsPlot
 from app.drawing.plots import Plot
+from app.reading import numbers
 from app.reading.configuration_order import chain, tree_layout
 from app.reading.configurations import LOST, RIGHT, WON, WRONG, Reading, is_ready
 from app.reading.geometry_attribution import edits_of
@@ -171,6 +172,29 @@ def test_pools_of_other_pictures_are_not_shown(theme: Theme, qtbot: QtBot) -> No
     assert not oracle_page(view_of(workspace, theme, qtbot)).pools
 
 
+def test_pools_that_are_not_matched_are_not_compared(theme: Theme, qtbot: QtBot) -> None:
+    """Copies of one pool are far more accurate than a configuration: its oracle says nothing."""
+    workspace = opened()
+    singles = (0.097, 0.609, 0.12)
+    scenes.play(workspace, configuration_scenes.pool_events(scenes.MODEL, scenes.IMAGES, singles=singles))
+    page = oracle_page(view_of(workspace, theme, qtbot))
+    apart, alike = page.pools
+    assert not apart.matched
+    assert alike.matched
+    rows = {row.name: row for row in page.rows.rows if row.name.startswith("oracle − ")}
+    other = rows["oracle − disturbed, k = 16"]
+    assert other.text == "not matched: no comparison"
+    assert np.isnan(other.bars[0].value)
+    assert rows["oracle − jittered, k = 16"].bars[0].value == -0.05
+    told = " / ".join([page.rows.title, *(key.words for key in page.legend.keys)]).replace(numbers.SPACE, " ")
+    assert "N = 40" in told
+    assert "a configuration 9.7 % · not matched, so no comparison: perturbation" in told
+    assert "perturbation pool, not matched: a copy 60.9 %" in told
+    assert "jitter pool, not matched" not in told
+    hues = [curve.hue for curve in page.growth.item.curves if curve.dashed]
+    assert hues == ["cost", "bundles"]
+
+
 def test_an_unfinished_run_shows_its_header_so_far(theme: Theme, qtbot: QtBot) -> None:
     view = view_of(opened(finished=20), theme, qtbot)
     page, reading = oracle_page(view), reading_of(view)
@@ -183,6 +207,22 @@ def test_an_unfinished_run_shows_its_header_so_far(theme: Theme, qtbot: QtBot) -
     assert not any(name.startswith("static gain") for name in shown)
     assert len(page.growth.item.curves[0].y) == 27
     assert "20 of 60" in view.facts.text
+
+
+def test_intervals_that_come_after_their_values_are_shown(theme: Theme, qtbot: QtBot) -> None:
+    workspace = scenes.opened()
+    events = list(configuration_scenes.configuration_events(scenes.MODEL, scenes.IMAGES, COUNT))
+    names = [event.name if isinstance(event, Chunk) else "" for event in events]
+    run = scenes.play(workspace, iter(events), steps=names.index("summary_low"))
+    view = view_of(workspace, theme, qtbot)
+    texts = []
+    for event in events[names.index("summary_low") :]:
+        texts.append({row.name: row.text for row in oracle_page(view).rows.rows}["plain accuracy"])
+        workspace.apply(run.number, event)
+        workspace.announce(run.number)
+        settle()
+    assert "[" not in texts[0]
+    assert "[" in texts[-1]
 
 
 # -- matrix ----------------------------------------------------------------------------------------------------------
@@ -452,7 +492,8 @@ def test_a_picture_is_explained_under_plain_best_and_worst(theme: Theme, qtbot: 
 def test_a_configuration_is_an_edit_that_the_engine_knows() -> None:
     """The same numbers, whether a configuration is swept or edited in."""
     model, images = ModelSource("demo:fashion_resnet"), ImageSource("demo:test")
-    swept = Result.of(engine.run(Request("dynamic_configurations", model, images, limit=4)))
+    params = (("points", "layer2.0.conv1:dil1,2;layer3.0.conv1:dil1,3"),)
+    swept = Result.of(engine.run(Request("dynamic_configurations", model, images, params=params, limit=4)))
     reading = Reading(swept)
     number = len(reading.names) - 1
     edits = edits_of(reading, number, Edits())

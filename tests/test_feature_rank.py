@@ -344,6 +344,14 @@ def test_wrong_choices_are_one_sentence() -> None:
     assert codes(part)["not_measured"] == ("0",)
 
 
+def test_smaller_pictures_than_the_network_was_opened_with_are_one_sentence() -> None:
+    drawn = torch.as_tensor(sampled_positions(0, 20, 20, range(4), 7))
+    point = plan(LayerSpec("a", "conv", shape=(3, 20, 20)), "sampled", 7)
+    assert point is not None
+    with pytest.raises(AnalysisError, match="smaller than those of the network"):
+        Gauge(point, 4, grouped=False).update(torch.randn(4, 3, 10, 10), 0, drawn)
+
+
 def test_tolerance_is_the_users_and_is_doubted_below_the_noise() -> None:
     net, pictures = small_net(), noise(40, 3, 9, 9)
     result = measure("feature_rank", net, pictures, rtol=0.2)

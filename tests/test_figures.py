@@ -60,7 +60,7 @@ SAMPLES: dict[str, list[Result]] = {
     **{name: [sharing_result()] for name in ("ring_projection", "ring_error", "ring_usage", "ring_correlation")},
     **{name: [sharing_result()] for name in ("ring_agreement", "ring_spectrum")},
     "sharing_gap": [trained_result()],
-    **{name: [lw_dna_result()] for name in ("width_profile", "width_ratio", "width_budget")},
+    **{name: [lw_dna_result()] for name in ("width_profile", "width_ratio", "width_budget", "width_scores")},
     "width_sensitivity": [sensitivity_result()],
     "widths": [Result.of(width_events(scenes.network(), ModelSource("demo:net")))],
 }

@@ -250,7 +250,7 @@ MODEL, IMAGES = ModelSource("demo:fashion_resnet"), ImageSource("demo:test")
 
 
 def run(**params: Any) -> Result:
-    request = Request("dynamic_configurations", MODEL, IMAGES, params=tuple(sorted(params.items())), limit=20)
+    request = Request("dynamic_configurations", MODEL, IMAGES, params=tuple(sorted(params.items())), limit=8)
     return Result.of(engine.run(request))
 
 
@@ -261,8 +261,19 @@ def test_one_configuration_by_hand_is_run_beside_the_plain_network() -> None:
     assert found.names("configuration") == ("mixed:strideD2|dil1", "mixed:strideK1|dil2")
     assert found.names("point") == ("layer2.0.conv1", "layer3.0.conv1")
     edits = Edits(geometry=(("layer2.0.conv1", "strideK1"), ("layer3.0.conv1", "dil2")))
-    edited = Result.of(engine.run(Request("evaluate", MODEL, IMAGES, edits, limit=20)))
+    edited = Result.of(engine.run(Request("evaluate", MODEL, IMAGES, edits, limit=8)))
     np.testing.assert_array_equal(edited["prediction"], found["prediction"][:, 1])
+
+
+def test_activations_are_read_under_another_geometry() -> None:
+    """What reads rows computes with torch itself, which must not be taken for operations of the network."""
+    edits = Edits(geometry=(("layer2.0.conv1", "dil2"), ("layer3.0.conv1", "strideK1")))
+    found = Result.of(engine.run(Request("feature_rank", MODEL, IMAGES, edits, limit=8)))
+    assert found.finished is not None
+    assert str(found.finished.outcome) == "completed"
+    shapes = {layer.name: layer.shape for layer in found.layers}
+    assert shapes["layer3.0.conv1"] == (32, 14, 14)  # 7 × 7 in the network as it is
+    assert np.isfinite(found["rank"]).any()
 
 
 def test_a_configuration_by_hand_is_a_further_column_of_a_family() -> None:
@@ -303,6 +314,7 @@ def test_a_wrong_configuration_is_one_sentence(params: dict[str, str], words: st
     assert words in found.finished.problem.message
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.dictionaries(st.from_regex(r"[a-z]\w{0,4}(\.\d)?", fullmatch=True),
                                 st.sampled_from(["dil2", "ker5", "strideUV"]), min_size=1), max_size=3))  # fmt: skip
 def test_configurations_by_hand_are_read_as_they_are_written(several: list[dict[str, str]]) -> None:

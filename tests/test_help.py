@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -192,6 +193,16 @@ def test_every_column_of_the_runs_says_what_it_is(window: Any, qtbot: QtBot) -> 
     assert window.panel("help").name == "concepts"
 
 
+def sides(name: str, view: QWidget) -> Iterator[str]:
+    """Go through the pages of a view; those without pages have one."""
+    pages_of = getattr(import_module(f"app.views.{name}"), "PAGES", (("", ""),))
+    for side, _title in pages_of:
+        if side:
+            view.show_page(side)  # type: ignore[attr-defined]  # views with PAGES have it
+            settle()
+        yield side
+
+
 @pytest.mark.parametrize("name", [info.name for info in VIEWS])
 def test_every_plot_of_every_view_is_one_click_from_its_definition(
     name: str, theme: Theme, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
@@ -205,17 +216,44 @@ def test_every_plot_of_every_view_is_one_click_from_its_definition(
     assert isinstance(view, View)
     asked: list[str] = []
     view.help_wanted.connect(asked.append)
-    for plot in view.findChildren(Plot):
-        if not plot.isVisible():
-            continue
-        asked.clear()
-        opened.clear()
-        plot.menu_wanted.emit(plot.mapToGlobal(QPoint(20, 60)))
-        entries = [action for menu in opened for action in menu.actions() if action.text() == "What is this?"]
-        assert entries, f"{plot.accessibleName()} has no way to its definition"
-        entries[0].trigger()
-        assert asked, plot.accessibleName()
-        assert page(asked[0].partition("#")[0]) is not None
+    for _side in sides(name, view):
+        for plot in view.findChildren(Plot):
+            if not plot.isVisible():
+                continue
+            asked.clear()
+            opened.clear()
+            plot.menu_wanted.emit(plot.mapToGlobal(QPoint(20, 60)))
+            entries = [action for menu in opened for action in menu.actions() if action.text() == "What is this?"]
+            assert entries, f"{plot.accessibleName()} has no way to its definition"
+            entries[0].trigger()
+            assert asked, plot.accessibleName()
+            assert page(asked[0].partition("#")[0]) is not None
+
+
+NEW = {
+    "first_merge": "conflicting_bundles",
+    "merged_pairs": "conflicting_bundles",
+    "train_gap": "train_shared",
+    "ring_entry": "parameter_sharing",
+    "entry_gradient": "parameter_sharing",
+    "channel_score": "channel_scores",
+    "width_sensitivity": "width_sensitivity",
+    "width_ratio": "lw_dna",
+    "width_chance": "lw_dna",
+    "published_count": "lw_dna",
+    "width_likeness": "lw_dna",
+    "width_line": "width_groups",
+    "by_hand": "dynamic_configurations",
+    "reach_by_hand": "dynamic_configurations",
+}
+"""Numbers of pages that no output of one value per layer stands for, and the page that says more of each."""
+
+
+@pytest.mark.parametrize(("name", "where"), NEW.items())
+def test_numbers_of_pages_are_in_the_list_of_terms(name: str, where: str) -> None:
+    index = page(INDEX)
+    assert index is not None
+    assert f"**[{TERMS[name].title}]({where}.md)**" in index.text
 
 
 def test_large_numbers_are_one_click_from_their_definition(theme: Theme, qtbot: QtBot) -> None:

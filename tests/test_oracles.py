@@ -143,6 +143,13 @@ def test_bootstrap_interval_covers_the_mean() -> None:
     assert oracles.mean_interval(np.ones(20)) == (1, 1)
 
 
+@pytest.mark.parametrize("count", [1, 2, 37, 1500])
+def test_intervals_of_means_are_those_of_one_draw_at_a_time(count: int) -> None:
+    values = np.random.RandomState(count).rand(count)
+    one = oracles.bootstrap(lambda rows: float(values[rows].mean()), count, 900, 3)
+    assert np.array_equal(oracles.mean_interval(values, 900, 3), one, equal_nan=True)
+
+
 def test_halves_are_disjoint_and_even() -> None:
     strata = np.repeat(np.arange(5), [10, 11, 1, 4, 7])
     first, second = selection.halves(strata, 3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,15 @@ def predictions(window: MainWindow, qtbot: QtBot) -> Result:
     assert run is not None
     assert run.state == "completed"
     return run.result
+
+
+def measured(window: MainWindow, method: str) -> bool:
+    runs = [run for run in window.workspace.runs.values() if run.request.method == method]
+    if not runs or not idle(window):
+        return False
+    finished = runs[-1].result.finished
+    assert runs[-1].state == "completed", finished
+    return True
 
 
 def pull(view: Any, group: int, pixels: int) -> None:
@@ -149,7 +159,7 @@ def test_from_dragging_to_the_reopened_file(
 @pytest.mark.zoo
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", ["demo", "timm:rexnet_100"])
-def test_presets_from_measured_runs(name: str, window: MainWindow, qtbot: QtBot) -> None:
+def test_presets_from_measured_runs(name: str, window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     workspace, session = window.workspace, window.desk.session
     qtbot.waitUntil(lambda: window.desk.client.hello is not None, timeout=LONG)
     if name == "demo":
@@ -158,27 +168,33 @@ def test_presets_from_measured_runs(name: str, window: MainWindow, qtbot: QtBot)
     else:
         session.open_model(ModelSource(name, ("random",)))
         qtbot.waitUntil(lambda: workspace.structure is not None, timeout=LONG)
-        session.open_images(ImageSource("noise:12", resize=64, crop=64))
+        random = np.random.default_rng(0)
+        pictures = random.integers(0, 256, (32, 64, 64, 3), dtype=np.uint8)
+        np.savez(tmp_path / "noise.npz", images=pictures, labels=np.arange(32) % 8)
+        session.open_images(ImageSource(str(tmp_path / "noise.npz")))
     view = opened(window, qtbot)
     for method in ("feature_rank", "conflicting_bundles"):
-        workspace.request_run(replace(workspace.new_request(method), limit=64))
-        qtbot.waitUntil(lambda m=method: workspace.latest(m) is not None and idle(window), timeout=LONG)
+        workspace.request_run(replace(workspace.new_request(method), limit=32))
+        qtbot.waitUntil(partial(measured, window, method), timeout=4 * LONG)
     view.profile.set_target("macs", 0.7)
-    whole, found = view.editing.reading.costs({}).totals.macs, {}
+    whole = view.editing.reading.costs({}).totals.macs
+    problems: list[Any] = []
+    workspace.problem_raised.connect(problems.append)
     for words in ("From effective rank", "From conflicting layers"):
         view.presets.fill()
         (action,) = [action for action in view.presets.actions() if action.text() == words]
-        if action.isEnabled():
-            action.trigger()
+        assert action.isEnabled(), action.toolTip()
+        action.trigger()
         settle()
         told = view.presets.told
-        assert action.isEnabled(), action.toolTip()
-        assert told is not None, view.presets.told
-        found[words] = dict(view.editing.widths)
-        assert found[words], words
-        assert 0 <= 0.7 * whole - told.macs
-        print(f"\n{name:20} {words:26} {len(found[words]):4} widths  {told.macs / whole:.3f} of the MACs", told.notes)
-        workspace.undo.undo()
-        settle()
+        if told is None:  # a network may have no conflict at all: it is said, and nothing changes
+            assert words == "From conflicting layers"
+            assert "conflict" in problems[-1].message
+            print(f"\n{name:20} {words:26} {problems[-1].message}")
+        else:
+            assert view.editing.widths == dict(told.widths) != {}
+            assert told.macs <= 0.7 * whole
+            print(f"\n{name:20} {words:26} {len(told.widths):4} widths  {told.macs / whole:.3f} of the MACs")
+            workspace.undo.undo()
+            settle()
         assert view.editing.widths == {}
-    assert found["From effective rank"] != found["From conflicting layers"]

@@ -156,6 +156,7 @@ FIGURES = (
     FigureInfo("width_profile", "Widths found", ("lw_dna",), (width_search.CONTROL,), width_search.width_profile),
     FigureInfo("width_ratio", "Width ratios", ("lw_dna",), (width_search.CONTROL,), width_search.width_ratio),
     FigureInfo("width_budget", "Cost against threshold", ("lw_dna",), (), width_search.width_budget),
+    FigureInfo("width_scores", "Scores by depth", ("lw_dna",), (), width_search.width_scores),
     FigureInfo(
         "width_sensitivity",
         "Sensitivity of width groups",

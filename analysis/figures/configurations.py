@@ -53,12 +53,14 @@ def growth(results: list[Result], options: Options) -> Sheet:
         for row, name in enumerate(pool.names("pool")):
             values = np.asarray(pool["growth"][row], dtype=np.float64)
             known = np.flatnonzero(np.isfinite(values))
+            single = np.asarray(pool["mean_accuracy"], dtype=np.float64) if "mean_accuracy" in pool else np.zeros(9)
+            apart = "" if oracles.matched(float(single[row]), float(single[0])) else ", accuracy not matched"
             if row and len(known):
                 marks.append(
                     Line(
                         np.asarray(known + 1, dtype=np.float64),
                         100 * values[known],
-                        f"{name} pool",
+                        f"{name} pool{apart}",
                         f"series{row}",
                         dashed=True,
                     )

@@ -7,6 +7,7 @@ import numpy as np
 from analysis.catalogue import Param
 from analysis.figures.profile import Options, fingerprints, note
 from analysis.figures.sheet import Bars, Floats, Guide, Line, Mark, Matrix, Panel, Points, Sheet
+from analysis.measures.widths.scores import score_shares
 from analysis.result import Result
 
 CONTROL = Param("control", True, "Also draw what a random draw gives in place of the scores")
@@ -92,6 +93,29 @@ def width_budget(results: list[Result], options: Options) -> Sheet:
             marks.append(Points(np.array([threshold]), np.array([reached]), "", hue))
     marks.append(Guide("y", 100.0, "original"))
     panel = Panel(tuple(marks), x_title="threshold on the scores", y_title="Cost (% of the original)", x_log=True)
+    return Sheet((panel,), note=note(result, SHOWN), fingerprints=fingerprints(results))
+
+
+def width_scores(results: list[Result], options: Options) -> Sheet:
+    """Draw the mean score of each group with the range of most of them, and the threshold that is one for all."""
+    result = results[0]
+    x, mean = _places(result), np.asarray(result["mean_score"], dtype=np.float64)
+    scores, latent, owner = (
+        np.asarray(result[name], dtype=np.float64) for name in ("scores", "score_latent", "latent_group")
+    )
+    low, high = score_shares(scores, latent, owner, len(x))
+    above = mean > 0
+    marks: list[Mark] = [
+        Line(x[above], mean[above], "mean, 80 % of the scores", "rank", low=low[above], high=high[above]),
+        Points(x[above], mean[above], "", "rank"),
+    ]
+    threshold = float(result["threshold"][FOUND])
+    if np.isfinite(threshold) and threshold > 0:
+        marks.append(Guide("y", threshold, "threshold"))
+    panel = Panel(
+        tuple(marks), x_title="width group, in order of execution", y_title="Score",
+        x_names=result.names("group"), y_log=True,
+    )  # fmt: skip
     return Sheet((panel,), note=note(result, SHOWN), fingerprints=fingerprints(results))
 
 

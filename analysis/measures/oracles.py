@@ -19,6 +19,10 @@ Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
+DRAWN = 1 << 20  # rows that are drawn at a time for an interval
+APART = 0.05
+"""Difference in accuracy of single guesses above which the oracles of two pools do not compare (ours)."""
+
 
 @dataclass(frozen=True, slots=True)
 class LossOracles:
@@ -235,14 +239,28 @@ def bootstrap(
     if count < 2:
         return float("nan"), float("nan")
     random = np.random.RandomState([seed, count])
-    values = np.array([measure(random.randint(0, count, count)) for _ in range(resamples)])
+    return _middle(np.array([measure(random.randint(0, count, count)) for _ in range(resamples)]))
+
+
+def _middle(values: Floats) -> tuple[float, float]:
+    """Return the ends of the middle 95 %."""
     low, high = np.nanpercentile(values, [2.5, 97.5]) if np.isfinite(values).any() else (np.nan, np.nan)
     return float(low), float(high)
 
 
 def mean_interval(values: Floats, resamples: int = 1000, seed: int = 0) -> tuple[float, float]:
-    """Bootstrap interval of the mean of a number per picture, such as a difference of two oracles."""
-    return bootstrap(lambda rows: float(values[rows].mean()), len(values), resamples, seed)
+    """Bootstrap interval of the mean of a number per picture, such as a difference of two oracles.
+
+    The draws are those of :func:`bootstrap`, many at a time.
+    """
+    count = len(values)
+    if count < 2:
+        return float("nan"), float("nan")
+    random = np.random.RandomState([seed, count])
+    at_once = max(1, DRAWN // count)
+    sizes = (min(at_once, resamples - first) for first in range(0, resamples, at_once))
+    means = [values[random.randint(0, count, (size, count))].mean(axis=1) for size in sizes]
+    return _middle(np.concatenate(means))
 
 
 def beyond_list(correct: Bools, true_rank: Integers, prediction: Integers) -> Floats:
@@ -259,6 +277,22 @@ def missed_by_subsets(correct: Bools, size: int) -> Floats:
     factors = np.maximum(wrong[:, None] - taken, 0.0) / (total - taken)
     product: Floats = factors.prod(axis=1)
     return product
+
+
+def matched(single: float, wanted: float) -> bool:
+    """Tell whether guesses of two pools are about as accurate, within five points, so that oracles compare (ours).
+
+    Parameters
+    ----------
+    single, wanted
+        Accuracy of one guess of either pool; what is not known (NaN) is taken to be matched.
+
+    Examples
+    --------
+    >>> matched(0.52, 0.5), matched(0.609, 0.097)
+    (True, False)
+    """
+    return not abs(single - wanted) > APART
 
 
 def beyond_pool(correct: Bools, pool: Bools, size: int = 0) -> Floats:

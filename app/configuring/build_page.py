@@ -52,6 +52,7 @@ class BuildPage(Page):
         self._asked: object = None
         self.strip, self.options, self.tried = GeometryStrip(theme), OptionRow(), TriedTable(theme)
         self.layers = QComboBox()
+        self.layers.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.layers.setAccessibleName("Layer")
         self.policy = QComboBox()
         self.policy.setAccessibleName("Shortcuts")
@@ -206,9 +207,7 @@ class BuildPage(Page):
         self.tried.show_rows(tuple(self._row(run) for run in reversed(runs)))
         open_run = next((run for run in runs if run.open), None)
         failed = next((run for run in reversed(runs) if run.state == "failed"), None)
-        words = (
-            "Every configuration that is run here is listed; a pinned one is a column of Matrix and a row of Oracle."
-        )
+        words = "Every configuration that is run here is listed; a pinned one stands in Oracle, Matrix and Cost."
         if open_run is not None:
             words = "Running …"
         elif failed is not None and runs and failed is runs[-1] and failed.result.finished:

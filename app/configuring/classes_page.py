@@ -24,7 +24,9 @@ class ClassesPage(Page):
 
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme, "Classes")
-        self.plot = BarRowsPlot(theme, "Classes", "", "share of the pictures of a class")
+        self.plot = BarRowsPlot(
+            theme, "Classes", "rescue and pictures at the right", "share of the pictures of a class"
+        )
         self.orders = QComboBox()
         self.orders.addItems(list(ORDERS))
         self.orders.setAccessibleName("Order of the classes")

@@ -7,10 +7,11 @@ import numpy as np
 from analysis.measures import selection
 from app.configuring.page import NO_LABELS, Page
 from app.drawing.cost_plot import CostPlot, Dots
-from app.drawing.readout import Key
+from app.drawing.readout import Entry, Key
 from app.reading import numbers
-from app.reading.configurations import Look, Reading
+from app.reading.configurations import Look, Pinned, Reading, macs_words
 from app.reading.depth import Floats
+from app.reading.glossary import TERMS
 from app.theme import Theme
 
 
@@ -23,7 +24,7 @@ class CostPage(Page):
         self.body.addWidget(self.plot, 1)
         self.define(self.plot, "pareto_front", "macs", "solved_alone")
         self.plot.dot_clicked.connect(self.configuration_chosen)
-        self.plot.dot_hovered.connect(self.tell_configuration)
+        self.plot.dot_hovered.connect(self._tell)
 
     def refresh(self, reading: Reading, look: Look) -> None:
         """Draw all configurations."""
@@ -35,7 +36,8 @@ class CostPage(Page):
             return
         shade, words, ends = shade_of(reading)
         front = selection.pareto_front(reading.macs, reading.accuracy)
-        dots = Dots(reading.macs.astype(np.float64), reading.accuracy, reading.solved_alone, shade, front)
+        pins = tuple((pin.label, float(pin.macs), pin.accuracy) for pin in reading.pins)
+        dots = Dots(reading.macs.astype(np.float64), reading.accuracy, reading.solved_alone, shade, front, pins)
         other = self.other
         outline = None
         if other is not None:
@@ -52,7 +54,17 @@ class CostPage(Page):
             Key("dash", "larger: more pictures that it alone gets right", theme.color("text_soft")),
         )
         second = (Key("ring", other.name, theme.color("outline")),) if other is not None else ()
-        self.legend.show_keys((*keys, *second))
+        by_hand = (Key("dot", "built by hand", theme.color("sharing")),) if reading.pins else ()
+        self.legend.show_keys((*keys, *by_hand, *second))
+
+    def _tell(self, number: int) -> None:
+        """Tell what a dot reaches and costs, or a configuration built by hand."""
+        place = number - len(self.reading.names) if self.reading is not None else -1
+        if self.reading is None or not 0 <= place < len(self.reading.pins):
+            self.tell_configuration(number)
+        else:
+            pin = self.reading.pins[place]
+            self.told.emit(pin.label, pinned_entries(pin))
 
 
 def shade_of(reading: Reading) -> tuple[Floats, str, tuple[str, str]]:
@@ -68,6 +80,16 @@ def shade_of(reading: Reading) -> tuple[Floats, str, tuple[str, str]]:
     span = float(values.max() - values.min())
     shade = (values - values.min()) / span if span > 0 else np.zeros(len(values))
     return np.asarray(shade), words, (ends[0], ends[1])
+
+
+def pinned_entries(pin: Pinned) -> tuple[Entry, ...]:
+    """List what is known of a configuration built by hand."""
+    reach = f"{numbers.percent(pin.accuracy)} ({numbers.percent(pin.plain)} plain, N = {len(pin.reading.rows):,})"
+    return (
+        Entry("", pin.details, "text_soft", TERMS["by_hand"].definition),
+        Entry("accuracy", reach, "configurations", TERMS["configuration_accuracy"].definition),
+        Entry("cost", macs_words(float(pin.macs)), "cost", TERMS["macs"].definition),
+    )
 
 
 def claim(reading: Reading, front: list[int]) -> str:

@@ -28,7 +28,12 @@ class GroupsPage(Page):
 
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme, "Groups")
-        self.plot = BarRowsPlot(theme, "Groups of pictures", "", "accuracy on the half that nothing was chosen on")
+        self.plot = BarRowsPlot(
+            theme,
+            "Groups of pictures",
+            "choice and pictures at the right",
+            "accuracy on the half that nothing was chosen on",
+        )
         self.kinds = QComboBox()
         self.kinds.addItems(list(GROUPINGS))
         self.kinds.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)

@@ -98,7 +98,7 @@ class MatrixPage(Page):
         self.matrix.show_cells(Answers(kinds, 3.0), (), names)
 
     def _show_keys(self, reading: Reading) -> None:
-        pinned = Key("frame", "network as it is, pinned", self.theme.color("text"))
+        pinned = Key("frame", "network as it is" + (", then by hand" if reading.pins else ""), self.theme.color("text"))
         if reading.by_class:
             ends = (Key("bar", "0", self.theme.heat(0.0)), Key("bar", "all right", self.theme.heat(1.0)))
             self.legend.show_keys((*ends, pinned))
@@ -156,7 +156,7 @@ def columns_of(reading: Reading) -> Integers:
 def name_of(reading: Reading, number: int) -> str:
     """Name of a column."""
     several = len(reading.names)
-    return reading.names[number] if number < several else reading.pins[number - several].name
+    return reading.names[number] if number < several else reading.pins[number - several].label
 
 
 def kinds_of(reading: Reading) -> Floats:

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QSplitter
 from analysis.measures import oracles, selection
 from analysis.measures.findings import GROUPINGS
 from app.configuring.page import NO_LABELS, Page, interval
-from app.drawing.bar_rows import Bar, BarRow, BarRowsPlot
+from app.drawing.bar_rows import BOTTOM, THINNEST, TOP, Bar, BarRow, BarRowsPlot
 from app.drawing.count_axis import CountAxis
 from app.drawing.curves import Curve, CurvePlot, Guide
 from app.drawing.readout import Key
@@ -24,6 +24,8 @@ from app.theme import Theme
 
 SOON = "so far, {done:,} of {total:,} pictures · intervals and held-out measures come when all are finished"
 GROUPS = 5
+MOST_HIGH = 330
+"""Pixels that all rows may claim, so that none is hidden in a small window; the curve takes the rest."""
 LOWEST = -0.25
 """Where the axis begins at the latest: what lies below is cut, and its number stands beside."""
 SHORT = {"perturbation": "disturbed", "jitter": "jittered"}
@@ -41,6 +43,7 @@ class OraclePage(Page):
             theme, "Growth of the oracle", "configurations or copies", "right by at least one of k", log_x=True
         )
         self.growth.y_axis.text = _percent
+        self.growth.y_axis.apart = 26.0  # the plot is low
         self.growth.axes.remove(self.growth.x_axis)
         self.growth.scene().removeItem(self.growth.x_axis)
         self.growth.x_axis = CountAxis(theme, "bottom", log=True, title="configurations or copies k")
@@ -62,11 +65,14 @@ class OraclePage(Page):
             self._show_unlabelled(reading)
             return
         total = len(reading.result["measured"])
-        self.rows.set_title("" if reading.settled else SOON.format(done=len(reading.rows), total=total))
+        words = "" if reading.settled else SOON.format(done=len(reading.rows), total=total)
+        self.rows.set_title(" · ".join(part for part in (words, pool_words(self.pools)) if part))
         self.rows.set_note("")
         rows = rows_of(reading, self.pools, self.other)
+        self.rows.setMinimumHeight(min(MOST_HIGH, round(THINNEST * len(rows)) + TOP + BOTTOM + 2))
         lowest = min((bar.low for row in rows for bar in row.bars if bar.low < 0), default=0.0)
-        lowest = min(lowest, min((bar.value for row in rows for bar in row.bars if bar.value < 0), default=0.0))
+        ends = [end for row in rows for bar in row.bars for end in (bar.value, bar.outline) if end < 0]
+        lowest = min(lowest, *ends, 0.0)
         self.rows.show_rows(rows, (min(0.0, max(LOWEST, math.floor(20 * lowest) / 20)), 1.0))
         self._show_growth(reading)
         self.claim.say(claim(reading), compared_words(reading, self.other))
@@ -78,7 +84,10 @@ class OraclePage(Page):
             Key("bar", "what is left, held out or corrected", theme.color("configurations")),
             Key("dash", "95 % interval", theme.color("text")),
         )
-        pools = tuple(Key("dash", f"{pool.name} pool", theme.color(HUES.get(pool.name, "cost"))) for pool in self.pools)
+        pools = tuple(
+            Key("dash", f"{pool.name} pool" + ("" if pool.matched else f", {pool.why_not}"), theme.color(hue_of(pool)))
+            for pool in self.pools
+        )
         self.legend.show_keys((*keys, *pools, *self.outline_key()))
 
     def _show_growth(self, reading: Reading) -> None:
@@ -89,8 +98,7 @@ class OraclePage(Page):
             curves.insert(0, Curve(_log(len(theirs)), theirs, hue="outline"))
         for pool in self.pools:
             known = pool.growth[np.isfinite(pool.growth)]
-            hue = HUES.get(pool.name, "cost")
-            curves.append(Curve(_log(len(known)), known, hue=hue, dashed=True))
+            curves.append(Curve(_log(len(known)), known, hue=hue_of(pool), dashed=True))
         plain, chance = float(reading.accuracy[0]), oracles.shuffled_oracle(reading.prediction, reading.label)
         least = min(plain, *(float(drawn.y[0]) for drawn in curves))
         low = max(0.0, math.floor(20 * least - 1) / 20)
@@ -99,7 +107,7 @@ class OraclePage(Page):
             (plain, "plain", "widths"),
             (reading.list_accuracy, "equally long list of the plain network", "cost"),
         )
-        guides = merged((*references, (chance, f"shuffled labels{below}", "cost")), 0.09 * (1 - low))
+        guides = merged((*references, (chance, f"shuffled labels{below}", "cost")), 0.16 * (1 - low))
         self.growth.show_curves(tuple(curves), guides)
         self.growth.set_note("")
         home = ((-0.02, float(np.log10(max(2, len(curve)))) * 1.02), (low, 1.0 + 0.06 * (1 - low)))
@@ -147,11 +155,34 @@ def _row(name: str, row: Row, hue: str, hollow: bool = False, rule: bool = False
     return BarRow(name, (Bar(row[0], hue, row[1], row[2], hollow, theirs),), text, rule)
 
 
+def hue_of(pool: Pool) -> str:
+    """Colour of a pool: grey where it does not compare."""
+    return HUES.get(pool.name, "cost") if pool.matched else "cost"
+
+
+def pool_words(pools: tuple[Pool, ...]) -> str:
+    """Say what chance pools were run on, and which of them do not compare; "" without any."""
+    if not pools:
+        return ""
+    apart = ", ".join(pool.name for pool in pools if not pool.matched)
+    first = f"chance pools: N = {pools[0].count:,}" if pools[0].count else "chance pools"
+    if not apart:
+        return first
+    return f"{first} · a configuration {numbers.percent(pools[0].wanted)} · not matched, so no comparison: {apart}"
+
+
+def _beside(pool: Pool) -> BarRow:
+    """Row of a chance pool: how much more as many configurations reach, if the two compare."""
+    name = f"oracle − {SHORT.get(pool.name, pool.name)}, k = {len(pool.growth)}"
+    if pool.matched:
+        return _row(name, pool.beyond, "configurations")
+    return BarRow(name, (Bar(math.nan, "configurations"),), "not matched: no comparison", faint=True)
+
+
 def _pinned(pin: Pinned) -> BarRow:
     """Row of a configuration built by hand: its accuracy, and that of the plain network on the same pictures."""
-    own, plain = float(pin.reading.accuracy[-1]), float(pin.reading.accuracy[0])
-    text = f"{numbers.percent(own)} · {100 * (own - plain):+.1f} points".replace("-", "−")
-    return BarRow(pin.name, (Bar(own, "sharing"),), text)
+    text = f"{numbers.percent(pin.accuracy)} · {100 * (pin.accuracy - pin.plain):+.1f} points".replace("-", "−")
+    return BarRow(pin.name, (Bar(pin.accuracy, "sharing"),), text)
 
 
 def rows_of(reading: Reading, pools: tuple[Pool, ...], other: SecondConfigurations | None = None) -> tuple[BarRow, ...]:
@@ -179,10 +210,7 @@ def rows_of(reading: Reading, pools: tuple[Pool, ...], other: SecondConfiguratio
         row("equally long list", "matched list", "cost"),
         row("shuffled labels", "shuffled labels", "cost"),
         row("oracle − list", "oracle beyond list", "configurations", rule=True),
-        *(
-            _row(f"oracle − {SHORT.get(pool.name, pool.name)}, k = {len(pool.growth)}", pool.beyond, "configurations")
-            for pool in pools
-        ),
+        *(_beside(pool) for pool in pools),
         row("κ of the oracle", "kappa", "configurations"),
     ]
     rule = True

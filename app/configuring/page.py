@@ -110,5 +110,5 @@ def interval(row: Row) -> str:
     if not math.isfinite(value):
         return numbers.NOTHING
     if not (math.isfinite(low) and math.isfinite(high)):
-        return numbers.percent(value)
+        return numbers.percent(value).replace("-", "−")
     return f"{numbers.percent(value)} [{100 * low:.1f}, {100 * high:.1f}]".replace("-", "−")

@@ -33,6 +33,8 @@ class RulesPage(Page):
         found = reading.policies if enough else ()
         learned = self.learned if enough else ()
         self._told = (*found, *learned)
+        half = f" · N = {len(reading.halves[1]):,}, half of the pictures" if enough else ""
+        self.plot.set_title(f"gap closed and mean cost at the right{half}")
         rows = (*(_row(rule) for rule in found), *(_row(rule, "chooser: ", n == 0) for n, rule in enumerate(learned)))
         self.plot.show_rows(rows, (0.0, 1.0), ((found[0].accuracy, "text_soft"),) if found else ())
         self.claim.say(claim(found, learned) if found else "")

@@ -52,7 +52,8 @@ class WhyPage(Page):
         chosen = compared(reading, look.row)
         missing = [number for _, number in chosen if number not in self.answers]
         self.explain.setEnabled(bool(missing))
-        self.about.say("the score of the label is explained" if reading.labelled else "the answer is explained")
+        scored = "the score of the label is explained" if reading.labelled else "the answer is explained"
+        self.about.say(f"{scored} · Grad-CAM above, integrated gradients (IG) below; best and worst by {by(reading)}")
         self.claim.say(claim(reading, look, chosen))
         shown = [answer for answer in self.answers.values() if answer is not None]
         if not shown:
@@ -73,17 +74,23 @@ class WhyPage(Page):
                 if name in maps and maps[name].arrived:
                     item = maps[name]
                     reach = reaches((item,), shared=False)[0]
-                    found.append(Pane(title, caption, item.values, reach, "", item.verdict, item.tip))
+                    words = f"IG, {item.caption}" if item.caption else caption
+                    found.append(Pane(title, words, item.values, reach, "", item.verdict, item.tip))
                 else:
                     note = self.failures.get(number) or ("…" if number in self.answers else "Press Explain.")
                     found.append(Pane(title, caption, note=note))
         return tuple(found)
 
 
+def by(reading: Reading) -> str:
+    """Say what makes a configuration the best."""
+    return "loss" if reading.labelled else "confidence"
+
+
 def claim(reading: Reading, look: Look, chosen: tuple[tuple[str, int], ...]) -> str:
     """Say in one line what the three configurations answer."""
     place = int(reading.places[look.row])
-    parts = [f"#{place}"]
+    parts = [f"#{place}" + (f" {reading.class_name(int(reading.label[look.row]))}" if reading.labelled else "")]
     for words, number in chosen:
         answer = reading.class_name(int(reading.prediction[look.row, number]))
         share = numbers.percent(float(reading.table("confidence")[look.row, number]))

@@ -130,12 +130,14 @@ class NumberAxis(Axis):
         self.log = log
         self.title = title
         self.text = text
+        self.apart = 48.0
+        """Pixels between two ticks of a vertical axis, at the least."""
 
     def ticks(self) -> list[tuple[float, str]]:
         """Places and labels that fit."""
         low, high = self.range
         low, high = min(low, high), max(low, high)
-        room = self._area.width() / 64 if self.side in ("top", "bottom") else self._area.height() / 48
+        room = self._area.width() / 64 if self.side in ("top", "bottom") else self._area.height() / self.apart
         most = max(1, int(room))
         if self.log:
             return [(place, numbers.scientific(10.0**place)) for place in log_ticks(low, high, most)]

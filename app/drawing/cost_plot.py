@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QPainter, QPen
+from PySide6.QtGui import QFontMetricsF, QPainter, QPen
 
 from app.drawing.curves import Curve, CurvePlot
 from app.drawing.pixels import PixelItem, PlotBox, Scale
@@ -16,6 +16,8 @@ from app.theme import Theme
 
 NEAR = 12.0
 """Pixels within which a dot can be pointed at."""
+DIAMOND = 6.0
+"""Pixels from the middle of a diamond to its corners."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +34,8 @@ class Dots:
         (configuration,) between 0 and 1: the colour.
     front
         Numbers of the configurations that none beats in both, by rising cost.
+    pinned
+        (name, cost, accuracy) of what was built by hand; numbered after all others.
     """
 
     x: Floats
@@ -39,6 +43,13 @@ class Dots:
     alone: Ints
     shade: Floats
     front: Ints
+    pinned: tuple[tuple[str, float, float], ...] = ()
+
+    @property
+    def places(self) -> tuple[Floats, Floats]:
+        """Cost and accuracy of everything that can be pointed at."""
+        x, y = ([pin[axis] for pin in self.pinned] for axis in (1, 2))
+        return np.concatenate([self.x, x]), np.concatenate([self.y, y])
 
     def radius(self) -> Floats:
         """Pixels of each dot: area grows with the pictures that only it gets right."""
@@ -76,7 +87,23 @@ class DotsItem(PixelItem):
             if number == self.selected:
                 painter.setPen(QPen(self.theme.color("accent"), 2))
                 painter.drawEllipse(place, size + 5, size + 5)
+        self._draw_pinned(painter, scale, dots)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+    def _draw_pinned(self, painter: QPainter, scale: Scale, dots: Dots) -> None:
+        """Draw a named diamond for each configuration built by hand."""
+        painter.setFont(self.theme.font("small"))
+        metrics = QFontMetricsF(painter.font())
+        for name, cost, share in dots.pinned:
+            x, y = scale.x_of(cost), scale.y_of(share)
+            painter.setPen(QPen(self.theme.color("text"), 1))
+            painter.setBrush(self.theme.color("sharing"))
+            painter.drawPolygon([QPointF(x, y - DIAMOND), QPointF(x + DIAMOND, y), QPointF(x, y + DIAMOND),
+                                 QPointF(x - DIAMOND, y)])  # fmt: skip
+            wide = metrics.horizontalAdvance(name)
+            left = x + DIAMOND + 4 if x + DIAMOND + 4 + wide <= scale.width else x - DIAMOND - 4 - wide
+            painter.setPen(self.theme.color("text"))
+            painter.drawText(QPointF(left, y + metrics.ascent() / 2 - 1), name)
 
     def _draw_outline(self, painter: QPainter, scale: Scale, x: Floats, y: Floats) -> None:
         """Draw a small ring for each configuration of a second network, and a line to the selected one."""
@@ -89,14 +116,18 @@ class DotsItem(PixelItem):
                 if number == self.selected:
                     painter.drawLine(QPointF(a, b), QPointF(float(x[number]), float(y[number])))
 
-    def nearest(self, place: tuple[float, float]) -> int:
-        """Return the dot nearest to a place of the plot, -1 if none is near."""
+    def nearest(self, place: tuple[float, float], among_pinned: bool = True) -> int:
+        """Return the dot nearest to a place of the plot, -1 if none is near; diamonds lie on top of dots."""
         dots = self.dots
         if dots is None:
             return -1
         scale = Scale.of(self.box)
-        far = np.hypot(scale.x(dots.x) - scale.x_of(place[0]), scale.y(dots.y) - scale.y_of(place[1]))
-        number = int(np.argmin(far))
+        x, y = dots.places
+        far = np.hypot(scale.x(x) - scale.x_of(place[0]), scale.y(y) - scale.y_of(place[1]))
+        count = len(dots.x)
+        if among_pinned and len(far) > count and far[count:].min() <= DIAMOND:
+            return count + int(np.argmin(far[count:]))
+        number = int(np.argmin(far[:count]))
         return number if far[number] <= NEAR + float(dots.radius()[number]) else -1
 
 
@@ -125,13 +156,13 @@ class CostPlot(CurvePlot):
             return
         front = dots.front
         self.show_curves((Curve(dots.x[front], dots.y[front], "Pareto front", hue="text_soft", steps=True),))
-        shown = [np.concatenate(pair) for pair in zip((dots.x, dots.y), self.dots.outline, strict=True)]
+        shown = [np.concatenate(pair) for pair in zip(dots.places, self.dots.outline, strict=True)]
         home = _home(shown[0]), _home(shown[1])
         if self.home != home:
             self.set_home(*home)
 
     def _clicked(self, x: float, y: float, _extend: bool) -> None:
-        number = self.dots.nearest((x, y))
+        number = self.dots.nearest((x, y), among_pinned=False)
         if number >= 0:
             self.dot_clicked.emit(number)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pyqtgraph as pg
@@ -54,7 +55,19 @@ class CloseAxis(NumberAxis):
         low, high = self.range
         most = max(2, int(self._area.height() / 26))
         step = nice_step(high - low, most)
-        return [(place, numbers.tick(place, step)) for place in nice_ticks(low, high, most)]
+        words = self.text or (lambda value: numbers.tick(value, step))
+        return [(place, text) for place in nice_ticks(low, high, most) if (text := words(place))]
+
+
+def powers(series: Series, base: float) -> Series:
+    """Put exponents of a base in place of values; what is not above zero is left out."""
+
+    def taken(values: Floats) -> Floats:
+        found: Floats = np.log(np.where(values > 0, values, np.nan)) / np.log(base)
+        return found
+
+    low, high = (taken(end) if end is not None else None for end in (series.low, series.high))
+    return replace(series, values=taken(series.values), low=low, high=high)
 
 
 class GroupItem(PixelItem):
@@ -65,6 +78,7 @@ class GroupItem(PixelItem):
         self.series: tuple[Series, ...] = ()
         self.y_axis: NumberAxis | None = None
         self.guide = float("nan")
+        self.base = 0.0
         self.selected = -1
 
     def draw(self, painter: QPainter, scale: Scale, exposed: QRectF) -> None:
@@ -105,7 +119,7 @@ class GroupItem(PixelItem):
 
     def _draw_bars(self, painter: QPainter, scale: Scale, one: Series) -> None:
         half = max(1.0, min(0.36 * scale.per_x, 22.0))
-        base = round(scale.y_of(0.0))
+        base = round(scale.y_of(self.base))
         plain, chosen = self.theme.color(one.hue), self.theme.color(one.hue)
         plain.setAlphaF(0.6)
         for place, value in enumerate(one.values.tolist()):
@@ -170,9 +184,30 @@ class GroupPlot(Plot):
         self.hovered.connect(self._hover)
 
     def show_series(
-        self, series: tuple[Series, ...], names: tuple[str, ...], guide: float = float("nan"), top: float = 0.0
+        self,
+        series: tuple[Series, ...],
+        names: tuple[str, ...],
+        guide: float = float("nan"),
+        top: float = 0.0,
+        log: float = 0.0,
     ) -> None:
-        """Draw other values; the axis ends at `top`, 0 for a round number above the largest."""
+        """Draw other values.
+
+        Parameters
+        ----------
+        series, names
+            What is drawn; the groups.
+        guide
+            Value of a line across, NaN for none.
+        top
+            Where the axis ends, 0 for a round number above the largest.
+        log
+            2 or 10: draw powers of it; 0 for a plain axis.
+        """
+        if log:
+            series = tuple(powers(one, log) for one in series)
+            guide = float(np.log(guide) / np.log(log)) if guide > 0 else float("nan")
+        self.y_axis.text = partial(power_words, base=log) if log else None
         self.item.series, self.item.guide, self.count = series, guide, len(names)
         if self.x_axis is not None:
             self.x_axis.set_names(names, len(names))
@@ -180,9 +215,8 @@ class GroupPlot(Plot):
             if margins != self.margins:
                 self.margins = margins
                 self.arrange()
-        every = [np.nan_to_num(one.values) for one in series] + [np.array([guide if guide == guide else 0.0])]
-        highest = top or nice_top(1.02 * max(float(values.max(initial=0.0)) for values in every))
-        home = ((-0.6, max(len(names), 1) - 0.4), (0.0, highest))
+        home = ((-0.6, max(len(names), 1) - 0.4), _reach(series, guide, top, bool(log)))
+        self.item.base = home[1][0]
         if self.home != home:
             self.set_home(*home)
         self.item.update()
@@ -203,6 +237,31 @@ class GroupPlot(Plot):
     def _click(self, place: int) -> None:
         if 0 <= place < self.count:
             self.group_clicked.emit(place)
+
+
+def _reach(series: tuple[Series, ...], guide: float, top: float, log: bool) -> tuple[float, float]:
+    """Return the ends of the axis: from 0 or a whole power to a round number above the largest."""
+    drawn = [values for one in series for values in (one.values, one.low, one.high) if values is not None]
+    if log:
+        every = np.concatenate([*drawn, np.array([guide])])
+        every = every[np.isfinite(every)]
+        return (float(np.floor(every.min())), float(np.ceil(every.max() + 0.02))) if every.size else (0.0, 1.0)
+    highest = max(float(np.nan_to_num(values).max(initial=0.0)) for values in (*drawn, np.array([guide])))
+    return 0.0, top or nice_top(1.02 * highest)
+
+
+def power_words(exponent: float, base: float) -> str:
+    """Words for a power on an axis, "" between whole ones.
+
+    Examples
+    --------
+    >>> power_words(6.0, 2.0), power_words(-3.0, 10.0), power_words(0.5, 2.0)
+    ('64', '10⁻³', '')
+    """
+    whole = exponent == round(exponent)
+    if not whole:
+        return ""
+    return f"{base**exponent:,.4g}" if base == 2 else numbers.scientific(base**exponent)
 
 
 class BudgetPlot(CurvePlot):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ GRIP = 9.0
 KNOB = 4.0
 HEADROOM = 1.15
 """Room above the widest layer, so that it can be made wider."""
+LEAST = 0.5
+"""Channels that stand for none on a log axis."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,6 +81,26 @@ class Profile:
 NOTHING = Profile()
 
 
+def log_profile(profile: Profile, base: float) -> Profile:
+    """Put powers of two in place of widths; columns begin at `base`, the lower end of the axis."""
+    low: Floats = np.where(profile.low > 0, log_widths(profile.low), base)
+    outlines = tuple(replace(outline, widths=log_widths(outline.widths)) for outline in profile.outlines)
+    high, before, after = (log_widths(values) for values in (profile.high, profile.before, profile.after))
+    return replace(profile, low=low, high=high, before=before, after=after, outlines=outlines)
+
+
+def log_widths(widths: Floats) -> Floats:
+    """Powers of two that are so many channels; none stands at half a channel."""
+    found: Floats = np.log2(np.maximum(widths, LEAST))
+    return found
+
+
+def log_base(*widths: Floats) -> float:
+    """Lower end of a log axis: one power of two below the narrowest layer and the lowest end of a piece."""
+    every = np.concatenate([values[values >= 1] for values in widths])
+    return float(np.floor(np.log2(every.min(initial=2.0**16)))) - 1.0 if every.size else 0.0
+
+
 class ColumnsItem(PixelItem):
     """Columns of pieces, the original as an outline, other profiles as dashes, and the handles."""
 
@@ -87,6 +109,7 @@ class ColumnsItem(PixelItem):
         self.profile = NOTHING
         self.selected: frozenset[int] = frozenset()
         self.pointed = -1
+        self.base = 0.0
         self.rubber: QRectF | None = None
 
     def draw(self, painter: QPainter, scale: Scale, exposed: QRectF) -> None:
@@ -120,7 +143,7 @@ class ColumnsItem(PixelItem):
             rect = QRectF(round(at - half), round(top), round(2 * half), round(bottom) - round(top))
             locked = group < 0 or group in shown.locked
             (fixed if locked else chosen if group in lively else free).append(rect)
-            if low > 0:  # a line between what comes from different groups
+            if low > self.base:  # a line between what comes from different groups
                 seams.append(QRectF(rect.left(), rect.bottom() - 1, rect.width(), 1))
         painter.setPen(Qt.PenStyle.NoPen)
         brushes = ((free, plain), (chosen, strong), (fixed, grey), (fixed, hatch), (seams, theme.color("surface")))
@@ -184,9 +207,11 @@ class WidthPlot(Plot):
         super().__init__(theme, "Width profile", Margins(left=52, top=26))
         self.columns = ColumnsItem(self.box, theme)
         self.names, self.stages = NamesAxis(theme), StageAxis(theme)
-        self.add_axis(NumberAxis(theme, "left"))
-        self.add_axis(self.names)
-        self.add_axis(self.stages)
+        self.numbers = NumberAxis(theme, "left")
+        for axis in (self.numbers, self.names, self.stages):
+            self.add_axis(axis)
+        self.log = False
+        self._low = NOTHING.low
         self.box.setMouseEnabled(x=True, y=False)
         self.box.grab = self._drag
         self._held = -1
@@ -200,16 +225,22 @@ class WidthPlot(Plot):
         """True while a handle is held."""
         return self._held >= 0
 
-    def show_profile(self, profile: Profile, selected: frozenset[int]) -> None:
-        """Draw another profile; the range stays while a handle is held."""
+    def show_profile(self, profile: Profile, selected: frozenset[int], log: bool = False) -> None:
+        """Draw another profile, on an axis of powers of two if `log`; the range stays while a handle is held."""
         fresh = profile.axis is not self.columns.profile.axis
-        self.columns.profile, self.columns.selected = profile, selected
+        if not self.dragging:
+            self.columns.base = log_base(profile.before, profile.high) if log else 0.0
+        if log != self.log:
+            self.log = log
+            self.numbers.text = exponent_words if log else None
+            self.numbers.update()
+        self._low = profile.low
+        home = (profile.axis.limits, self._reach(profile))
+        self.columns.profile = log_profile(profile, self.columns.base) if log else profile
+        self.columns.selected = selected
         if fresh:
             self.names.set_axis(profile.axis)
             self.stages.set_axis(profile.axis)
-        drawn = (profile.before, profile.after, *(outline.widths for outline in profile.outlines))
-        highest = max(float(np.nan_to_num(widths).max(initial=0.0)) for widths in drawn)
-        home = (profile.axis.limits, (0.0, nice_top(HEADROOM * highest, 8)))
         if not self.dragging and (fresh or home != self.home):
             x = self.box.viewRange()[0]
             self.set_home(*home, go=fresh)
@@ -217,6 +248,14 @@ class WidthPlot(Plot):
                 self.box.setRange(xRange=x, yRange=home[1], padding=0)
         self.fit_names()
         self.columns.update()
+
+    def _reach(self, profile: Profile) -> tuple[float, float]:
+        """Return the ends of the axis: all profiles fit, with room above."""
+        drawn = (profile.before, profile.after, *(outline.widths for outline in profile.outlines))
+        highest = HEADROOM * max(float(np.nan_to_num(widths).max(initial=0.0)) for widths in drawn)
+        if self.log:
+            return self.columns.base, float(np.log2(max(highest, 2.0)))
+        return 0.0, nice_top(highest, 8)
 
     def fit_names(self) -> None:
         """Keep room for the names below."""
@@ -280,9 +319,9 @@ class WidthPlot(Plot):
         return False
 
     def _drag_handle(self, ev: Any) -> None:
-        held, shown, scale = self._held, self.columns.profile, Scale.of(self.box)
+        held, scale = self._held, Scale.of(self.box)
         y = (scale.bottom - float(ev.pos().y())) / scale.per_y
-        channels = y - float(shown.low[held])
+        channels = (2.0 ** min(y, 24.0) if self.log else y) - float(self._low[held])
         if ev.isFinish():
             self._held = -1
         self.dragged.emit(held, channels, bool(ev.isFinish()))
@@ -350,53 +389,12 @@ class WidthPlot(Plot):
         ev.accept()
 
 
-class RatioItem(PixelItem):
-    """Edited by original width, from 1 upwards and downwards."""
-
-    def __init__(self, box: PlotBox, theme: Theme) -> None:
-        super().__init__(box, theme)
-        self.x: Floats = np.empty(0)
-        self.ratio: Floats = np.empty(0)
-
-    def draw(self, painter: QPainter, scale: Scale, exposed: QRectF) -> None:
-        """Paint bars between 1 and the ratio, and the line at 1."""
-        half = max(1.0, min(0.36 * scale.per_x, 0.5 * scale.per_x - 1))
-        one = round(scale.y_of(0.0))
-        wider, narrower = self.theme.color("widths"), self.theme.color("bundles")
-        for x, ratio in zip(self.x.tolist(), self.ratio.tolist(), strict=True):
-            y = round(scale.y_of(float(np.log2(ratio))))
-            rect = QRectF(round(scale.x_of(x) - half), min(one, y), round(2 * half), abs(y - one))
-            painter.fillRect(rect, wider if ratio > 1 else narrower)
-        painter.fillRect(QRectF(0, one, scale.width, 1), self.theme.color("text_soft"))
-
-
-class RatioStrip(Plot):
-    """Bars below the profile: how many times as wide each layer is; logarithmic, so that halves and doubles match."""
-
-    def __init__(self, theme: Theme, above: Plot) -> None:
-        super().__init__(theme, "Edited by original width", Margins(left=52, top=18, bottom=6))
-        self.item = RatioItem(self.box, theme)
-        self.add_axis(NumberAxis(theme, "left", text=ratio_words))
-        self.box.setMouseEnabled(x=False, y=False)
-        self.box.setXLink(above.box)
-        self.set_title("edited / original")
-        self.setFixedHeight(64)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-
-    def show_ratio(self, x: Floats, ratio: Floats) -> None:
-        """Draw other ratios."""
-        self.item.x, self.item.ratio = x, ratio
-        reach = max(1.0, float(np.ceil(np.abs(np.log2(ratio)).max(initial=0.0))))
-        self.box.setRange(yRange=(-reach, reach), padding=0)
-        self.item.update()
-
-
-def ratio_words(exponent: float) -> str:
-    """Words for a power of two on the axis.
+def exponent_words(exponent: float) -> str:
+    """Words for a number of channels on a log axis.
 
     Examples
     --------
-    >>> ratio_words(1.0), ratio_words(0.0), ratio_words(-1.0), ratio_words(0.5)
-    ('2', '1', '0.5', '')
+    >>> exponent_words(6.0), exponent_words(10.0), exponent_words(2.5)
+    ('64', '1,024', '')
     """
-    return f"{2**exponent:.3g}" if exponent == round(exponent) else ""
+    return f"{2 ** round(exponent):,}" if exponent == round(exponent) and exponent >= 0 else ""

@@ -104,7 +104,7 @@ class ComparisonBar(QWidget):
         row.setSpacing(8)
         for widget in (self.chip, self.words):
             row.addWidget(widget)
-        row.addWidget(self.slider, 1)
+        row.addWidget(self.slider, 100)  # before the empty rest of the line, up to its largest width
         row.addWidget(self.title)
         row.addWidget(self.all)
         row.addStretch(1)

@@ -166,8 +166,9 @@ def text_of(run: Run) -> str:
 
 def pinned(workspace: Workspace, reading: Reading, texts: Iterable[str]) -> tuple[Pinned, ...]:
     """Put pinned configurations beside a run, as far as they were tried on some of its pictures."""
-    wanted, runs, found = list(texts), {text_of(run): run for run in tried(workspace)}, []
-    for text in wanted:
+    runs = {text_of(run): run for run in tried(workspace)}
+    found: list[Pinned] = []
+    for text in texts:
         run = runs.get(text)
         if run is None or not is_ready(run.result) or reading.result is run.result:
             continue
@@ -177,7 +178,7 @@ def pinned(workspace: Workspace, reading: Reading, texts: Iterable[str]) -> tupl
         place = {int(number): row for row, number in enumerate(own.places)}
         rows = np.array([place.get(int(number), -1) for number in reading.places], dtype=np.int64)
         if own.labelled and (rows >= 0).any():
-            found.append(Pinned(text.partition(" (")[0], own, rows))
+            found.append(Pinned(text.partition(" (")[0], own, rows, len(found) + 1))
     return tuple(found)
 
 

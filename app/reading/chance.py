@@ -6,16 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.measures import selection
+from analysis.measures import oracles, selection
 from analysis.measures.oracles import Floats
 from analysis.result import Result
 from app.reading import numbers
-from app.reading.configurations import METHOD, Row
+from app.reading.configurations import Row
 from app.workspace import Run, Workspace
 
 POOLS, CHOOSER = "chance_pools", "configuration_chooser"
-APART = 0.05
-"""Difference in accuracy of single guesses above which two pools do not compare; the engine warns from there on."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,14 +45,14 @@ class Pool:
     @property
     def matched(self) -> bool:
         """False if a copy is clearly more or less accurate than a configuration, so that oracles do not compare."""
-        return not abs(self.single - self.wanted) > APART
+        return oracles.matched(self.single, self.wanted)
 
     @property
     def why_not(self) -> str:
         """Words for what is not matched, "" if all is."""
         if self.matched:
             return ""
-        return f"not matched: a copy {numbers.percent(self.single)}, a configuration {numbers.percent(self.wanted)}"
+        return f"not matched: a copy {numbers.percent(self.single)}"
 
 
 def pools_of(result: Result | None) -> tuple[Pool, ...]:
@@ -90,14 +88,5 @@ def newest_beside(workspace: Workspace, method: str, run: Run) -> Run | None:
     if other is None:
         return None
     choices = ("family", "points", "policy", "upsample_gain", "recalibrate")
-    settings = [tuple(_value(each, workspace, name) for name in choices) for each in (other, run)]
+    settings = [tuple(dict(each.request.params).get(name) for name in choices) for each in (other, run)]
     return other if settings[0] == settings[1] and other.request.images == run.request.images else None
-
-
-def _value(run: Run, workspace: Workspace, name: str) -> object:
-    """Value of a parameter, that of the method where a request does not name it."""
-    given = dict(run.request.params)
-    if name in given:
-        return given[name]
-    info = workspace.method(METHOD)
-    return next((param.default for param in info.params if param.name == name), None) if info else None

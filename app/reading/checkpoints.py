@@ -206,15 +206,26 @@ def left_out(workspace: Workspace) -> dict[Weights, str]:
             continue
         problem = finished.problem if finished is not None else None
         if len(model.weights) > 1:
-            text = problem.message if problem is not None else ""
-            found |= {
-                (name,): text for name in model.weights if re.search(rf"(?<![\w.-]){re.escape(Path(name).name)}", text)
-            }
+            found |= _stopped_by(workspace, run)
         elif prepared is None and problem is not None and _is_about(model.weights, problem.message, problem.code):
             found[model.weights] = problem.message
         elif prepared is not None and _is_another(workspace, run):
             found[model.weights] = f"{title_of(model.weights)} is {prepared.model}, with other layers."
     return found
+
+
+def _stopped_by(workspace: Workspace, run: Run) -> dict[Weights, str]:
+    """Name the file for which a run over several failed: the one that is named, or the last if that is another net."""
+    model, prepared, finished = run.request.model, run.result.prepared, run.result.finished
+    if model is None or finished is None or finished.problem is None or workspace.structure is None:
+        return {}
+    text, opened = finished.problem.message, workspace.structure.prepared
+    if prepared is not None and opened is not None and prepared.model != opened.model:
+        # A run over several is opened as its last one; the file that is named then is one that differs from it.
+        last = max(model.weights, key=lambda name: natural(Path(name).name))
+        return {(last,): f"{title_of((last,))} is {prepared.model}, with other layers."}
+    named = (name for name in model.weights if re.search(rf"(?<![\w.-]){re.escape(Path(name).name)}", text))
+    return {(name,): text for name in named}
 
 
 def _is_another(workspace: Workspace, run: Run) -> bool:
@@ -229,7 +240,7 @@ def _is_about(weights: Weights, message: str, code: str) -> bool:
 
 
 def requests_for_all(workspace: Workspace, found: tuple[Checkpoint, ...]) -> tuple[Request, ...]:
-    """Ask what was asked last of the open network of every checkpoint that has no answer yet; () for nothing to ask.
+    """Ask what was asked last, and is not known of all, of every checkpoint without an answer; () for nothing to ask.
 
     One request for each; a single one where a method goes over several by itself.
 
@@ -242,7 +253,20 @@ def requests_for_all(workspace: Workspace, found: tuple[Checkpoint, ...]) -> tup
     runs = [run for run in workspace.runs.values() if run.purpose == "measure" and _can_repeat(run, opened)]
     if not runs or opened is None:
         return ()
-    last = max(runs, key=lambda run: (run.began, run.number)).request
+    newest = {run.request.method: run.request for run in sorted(runs, key=lambda run: (run.began, run.number))}
+    order = sorted(
+        newest, key=lambda method: max((run.began, run.number) for run in runs if run.request.method == method)
+    )
+    asked = (_for_all(workspace, found, newest[method], runs) for method in reversed(order))
+    return next((requests for requests in asked if requests), ())
+
+
+def _for_all(
+    workspace: Workspace, found: tuple[Checkpoint, ...], last: Request, runs: list[Run]
+) -> tuple[Request, ...]:
+    """Ask one question of every checkpoint that has no answer to its method yet."""
+    opened = workspace.model
+    assert opened is not None  # asked for by the caller
     if takes_several(workspace, last.method):
         whole = all_of(workspace, tuple(one.weights[0] for one in found if len(one.weights) == 1))
         done = any(

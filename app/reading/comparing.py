@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
 import numpy as np
 
 from analysis.config import KINDS, LayerSpec
@@ -18,7 +20,19 @@ def compared_run(workspace: Workspace) -> Run | None:
 def network_name(run: Run) -> str:
     """Words by which the network of a run is known: the user's title, else the network, with its weights if need be."""
     prepared = run.result.prepared
-    return run.title or (prepared.model if prepared else "") or run.name
+    name = (prepared.model if prepared else "") or run.name
+    return run.title or " ".join(word for word in (name, _checkpoint(run, name)) if word)
+
+
+def _checkpoint(run: Run, name: str) -> str:
+    """Word for the checkpoint that a run measured, "" if there is none or the name says it."""
+    model = run.request.model
+    if model is None:
+        return ""
+    file = model.weights[0] if len(model.weights) == 1 else ""
+    path = PurePath(file.replace("\\", "/"))
+    word = path.stem if path.suffix else model.name.partition("@")[2]
+    return "" if word in name else word
 
 
 def counterpart(workspace: Workspace, method: str) -> Run | None:

@@ -79,4 +79,5 @@ def both(ours: float, theirs: float) -> str:
     """
     if not np.isfinite(theirs):
         return ""
-    return f"{numbers.percent(theirs)} ({numbers.signed(100 * (ours - theirs), 1)})"
+    share = numbers.percent(theirs).replace("-", "−")
+    return f"{share} ({numbers.signed(100 * (ours - theirs), 1)})"

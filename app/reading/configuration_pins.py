@@ -24,17 +24,25 @@ class Pinned:
         Its own run: number 0 is the network as it is, 1 this configuration.
     rows
         Row of each picture of the other run in this one, -1 for those it did not see.
+    number
+        Its place among those that are pinned, from 1.
     """
 
     text: str
     reading: Records
     rows: NDArray[np.int64]
+    number: int = 1
+
+    @property
+    def label(self) -> str:
+        """Name that fits a column: "hand 1"."""
+        return f"hand {self.number}"
 
     @property
     def name(self) -> str:
-        """Short name, by its options alone: "hand:dil2|strideK1"."""
+        """Short name, with its options alone: "hand 1: dil2|strideK1"."""
         words = [word for _, word in read_extra(self.text)[0]]
-        return "hand:" + "|".join([*words[:2], *([f"+{len(words) - 2}"] if len(words) > 2 else [])])
+        return f"{self.label}: " + "|".join([*words[:2], *([f"+{len(words) - 2}"] if len(words) > 2 else [])])
 
     @property
     def details(self) -> str:
@@ -47,6 +55,16 @@ class Pinned:
         right, own = self.reading.correct[:, -1], self.reading.correct[:, 0]
         kinds = np.where(right, np.where(own, RIGHT, WON), np.where(own, LOST, WRONG)).astype(np.uint8)
         return np.where(self.rows >= 0, kinds[np.maximum(self.rows, 0)], UNSEEN).astype(np.uint8)
+
+    @property
+    def accuracy(self) -> float:
+        """Share right of the pictures it was run on."""
+        return float(self.reading.accuracy[-1])
+
+    @property
+    def plain(self) -> float:
+        """Share of the same pictures that the network as it is gets right."""
+        return float(self.reading.accuracy[0])
 
     @property
     def macs(self) -> int:

@@ -16,6 +16,7 @@ from analysis.result import Result
 from app.reading import numbers
 from app.reading.configuration_pins import Pinned, short
 from app.reading.configuration_records import FEW, LOST, RIGHT, UNSEEN, WON, WRONG, Records
+from app.workspace import Workspace
 
 __all__ = [
     "FEW",
@@ -31,6 +32,7 @@ __all__ = [
     "Reading",
     "Records",
     "Row",
+    "duration",
     "is_ready",
     "macs_words",
     "short",
@@ -243,6 +245,16 @@ def is_ready(result: Result) -> bool:
         return False
     option = np.asarray(result["option"])
     return bool(option.size) and bool((option != EMPTY[option.dtype.name]).all())
+
+
+def duration(workspace: Workspace) -> str:
+    """Say about how long a run takes, for as many configurations as the default family has."""
+    info = workspace.method(METHOD)
+    count = workspace.limit if workspace.limit > 0 else (info.limit if info and info.limit else 500)
+    speed = 3e11 if workspace.compute.device.startswith(("cuda", "mps")) else 8e9
+    seconds = 3 + 40 * sum(layer.macs for layer in workspace.layers) * count / speed
+    size = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+    return f"about {size} for {count:,} pictures and 81 configurations on {workspace.compute.device}"
 
 
 def macs_words(macs: float) -> str:

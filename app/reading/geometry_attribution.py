@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -43,6 +44,30 @@ def request_of(workspace: Workspace, run: Run, reading: Reading, number: int, pl
     request = workspace.new_request(METHOD, **wish.params(place))
     edits = edits_of(reading, number, run.request.edits)
     return replace(request, model=run.request.model, images=run.request.images, edits=edits, limit=0)
+
+
+def requests_of(workspace: Workspace, run: Run, reading: Reading, row: int) -> dict[int, Request]:
+    """Return what has to be asked for to explain a picture, by configuration; {} for no picture (row -1)."""
+    if row < 0:
+        return {}
+    wanted, place = {number for _, number in compared(reading, row)}, int(reading.places[row])
+    return {number: request_of(workspace, run, reading, number, place) for number in sorted(wanted)}
+
+
+def answers_of(
+    workspace: Workspace, requests: Mapping[int, Request]
+) -> tuple[dict[int, Explanation | None], dict[int, str]]:
+    """Return what has been said, None while it is being computed, and why something could not be; by configuration."""
+    answers: dict[int, Explanation | None] = {}
+    failures: dict[int, str] = {}
+    for number, request in requests.items():
+        found = answering(workspace, request)
+        why = failure_of(found) if found is not None else ""
+        if why:
+            failures[number] = why
+        elif found is not None:
+            answers[number] = explanation_of(found)
+    return answers, failures
 
 
 def answering(workspace: Workspace, request: Request) -> Run | None:

@@ -66,13 +66,16 @@ def _index() -> str:
         "Every measure of the window in one line; a click leads to formula, source and limits.",
         "",
     ]
-    lines += ["| term | definition | more |", "|---|---|---|"]
     terms = sorted((*TERMS.values(), *WEIGHT_TERMS.values()), key=lambda term: term.title.lower())
-    return "\n".join([*lines, *(_row(term) for term in terms)]) + "\n"
+    return "\n".join([*lines, *(_entry(term) for term in terms)]) + "\n"
 
 
-def _row(term: Term) -> str:
+def _entry(term: Term) -> str:
+    """Write a term as a paragraph: the panel is too narrow for columns."""
     unit = f" ({term.unit})" if term.unit else ""
-    cells = (f"{term.title}{unit}", term.definition, f"[more]({term.page}.md)")
-    # A bar would end the cell of a Markdown table.
-    return "| " + " | ".join(cell.replace("|", "∣") for cell in cells) + " |"
+    return f"**[{term.title}]({term.page}.md)**{unit}: {_plain(term.definition)}\n"
+
+
+def _plain(text: str) -> str:
+    """Keep signs of formulas from being read as marks of Markdown."""
+    return "".join(f"\\{sign}" if sign in "*_[]<>|" else sign for sign in text)

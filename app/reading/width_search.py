@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.events import EMPTY
+from analysis.measures.widths.scores import score_shares
 from analysis.result import Result
 from app.reading.depth import Floats
 
@@ -77,6 +78,24 @@ class Shrunk:
     def chance(self) -> tuple[Floats, Floats]:
         """Mean and standard deviation of the ratios if every element were kept with one probability, (group,)."""
         return floats(self.result, "chance_ratio"), floats(self.result, "chance_spread")
+
+    def score_spread(self) -> Floats:
+        """Return the ends between which most scores of a group lie, (2, group), NaN where there are none yet."""
+        owner, latent, scores = (floats(self.result, name) for name in ("latent_group", "score_latent", "scores"))
+        if scores.ndim != 1 or owner.ndim != 1 or not np.isfinite(owner).all():
+            return np.full((2, len(self.names)), np.nan)
+        return score_shares(scores, latent, owner, len(self.names))
+
+    @property
+    def mean_score(self) -> Floats:
+        """Mean score of each group, (group,)."""
+        return floats(self.result, "mean_score")
+
+    def threshold_at(self, step: int) -> float:
+        """Threshold at a place of the trace; at -1 the one that was found, NaN where it is not known."""
+        if step >= 0:
+            return float(self.thresholds[step])
+        return float(floats(self.result, "threshold")[FOUND])
 
     # -- the threshold -----------------------------------------------------------------------------------------------
 

@@ -192,7 +192,7 @@ class BundlesView(View):
         """Look at the checkpoint that the window shows, once for each that is chosen there."""
         weights = self.workspace.shown_weights
         place, followed = place_of(reading.checkpoints, weights), (id(reading.result), weights)
-        if followed != self._followed and place >= 0 and reading.knows(place):
+        if followed != self._followed and place >= 0 and reading.last >= 0 and reading.knows(place):
             self._followed, self._settled = followed, True
             if place != self.look.checkpoint:
                 self._set_look(replace(self.look, checkpoint=place, bundle=-1))

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout
 
 from analysis.figures import FigureSpec
-from analysis.request import Request
 from app.browsing.thumbnails import Thumbnails
 from app.configuring.agreement_page import AgreementPage
 from app.configuring.build_page import BuildPage
 from app.configuring.choices_page import ChoicesPage
+from app.configuring.chosen_bar import ChosenBar
 from app.configuring.classes_page import ClassesPage
 from app.configuring.cost_page import CostPage
 from app.configuring.cover_page import CoverPage
@@ -26,12 +26,12 @@ from app.configuring.picture_page import PicturePage
 from app.configuring.rules_page import RulesPage
 from app.configuring.why_page import WhyPage
 from app.drawing.readout import Line, Readout
-from app.forms.widgets import button, label
+from app.forms.widgets import button
 from app.reading import building, conditions, geometry_attribution
 from app.reading.attribution_reading import METHOD as ATTRIBUTION
-from app.reading.chance import CHOOSER, POOLS, pools_of, rules_of
+from app.reading.chance import CHOOSER, POOLS, newest_beside, pools_of, rules_of
 from app.reading.configuration_comparison import SecondConfigurations, second_configurations
-from app.reading.configurations import LOST, METHOD, WON, Look, Reading, is_ready
+from app.reading.configurations import LOST, METHOD, WON, Look, Reading, duration, is_ready
 from app.theme import Theme
 from app.views.base import Segments, View, menu_button
 from app.workspace import Run, SampleFilter, Workspace
@@ -68,7 +68,6 @@ class ConfigurationsView(View):
         self.look = Look()
         self._read: tuple[object, ...] = ()
         self._opened: tuple[object, ...] = ()
-        self._filter: SampleFilter | None = None
         self._build()
         self.thumbnails.opened.connect(self.invalidate)
 
@@ -77,11 +76,6 @@ class ConfigurationsView(View):
     def _build(self) -> None:
         self.thumbnails = Thumbnails(self)
         self.segments = Segments(PAGES, "Side")
-        self.names = QComboBox()
-        self.names.setAccessibleName("Configuration")
-        self.names.setToolTip("Configuration that is looked at")
-        self.names.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-        self.names.activated.connect(self.choose_configuration)
         menu = QMenu(self)
         menu.addAction("Won: right here, wrong plain", lambda: self._filter_kind(WON, "won by"))
         menu.addAction("Lost: wrong here, right plain", lambda: self._filter_kind(LOST, "lost by"))
@@ -89,7 +83,8 @@ class ConfigurationsView(View):
         menu.addAction("All pictures", lambda: self.workspace.filter_samples(None))
         self.pictures = menu_button("Pictures", menu)
         self.pictures.setToolTip("Show only some pictures in Samples")
-        self.point_words = Line(self.theme)
+        self.chosen = ChosenBar(self.theme, self.pictures)
+        self.chosen.configuration_chosen.connect(self.choose_configuration)
         self.build = BuildPage(self.theme, self.workspace)
         self.build.pins_changed.connect(self._pins_changed)
         self.by_hand = button("Build one by hand", lambda: self.show_page("build"), "link")
@@ -133,14 +128,6 @@ class ConfigurationsView(View):
         self.segments.setStyleSheet("QToolButton { padding-left: 3px; padding-right: 3px; }")
         header.addWidget(self.segments)
         header.addStretch(1)
-        chosen = QHBoxLayout()
-        chosen.setContentsMargins(12, 4, 8, 0)
-        chosen.setSpacing(8)
-        self.look_at = label("Look at", "soft")
-        chosen.addWidget(self.look_at)
-        chosen.addWidget(self.names)
-        chosen.addWidget(self.pictures)
-        chosen.addWidget(self.point_words, 1)
         footer = QVBoxLayout()
         footer.setContentsMargins(8, 0, 8, 4)
         footer.setSpacing(0)
@@ -150,7 +137,7 @@ class ConfigurationsView(View):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addLayout(header)
-        layout.addLayout(chosen)
+        layout.addWidget(self.chosen)
         layout.addWidget(self.stack, 1)
         layout.addWidget(self.readout)
         layout.addLayout(footer)
@@ -173,20 +160,22 @@ class ConfigurationsView(View):
             return
         self.show_content()
         arrived = run.result.arrived
-        read = (id(run.result), arrived.get("measured", 0), arrived.get("summary", 0), arrived.get("duplicate_of", 0))
+        parts = ("measured", "duplicate_of", "summary", "summary_low", "summary_high")
+        read = (id(run.result), *(arrived.get(name, 0) for name in parts))
         if read != self._read:
             self._read = read
             self.reading = Reading(run.result)
-            self._show_names(self.reading)
+            self.chosen.show_names(self.reading.names)
         assert self.reading is not None  # read just before
         self.reading.pins = building.pinned(self.workspace, self.reading, self.build.pins)
         self._take_look(self.reading)
         self._open_pictures(run)
-        pools, chooser = self.workspace.latest(POOLS), self.workspace.latest(CHOOSER)
-        self.oracle.pools = pools_of(pools.result) if pools and _alike(pools, run) else ()
-        self.rules.learned = rules_of(chooser.result) if chooser and _alike(chooser, run) else ()
+        pools, chooser = (newest_beside(self.workspace, method, run) for method in (POOLS, CHOOSER))
+        self.oracle.pools = pools_of(pools.result) if pools is not None else ()
+        self.rules.learned = rules_of(chooser.result) if chooser is not None else ()
         if self.segments.value == "why":
-            self._show_explained(run, self.reading)
+            wanted = geometry_attribution.requests_of(self.workspace, run, self.reading, self.look.row)
+            self.why.answers, self.why.failures = geometry_attribution.answers_of(self.workspace, wanted)
         self._show_page()
         self._show_run(run, self.reading)
 
@@ -195,58 +184,31 @@ class ConfigurationsView(View):
         self.show_content()
         self.stack.setCurrentWidget(self.build)
         self.build.show_state()
-        for item in (self.look_at, self.names, self.pictures, self.badges):
-            item.setVisible(False)
-        for line in (self.point_words, self.facts):
-            line.say("")
+        self.chosen.show_nothing()
+        self.badges.setVisible(False)
+        self.facts.say("")
 
     def _pins_changed(self) -> None:
         self.state_changed.emit()
         self.invalidate()
 
-    def _requests(self, run: Run, reading: Reading) -> dict[int, Request]:
-        """Return what has to be asked for to explain the selected picture, by configuration."""
-        row = self.look.row
-        if row < 0:
-            return {}
-        numbers, place = {number for _, number in geometry_attribution.compared(reading, row)}, int(reading.places[row])
-        ask = geometry_attribution.request_of
-        return {number: ask(self.workspace, run, reading, number, place) for number in sorted(numbers)}
-
-    def _show_explained(self, run: Run, reading: Reading) -> None:
-        """Hand over what has been said of the selected picture, and why something could not be said."""
-        self.why.answers, self.why.failures = {}, {}
-        for number, request in self._requests(run, reading).items():
-            found = geometry_attribution.answering(self.workspace, request)
-            why = geometry_attribution.failure_of(found) if found is not None else ""
-            if why:
-                self.why.failures[number] = why
-            elif found is not None:
-                self.why.answers[number] = geometry_attribution.explanation_of(found)
-
     def explain(self) -> None:
         """Ask for what is missing of the attributions of the selected picture."""
         run = building.sweep_of(self.workspace)
         if run is not None and self.reading is not None:
-            for number, request in self._requests(run, self.reading).items():
+            wanted = geometry_attribution.requests_of(self.workspace, run, self.reading, self.look.row)
+            for number, request in wanted.items():
                 if number not in self.why.answers:
                     self.workspace.request_run(request)
-
-    def _show_names(self, reading: Reading) -> None:
-        self.names.clear()
-        self.names.addItems([f"{name} (plain)" if not number else name for number, name in enumerate(reading.names)])
 
     def _take_look(self, reading: Reading) -> None:
         """Look at the selected picture, if it is one of the run's, and at a configuration that there is."""
         row = reading.row_of(self.workspace.selection.sample)
         number = self.look.configuration if self.look.configuration < len(reading.names) else 0
         self.look = Look(number, row)
-        self.names.setCurrentIndex(number)
 
     def _show_page(self) -> None:
         name = self.segments.value
-        for item in (self.look_at, self.names, self.pictures):
-            item.setVisible(True)
         page = self.pages[name]
         self.stack.setCurrentWidget(page)
         if self.reading is not None:
@@ -262,13 +224,7 @@ class ConfigurationsView(View):
         badges += [warning.text for warning in run.result.warnings]
         self.badges.say(" · ".join(badges))
         self.badges.setVisible(bool(badges))
-        number, words_of = self.look.configuration, []
-        if reading.labelled and number:
-            kinds = reading.kinds[:, number]
-            words_of = [f"pictures won: {int((kinds == WON).sum()):,}", f"lost: {int((kinds == LOST).sum()):,}"]
-        options = (f"{name} {reading.token(number, place)}" for place, name in enumerate(reading.points))
-        self.point_words.say(" · ".join([*words_of, *options]))
-        self.pictures.setEnabled(reading.labelled)
+        self.chosen.show_look(reading, self.look.configuration)
 
     def _open_pictures(self, run: Run) -> None:
         """Open the pictures of the run; only when somebody looks at them."""
@@ -294,17 +250,7 @@ class ConfigurationsView(View):
         elif any(run.open and run.request.method == METHOD for run in workspace.runs.values()):
             self.show_empty("Configurations are being tried …")
         else:
-            self.show_empty(SENTENCE, "Measure configurations", self._duration())
-
-    def _duration(self) -> str:
-        """Say about how long a run takes, for as many configurations as the default family has."""
-        workspace = self.workspace
-        info = workspace.method(METHOD)
-        count = workspace.limit if workspace.limit > 0 else (info.limit if info and info.limit else 500)
-        speed = 3e11 if workspace.compute.device.startswith(("cuda", "mps")) else 8e9
-        seconds = 3 + 40 * sum(layer.macs for layer in workspace.layers) * count / speed
-        size = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-        return f"about {size} for {count:,} pictures and 81 configurations on {workspace.compute.device}"
+            self.show_empty(SENTENCE, "Measure configurations", duration(workspace))
 
     def fill(self) -> None:
         """Do what the button of the empty state says."""
@@ -349,8 +295,7 @@ class ConfigurationsView(View):
         """Show some pictures alone wherever pictures are browsed."""
         if self.reading is not None:
             places = np.sort(self.reading.places[np.asarray(rows, dtype=np.int64)])
-            self._filter = SampleFilter(words, places)
-            self.workspace.filter_samples(self._filter)
+            self.workspace.filter_samples(SampleFilter(words, places))
 
     def _tell(self, heading: str, found: object) -> None:
         self.readout.show_entries(heading, tuple(found) if isinstance(found, tuple) else ())
@@ -382,10 +327,3 @@ class ConfigurationsView(View):
         if isinstance(pins, list):
             self.build.pins = [text for text in pins if isinstance(text, str) and building.is_geometry(text)]
         self.invalidate()
-
-
-def _alike(other: Run, run: Run) -> bool:
-    """Tell whether another run tried the same configurations on pictures of the same source."""
-    choices = ("family", "points", "policy", "upsample_gain", "recalibrate")
-    settings = [tuple(dict(each.request.params).get(name) for name in choices) for each in (other, run)]
-    return settings[0] == settings[1] and other.request.images == run.request.images

@@ -23,7 +23,7 @@ from app.widening.asking import METHOD, Asking
 from app.widening.choosing import Choosing
 from app.widening.editing import Editing
 from app.widening.network_panel import CHECK, SAVE, NetworkPanel
-from app.widening.pages import EDITED, PAGES, Pages
+from app.widening.pages import EDITED, LOGGED, PAGES, Pages
 from app.widening.preset_menu import PresetMenu
 from app.widening.snapshot_menu import SnapshotMenu
 from app.workspace import Run, Workspace
@@ -106,6 +106,8 @@ class WidthsView(View):
         sides.setContentsMargins(8, 0, 8, 0)
         sides.addWidget(self.pages)
         sides.addStretch(1)
+        sides.addWidget(self.shrink.scored)
+        sides.addWidget(self.profile.log)
         layout.addLayout(head)
         layout.addLayout(sides)
         layout.addWidget(self.parts.stack, 1)
@@ -137,6 +139,8 @@ class WidthsView(View):
         page = self.parts.shown
         for part in (self.below, self.network.said):
             part.setVisible(page in EDITED)
+        self.profile.log.setVisible(page in LOGGED)
+        self.shrink.scored.setVisible(page == "shrink")
         self.editing.complete()
         self.asking.ask_scores(page)
         self.parts.show(reading, run.result)
@@ -239,6 +243,7 @@ class WidthsView(View):
         method, name = FIGURE_OF.get(self.parts.shown, ("", ""))
         shown = self.asking.runs(method)[0] if method else None
         if shown is not None and shown.folder is not None:
+            name = "width_scores" if method == SHRINK and self.shrink.scored.isChecked() else name
             return FigureSpec(name, (str(shown.folder),))
         run = self.asking.groups()
         if run is None or run.folder is None or self.editing.reading is None:

@@ -37,6 +37,8 @@ PAGES = (
     ("text", "Text"),
     ("table", "Table"),
 )
+LOGGED = ("profile", "shrink")
+"""Pages on which widths can be drawn on a log axis."""
 EDITED = ("profile", "channels", "check", "text", "table")
 """Pages below which costs and the way to a network stand."""
 
@@ -122,7 +124,7 @@ class Pages(QObject):
             rule = self.workspace.edits.keep or "l1"
             self.channels.show_group(self.asking.scores(rule), rule.partition(":")[0])
         elif page == "shrink":
-            self.shrink.show_run(*self.asking.runs(SHRINK))
+            self.shrink.show_run(*self.asking.runs(SHRINK), self.profile.log.isChecked())
         elif page == "sensitivity":
             unit, share = self.target()
             title = next(quantity.title for quantity in QUANTITIES if quantity.name == unit)
@@ -142,6 +144,7 @@ class Pages(QObject):
         return {
             "page": self.shown,
             "columns": self.profile.mode.currentData(),
+            "log": self.profile.log.isChecked(),
             "multiple": rules.rounding.multiple,
             "minimum": rules.rounding.minimum,
             "locked": sorted(rules.locked),

@@ -245,10 +245,14 @@ class PresetMenu(QMenu):
         return {layer.name: float(value) for layer, value in zip(run.result.layers, values, strict=True)}
 
     def _finished(self, method: str, output: str) -> Run | None:
-        """Find a completed run; one of several checkpoints where there is none of the shown weights alone."""
-        base = base_edits(self.workspace.edits)
-        runs = [newest(self.workspace, method, base), self.workspace.latest_series(method)]
-        for run in runs:
-            if run is not None and run.state == "completed" and output in run.result and run.request.edits == base:
-                return run
-        return None
+        """Find the newest completed run; one of several checkpoints where there is none of the shown weights alone."""
+        workspace, base = self.workspace, base_edits(self.workspace.edits)
+        fits = [
+            run
+            for run in workspace.runs.values()
+            if run.request.method == method and run.state == "completed" and run.request.edits == base
+        ]
+        own = [run for run in fits if run.request.model == workspace.shown_model]
+        series = workspace.latest_series(method)
+        found = max(own, key=lambda run: (run.began, run.number), default=series if series in fits else None)
+        return found if found is not None and output in found.result else None

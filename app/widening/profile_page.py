@@ -12,8 +12,9 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QHBoxLayout,
 
 from analysis.config import LayerSpec
 from analysis.measures.widths.presets import Rounding
+from app.drawing.ratio_strip import RatioStrip
 from app.drawing.readout import Entry, Key, Legend, Readout
-from app.drawing.width_plot import Outline, Profile, RatioStrip, WidthPlot
+from app.drawing.width_plot import Outline, Profile, WidthPlot
 from app.forms.widgets import GRID, Elided, label, whole_number
 from app.reading.depth import DepthAxis, Floats, depth_axis
 from app.reading.width_columns import MODES, columns_of
@@ -94,6 +95,10 @@ class ProfilePage(QWidget):
             field.setFixedWidth(NUMBER)
         self.lock = QCheckBox("lock")
         self.lock.setToolTip("Keep the selected groups as they are: dragging and presets leave them alone")
+        self.log = QCheckBox("log₂ axis")
+        self.log.setToolTip(
+            "Draw widths as powers of two, so that narrow layers beside wide ones can be read and dragged"
+        )
         self.name = Elided("", "soft", Qt.TextElideMode.ElideMiddle)
         self.bars = BudgetBars(self.theme)
         self.percent = QDoubleSpinBox()
@@ -107,6 +112,7 @@ class ProfilePage(QWidget):
         self.percent.setToolTip("Presets keep this budget; click a cost to set the target for it")
         self.quantity = label("", "small")
         self.mode.currentIndexChanged.connect(lambda _row: self._arranged())
+        self.log.toggled.connect(lambda _on: self._arranged())
         self.rounding.currentTextChanged.connect(lambda _multiple: self._take_rules())
         self.minimum.valueChanged.connect(lambda _least: self._take_rules())
         self.typed.valueChanged.connect(self._type)
@@ -165,7 +171,7 @@ class ProfilePage(QWidget):
             locked,
         )
         self._kept = kept
-        self.plot.show_profile(profile, self.editing.selected)
+        self.plot.show_profile(profile, self.editing.selected, self.log.isChecked())
         self.strip.show_ratio(axis.x, np.maximum(after, 0.5) / np.maximum(before, 1))
         self._show_legend(profile)
         self._show_costs(reading, widths)
@@ -323,9 +329,10 @@ class ProfilePage(QWidget):
         self._show_readout()
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take over rounding, minimum, locks, target and columns; what is unknown is ignored."""
+        """Take over rounding, minimum, locks, target, columns and axis; what is unknown is ignored."""
         multiple, minimum = str(state.get("multiple", "1")), state.get("minimum", 1)
         self.mode.setCurrentIndex(max(self.mode.findData(state.get("columns")), 0))
+        self.log.setChecked(state.get("log") is True)
         self.rounding.setCurrentText(multiple if multiple in MULTIPLES else "1")
         self.minimum.setValue(minimum if isinstance(minimum, int) else 1)
         locked, target = state.get("locked"), state.get("target")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
 
 from analysis.catalogue import Value
 from app.drawing.curves import Curve, Guide
@@ -14,6 +14,7 @@ from app.drawing.group_plot import BudgetPlot, GroupPlot, Series
 from app.drawing.readout import Entry, Key
 from app.forms.widgets import button, label
 from app.reading import numbers
+from app.reading.depth import Floats
 from app.reading.width_search import CONTROL, FOUND, SECOND, CostRow, Shrunk
 from app.theme import Theme
 from app.widening.page import Page, choice_field, number_field
@@ -31,6 +32,11 @@ EMPTY = (
     "LW-DNA widens the network, draws it anew, and shrinks it at one threshold on the gradients of a mini-batch. "
     "Beside the widths found stands what random scores find. It needs pictures with labels."
 )
+OTHERS = (
+    (CONTROL, "random control", "configurations", "rings"),
+    (SECOND, "second batch", "sharing", "diamonds"),
+)
+"""Other profiles beside what was found: row, words, colour role, style."""
 HEADS = (
     ("", ""),
     ("MACs", "Multiply-adds of convolutions and linear layers, ours"),
@@ -54,7 +60,9 @@ class ShrinkPage(Page):
         super().__init__(theme, "LW-DNA shrinkage", "lw_dna", HINT)
         self.shrunk: Shrunk | None = None
         self.step = -1
+        self.log = False
         self._result: object = None
+        self._spread: tuple[object, Floats] = (None, np.empty((2, 0)))
         self._make_fields()
         self.widths = GroupPlot(theme, "Widths found by LW-DNA", "width (channels)")
         self.ratios = GroupPlot(theme, "Widths found by original widths", "found / original", named=True)
@@ -76,6 +84,9 @@ class ShrinkPage(Page):
         self.beta = number_field(1, 8, 2)
         self.target = number_field(1, 6400, 95, " %", 1)
         self.count, self.criterion = choice_field(COUNTS), choice_field(CRITERIA)
+        self.scored = QCheckBox("scores")
+        self.scored.setToolTip("Draw above, in place of widths, the scores that the threshold cuts")
+        self.scored.toggled.connect(lambda _on: self.changed.emit())
         self.run = button("Shrink", self._ask, "primary", "Widen, score one mini-batch, search the threshold")
         self.use = button("Use as preset", lambda: self.used.emit("shrink"), "", "One step that can be undone")
         self.add_field("widen by", self.beta, "Width multiplier β of the search space")
@@ -126,8 +137,9 @@ class ShrinkPage(Page):
 
     # -- showing -----------------------------------------------------------------------------------------------------
 
-    def show_run(self, run: Run | None, waiting: Run | None) -> None:
-        """Draw a run as far as it has come; None for none."""
+    def show_run(self, run: Run | None, waiting: Run | None, log: bool = False) -> None:
+        """Draw a run as far as it has come, None for none; widths on an axis of powers of two if `log`."""
+        self.log = log
         self.strip.show_run(waiting or run)
         self.run.setEnabled(waiting is None)
         if run is not None and run.result is not self._result:
@@ -144,49 +156,75 @@ class ShrinkPage(Page):
         self._draw(self.shrunk)
 
     def _draw(self, shrunk: Shrunk) -> None:
-        now = shrunk.shown(self.step)
         found = self.step < 0
-        widths = [
-            Series("widened", "outline", shrunk.widened),
-            Series("floor", "cost", shrunk.floor, "dashed"),
-            Series("found" if found else "at this threshold", "widths", now, "bars"),
-            Series("original", "text", shrunk.original),
-        ]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            share = now / shrunk.original
-        mean, spread = shrunk.chance
-        ratios = [
-            Series("", "configurations", mean, "none", mean - 2 * spread, mean + 2 * spread),
-            Series("", "widths", share, "bars"),
-        ]
-        for row, words, hue, style in (
-            (CONTROL, "random control", "configurations", "rings"),
-            (SECOND, "second batch", "sharing", "diamonds"),
-        ):
-            ratios.append(Series(words, hue, shrunk.ratio(row), style))
-            widths.append(Series(words, hue, shrunk.width(row), style))
-        self.widths.show_series(tuple(widths), shrunk.names)
-        beta = float(np.nanmax(shrunk.widened / shrunk.original))
-        self.ratios.show_series(tuple(ratios), shrunk.names, 1.0, 1.08 * beta)
+        if self.scored.isChecked():
+            self._draw_scores(shrunk)
+        else:
+            self._draw_widths(shrunk, found)
+        self._draw_ratios(shrunk)
         self._show_keys(found)
         self._show_budget(shrunk)
         for cells, cost in zip(self.cells, shrunk.costs(), strict=True):
             for cell, text in zip(cells, cost_texts(cost, shrunk.costs()[0]), strict=True):
                 cell.setText(text)
-        self.use.setEnabled(bool(np.isfinite(now).all()))
+        self.use.setEnabled(bool(np.isfinite(shrunk.shown(self.step)).all()))
         self.use.setText("Use as preset" if found else "Use these widths")
         self.claim.say(shrunk.claim())
 
+    def _draw_widths(self, shrunk: Shrunk, found: bool) -> None:
+        words = "found" if found else "at this threshold"
+        widths = (
+            Series("widened", "outline", shrunk.widened),
+            Series("floor", "cost", shrunk.floor, "dashed"),
+            Series(words, "widths", shrunk.shown(self.step), "bars"),
+            Series("original", "text", shrunk.original),
+            *(Series(name, hue, shrunk.width(row), style) for row, name, hue, style in OTHERS),
+        )
+        self.widths.set_title("width (channels)")
+        self.widths.show_series(widths, shrunk.names, log=2.0 if self.log else 0.0)
+
+    def _draw_scores(self, shrunk: Shrunk) -> None:
+        """Draw what explains the profile: the threshold is one for all groups, their scores are not."""
+        if self._spread[0] is not shrunk.result or not np.isfinite(self._spread[1]).all():
+            self._spread = (shrunk.result, shrunk.score_spread())
+        low, high = self._spread[1]
+        mean = shrunk.mean_score
+        scores = (Series("", "rank", mean, "none", low, high), Series("mean score", "rank", mean, "rings"))
+        self.widths.set_title("score")
+        self.widths.show_series(scores, shrunk.names, shrunk.threshold_at(self.step), log=10.0)
+
+    def _draw_ratios(self, shrunk: Shrunk) -> None:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = shrunk.shown(self.step) / shrunk.original
+        mean, spread = shrunk.chance
+        ratios = (
+            Series("", "configurations", mean, "none", mean - 2 * spread, mean + 2 * spread),
+            Series("", "widths", share, "bars"),
+            *(Series(name, hue, shrunk.ratio(row), style) for row, name, hue, style in OTHERS),
+        )
+        beta = float(np.nanmax(shrunk.widened / shrunk.original))
+        self.ratios.show_series(ratios, shrunk.names, 1.0, 1.08 * beta)
+
     def _show_keys(self, found: bool) -> None:
         color = self.theme.color
-        band = color("configurations")
-        band.setAlphaF(0.3)
+        band, scored = color("configurations"), color("rank")
+        for faint in (band, scored):
+            faint.setAlphaF(0.3)
+        above = (
+            Key("dash", "original", color("text")),
+            Key("dash", "widened", color("outline")),
+            Key("dash", "floor", color("cost")),
+        )
+        if self.scored.isChecked():
+            above = (
+                Key("ring", "mean score", color("rank")),
+                Key("bar", "80 % of the scores", scored),
+                Key("dash", "threshold", color("text_soft")),
+            )
         self.legend.show_keys(
             (
                 Key("bar", "found" if found else "at this threshold", color("widths")),
-                Key("dash", "original", color("text")),
-                Key("dash", "widened", color("outline")),
-                Key("dash", "floor", color("cost")),
+                *above,
                 Key("ring", "random control", color("configurations")),
                 Key("bar", "chance ± 2 s.d.", band),
                 Key("ring", "second batch", color("sharing")),
@@ -268,7 +306,7 @@ class ShrinkPage(Page):
 
     def state(self) -> dict[str, Any]:
         """Return what is asked."""
-        return {"beta": self.beta.value(), "target": self.target.value()}
+        return {"beta": self.beta.value(), "target": self.target.value(), "scores": self.scored.isChecked()}
 
     def restore(self, state: Any) -> None:
         """Take over what :meth:`state` returned; what is unknown is ignored."""
@@ -276,6 +314,7 @@ class ShrinkPage(Page):
             value = state.get(name) if isinstance(state, dict) else None
             if isinstance(value, (int, float)):
                 field.setValue(float(value))
+        self.scored.setChecked(isinstance(state, dict) and state.get("scores") is True)
 
 
 def cost_texts(row: CostRow, original: CostRow) -> tuple[str, ...]:
