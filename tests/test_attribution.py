@@ -23,11 +23,12 @@ from analysis.engine import run
 from analysis.events import Chunk, Declared, Finished, Outcome, Progress
 from analysis.explaining import algorithms as work
 from analysis.explaining.batching import Rows, fitting, out_of_memory
-from analysis.explaining.network import Split
+from analysis.explaining.network import Split, splits_of
 from analysis.explaining.targets import as_seen, baseline_of, read_target
 from analysis.graph import record
 from analysis.live import measure
 from analysis.measures import attributions
+from analysis.models import model_from
 from analysis.problems import AnalysisError
 from analysis.request import Compute, ImageSource, ModelSource, Preprocessing, Request
 from analysis.result import Result
@@ -594,3 +595,24 @@ def test_what_cannot_be_copied_is_refused_with_the_reason_and_a_way_on(pictures:
     with pytest.raises(AnalysisError, match="cannot be copied") as caught:
         Split(tiny.fill(Locked()), recording, pictures[:1], net(pictures[:1]), nonlinear=True)
     assert "saliency" in caught.value.hint
+
+
+def test_copies_are_kept_for_the_next_picture_but_not_after_a_failure() -> None:
+    model = model_from(nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(72, 3)).eval(), (1, 8, 8))
+    pixels = torch.randn(1, 1, 8, 8)
+    with torch.no_grad():
+        given = model, pixels, model.net(pixels)
+        with splits_of(*given) as split:
+            first = split("0", False)
+        with splits_of(*given) as split:
+            assert split("0", False) is first
+            assert split("0", True) is not first
+        again = model_from(model.net, (1, 8, 8))  # recorded anew: it may have changed
+        with splits_of(again, *given[1:]) as split:
+            assert split("0", False) is not first
+        with splits_of(*given) as split:
+            second = split("0", False)
+        with pytest.raises(KeyError), splits_of(*given) as split:
+            split("nowhere", False)
+        with splits_of(*given) as split:
+            assert split("0", False) is not second

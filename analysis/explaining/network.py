@@ -10,14 +10,17 @@ nothing of the network is changed.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from analysis.graph import Recording, Site
+from analysis.models import Model
 from analysis.outputs import class_scores
 from analysis.problems import AnalysisError
 from analysis.tracing.calls import Frame, following, refuse_compiled, tensors_in
@@ -41,6 +44,13 @@ _TYPES = (nn.ReLU, nn.ELU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.Softplus, nn.Ma
 
 
 PURPOSE = "Attribution"
+
+
+_MADE: WeakKeyDictionary[nn.Module, tuple[Recording, dict[tuple[str, bool], Split]]] = WeakKeyDictionary()
+"""Copies of networks that are open, by the layer of their probe and whether non-linearities are modules.
+
+They hold for one recording: who measures a network of a notebook again, perhaps changed, has it recorded again.
+"""
 
 
 class Scores(nn.Module):
@@ -274,6 +284,36 @@ def _copied(net: nn.Module) -> nn.Module:
     except Exception as error:  # anything that a user keeps in a module: files, locks, generators
         text = f"The network cannot be copied, which this needs: {error}."
         raise AnalysisError(text, "Use saliency, integrated gradients or occlusion.", "copy") from None
+
+
+@contextmanager
+def splits_of(model: Model, pixels: Tensor, wanted: Tensor) -> Iterator[Callable[[str, bool], Split]]:
+    """Lend copies of a network: those of an earlier explanation, or new ones.
+
+    Who explains picture after picture has the copy made and tried once. After a failure none is kept: hooks of Captum
+    might have stayed on it.
+
+    Parameters
+    ----------
+    model, pixels, wanted
+        See :class:`Split`.
+
+    Returns
+    -------
+    Callable
+        From the name of a row, and whether non-linearities are to be modules, to a copy.
+    """
+    recording, made = _MADE.pop(model.net, (model.recording, {}))
+    if recording is not model.recording:
+        made = {}
+
+    def get(layer: str, nonlinear: bool) -> Split:
+        if (layer, nonlinear) not in made:
+            made[layer, nonlinear] = Split(model.net, model.recording, pixels, wanted, layer, nonlinear)
+        return made[layer, nonlinear]
+
+    yield get
+    _MADE[model.net] = model.recording, made
 
 
 def can_be_probed(site: Site) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from analysis.config import LayerSpec
 from analysis.events import Chunk, Declared, Output, Progress
 from analysis.explaining.algorithms import Task, explain
 from analysis.explaining.batching import Rows, cached_rows, fitting
-from analysis.explaining.network import PURPOSE, Scores, Split, can_be_probed, scores_of
+from analysis.explaining.network import PURPOSE, Scores, Split, can_be_probed, scores_of, splits_of
 from analysis.explaining.targets import BASELINES, as_seen, baseline_of, read_target
 from analysis.graph import Recording
 from analysis.job import Job, Step
@@ -102,14 +102,15 @@ def run(job: Job) -> Iterator[Step]:
     plan = _plan(job, algorithms, layer)
     yield _declared(job, plan)
     yield from _known(plan, job)
-    tasks = _tasks(job, plan)
-    total = sum(task.amount(item.name) for task in tasks for item in algorithms)
-    done = 0
-    for row, item in enumerate(algorithms):
-        for place, task in enumerate(tasks):
-            words = f"{item.title}, picture {place + 1} of {len(tasks)}"
-            raw, done = yield from _watched(item.name, task, done, total, words)
-            yield from _chunks(row, place, item, raw, plan)
+    with splits_of(job.model, plan.pixels[:1], plan.logits[:1]) as split:
+        tasks = _tasks(job, plan, split)
+        total = sum(task.amount(item.name) for task in tasks for item in algorithms)
+        done = 0
+        for row, item in enumerate(algorithms):
+            for place, task in enumerate(tasks):
+                words = f"{item.title}, picture {place + 1} of {len(tasks)}"
+                raw, done = yield from _watched(item.name, task, done, total, words)
+                yield from _chunks(row, place, item, raw, plan)
     _warn(job, tasks, algorithms)
 
 
@@ -255,22 +256,20 @@ def _classes(job: Job, outputs: int) -> tuple[str, ...]:
     return names if len(names) == outputs else ()
 
 
-def _tasks(job: Job, plan: Plan) -> list[Task]:
-    """Make the copies that are needed, and one task per picture."""
+def _tasks(job: Job, plan: Plan, split: Callable[[str, bool], Split]) -> list[Task]:
+    """Make one task per picture, with the copies that are needed."""
     model, names = job.model, {item.name for item in plan.algorithms}
     layer = plan.layer.name if plan.layer else ""
     probe = layer if "guided_grad_cam" in names else ""
-    first = plan.pixels[:1]
-    made = (model.net, model.recording, first, plan.logits[:1])
-    split = Split(*made, probe, nonlinear=True) if names & set(OWN_MODULES) else None
+    whole = split(probe, True) if names & set(OWN_MODULES) else None
     # Guided Grad-CAM has a probe of its own; those that look at a layer only are content with a hook.
-    layered = Split(*made, layer) if names & {"grad_cam", "layer_conductance"} else None
+    layered = split(layer, False) if names & {"grad_cam", "layer_conductance"} else None
     scores = Scores(model.net, plan.writes)
     bytes_per_row = float(model.recording.totals.activation_bytes)
     rows = Rows(fitting(bytes_per_row, model.device, job.request.compute.batch))
     steps = int(job.params["steps"])
     return [
-        Task(scores, split, layered, pixels[None], baseline[None], target, steps, plan.window, plan.stride, rows)
+        Task(scores, whole, layered, pixels[None], baseline[None], target, steps, plan.window, plan.stride, rows)
         for pixels, baseline, target in zip(plan.pixels, plan.baselines, plan.targets.tolist(), strict=True)
     ]
 
