@@ -151,7 +151,7 @@ class KeyReader:
         scale: float | None = None,
         route: str = "",
     ) -> None:
-        if ruler is not None and ruler.amplitude * max(factors) > np.finfo(np.float32).max:
+        if ruler is not None and ruler.amplitude * max(factors) > float(np.finfo(np.float32).max):
             text = f"Weights as large as {ruler.amplitude:.2g} leave no room for a grid {max(factors):g} times as wide."
             raise AnalysisError(text, "Measure with the mode exact, which needs no grid.", "amplitude")
         self.ruler, self.factors, self.scale, self.route = ruler, factors, scale, route
