@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +49,40 @@ OF_CHECKPOINT = (
 
 
 @dataclass(frozen=True, slots=True)
+class Training:
+    """Learning rates and batch size with which the grid is laid.
+
+    Attributes
+    ----------
+    eta
+        Learning rate for each checkpoint.
+    batch
+        Batch size, the same for all.
+    assumed
+        Names of those that nothing is known of: they are the reference code's.
+    source
+        Where the learning rate comes from, in words; "" where there is nothing to choose.
+    """
+
+    eta: tuple[float, ...]
+    batch: int
+    assumed: tuple[str, ...]
+    source: str = ""
+
+    @property
+    def eta_words(self) -> str:
+        """The learning rate, or its range, and whether it is assumed."""
+        low, high = min(self.eta), max(self.eta)
+        words = f"{high:g}" if low == high else f"{low:g} to {high:g}"
+        return words + (" (assumed)" if "eta" in self.assumed else "") + (f", {self.source}" if self.source else "")
+
+    @property
+    def batch_words(self) -> str:
+        """The batch size, and whether it is assumed."""
+        return f"{self.batch}{' (assumed)' if 'training_batch' in self.assumed else ''}"
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What is measured, the same for all checkpoints.
 
@@ -64,6 +98,8 @@ class Plan:
         Names of the checkpoints; names of the network's tensors.
     mode, factors
         When values count as equal; widths of the grid that are measured.
+    training
+        How the checkpoints were trained.
     """
 
     points: tuple[LayerSpec, ...]
@@ -74,6 +110,7 @@ class Plan:
     parameters: tuple[str, ...]
     mode: str
     factors: tuple[float, ...]
+    training: Training
 
     @property
     def grid(self) -> bool:
@@ -103,6 +140,7 @@ def plan_for(job: Job) -> Plan:
         tuple(name for name, _ in job.model.net.named_parameters()),
         mode,
         FACTORS if several else (1.0,),
+        _training(job),
     )
 
 
@@ -141,16 +179,51 @@ def training_of(model: Model, eta: float, batch: int) -> tuple[float, int, tuple
     tuple[float, int, tuple[str, ...]]
         The two, and the names of those that nothing is known of.
     """
-    facts = dict(model.facts)
-    found: dict[str, float] = {"eta": eta, "training_batch": batch}
-    assumed = []
-    for name, default in (("eta", ETA), ("training_batch", BATCH)):
-        if not found[name]:
-            found[name] = next((value for word in STATED[name] if (value := _number(facts.get(word, ""))) > 0), 0.0)
-        if not found[name]:
-            found[name] = default
-            assumed.append(name)
-    return float(found["eta"]), round(found["training_batch"]), tuple(assumed)
+    found = training_over((dict(model.facts),), eta, batch)
+    return found.eta[0], found.batch, found.assumed
+
+
+def training_over(facts: Sequence[Mapping[str, str]], eta: float, batch: int, own: bool = False) -> Training:
+    """Learning rates and batch size over checkpoints: as given, or as these state them, or as in the reference code.
+
+    By default all have one learning rate, the largest that any states: that of a schedule's end is so small that its
+    grid finds conflicts which come from the ruler.
+
+    Parameters
+    ----------
+    facts
+        What each checkpoint states, in the order of training.
+    eta, batch
+        As given; 0 for what the checkpoints state.
+    own
+        True for the learning rate that each states itself; one that states none has the largest.
+    """
+    rates = [_stated(fact, "eta") for fact in facts]
+    batches = [value for fact in facts if (value := _stated(fact, "training_batch"))]
+    base = eta or max(rates, default=0.0)
+    assumed = (("eta",) if not base else ()) + (("training_batch",) if not (batch or batches) else ())
+    base, source = base or ETA, ""
+    if own and not eta:
+        rates = [rate or base for rate in rates]
+    else:
+        source = "the largest that a checkpoint states" if not eta and len({r for r in rates if r}) > 1 else ""
+        rates = [base] * len(rates)
+    if len(set(rates)) > 1:
+        source = "as each checkpoint states"
+    return Training(tuple(rates), round(batch or (batches[0] if batches else BATCH)), assumed, source)
+
+
+def _training(job: Job) -> Training:
+    eta, batch, own = (job.params[name] for name in ("eta", "training_batch", "own_eta"))
+    model = job.model
+    # Files are read only for what nobody has said.
+    every = job.series.facts(model) if job.series and not (eta and batch) else None
+    facts = every or (dict(model.facts),) * (len(job.series.names) if job.series else 1)
+    return training_over(facts, float(eta), int(batch), bool(own))
+
+
+def _stated(facts: Mapping[str, str], name: str) -> float:
+    return next((value for word in STATED[name] if (value := _number(facts.get(word, ""))) > 0), 0.0)
 
 
 def _number(text: str) -> float:
@@ -195,6 +268,7 @@ def declared(job: Job, plan: Plan) -> Declared:
     outputs = [
         *(output(name, cell, "float64", unit, title) for name, unit, title in SHARES),
         *(output(name, cell, "int64", unit, title) for name, unit, title in COUNTS),
+        *((output("branch_scale", cell, title="Factor of the branch, 1 elsewhere"),) if plan.branches else ()),
         output("state", cell, "uint8", title="1: all pictures equal; 2: all values 0"),
         *(output(name, cell[:1], "float64", unit, title) for name, unit, title in OF_CHECKPOINT),
         output("amplitude_tensor", cell[:1], "int32", title="Tensor that attains W, by number"),
@@ -235,22 +309,26 @@ MODE_WORDS = {
 
 
 def _facts(job: Job, plan: Plan) -> tuple[tuple[str, str], ...]:
-    eta, batch, assumed = training_of(job.model, float(job.params["eta"]), int(job.params["training_batch"]))
-    words = {name: " (assumed)" if name in assumed else "" for name in ("eta", "training_batch")}
     scaled = f"{len(plan.branches)} scaled by 1/sqrt(var + 1e-6) of their convolutions" if plan.branches else "unscaled"
     route = "leaders" if plan.mode == "close" else route_of(job.model.device)
     return (
         ("mode", f"{plan.mode}: {MODE_WORDS[plan.mode]}"),
         ("pictures", f"N = {len(plan.labels):,}"),
         ("seed", str(job.request.seed)),
-        ("η", f"{eta:g}{words['eta']}"),
-        ("B", f"{batch}{words['training_batch']}"),
+        ("η", plan.training.eta_words),
+        ("B", plan.training.batch_words),
         ("branches", scaled),
         ("keys", route),
-        ("precision", str(job.model.dtype).removeprefix("torch.")),
+        ("precision", _precision(job.model)),
         *((("critical tolerance", CRITICAL),) if plan.grid and job.params["critical"] else ()),
         ("first merge", "of the last checkpoint; point by its number from 0, pairs of pictures"),
     )
+
+
+def _precision(model: Model) -> str:
+    """Say in what the network computes, and what its file holds: values merged by that stay merged."""
+    own, stored = str(model.dtype).removeprefix("torch."), dict(model.facts).get("stored as", "")
+    return f"{own}, from weights stored as {stored}" if stored and stored != own else own
 
 
 CRITICAL = (

@@ -98,6 +98,8 @@ class MethodInfo:
         Default number of pictures, 0 for all.
     trained
         True if the answer means little for random weights, which then must be asked for in so many words.
+    by_batch
+        True if the number of pictures per batch decides the answer, as in training; part of the fingerprint then.
     """
 
     name: str
@@ -109,6 +111,7 @@ class MethodInfo:
     params: tuple[Param, ...] = ()
     limit: int = 0
     trained: bool = True
+    by_batch: bool = False
 
     def values(self, given: dict[str, Value]) -> dict[str, Value]:
         """Complete and check the parameters given by a user.

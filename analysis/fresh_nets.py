@@ -7,9 +7,15 @@ from collections.abc import Callable
 
 from torch import nn
 
+from analysis.edits import Edits
 from analysis.loading import constructors, factories
+from analysis.measures.widths.costs import CostModel
+from analysis.measures.widths.presets import Budget, uniform_to
 from analysis.models import Model
 from analysis.networks import CifarResNet, PlainCnn
+from analysis.problems import AnalysisError
+from analysis.surgery.dissecting import dissect
+from analysis.surgery.step import change_widths
 
 Widen = Callable[[float], nn.Module]
 
@@ -48,25 +54,31 @@ def _made(model: Model) -> tuple[nn.Module, str]:
     code = factories.split(name)
     if not edited and code is not None and model.source.trust:
         return factories.make(*code, True)[0], "as the function draws them"
-    net = copy.deepcopy(model.net)
+    return _drawn_anew(copy.deepcopy(model.net)), "drawn anew by each module"
+
+
+def _drawn_anew(net: nn.Module) -> nn.Module:
     for module in net.modules():
         draw = getattr(module, "reset_parameters", None)
         if callable(draw):
             draw()
-    return net, "drawn anew by each module"
+    return net
 
 
 def narrowed(model: Model, parameters: int, seed: int) -> tuple[nn.Module, float] | None:
-    """Make a network of the same family whose widths are multiplied so that it has about so many parameters.
+    """Make a network of the same kind whose widths are multiplied so that it has about so many parameters.
+
+    Networks that LayerScope builds itself are built anew. Any other is cut by its width groups, coupled ones together,
+    and every module draws its weights anew.
 
     Returns
     -------
     tuple | None
-        The network and the factor; None for networks of other families than those LayerScope builds itself.
+        The network and the factor; None if no widths come within a fifth of so many parameters.
     """
     wide = _family(model.net)
     if wide is None:
-        return None
+        return _cut(model, parameters, seed)
     with constructors.seeded(seed):
         low, high = 0.0, 4.0
         for _ in range(40):
@@ -77,6 +89,20 @@ def narrowed(model: Model, parameters: int, seed: int) -> tuple[nn.Module, float
         net = wide(factor)
     net.to(device=model.device, dtype=model.dtype)
     return net, factor
+
+
+def _cut(model: Model, parameters: int, seed: int) -> tuple[nn.Module, float] | None:
+    try:
+        found = dissect(model.net, model.input_shape, model.name).groups
+        proposal = uniform_to(CostModel(found), Budget("parameters", parameters))
+        widths = tuple(sorted(proposal.widths.items()))
+        if abs(proposal.gap) > 0.2 or not widths:
+            return None
+        net = change_widths(model, Edits(widths=widths, keep=f"random:{seed}")).net
+    except AnalysisError:
+        return None
+    with constructors.seeded(seed):
+        return _drawn_anew(net), proposal.scale
 
 
 def _count(net: nn.Module) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -15,23 +15,31 @@ from analysis.problems import Cancelled
 
 @contextmanager
 def measuring(cancelled: Callable[[], bool], threads: int) -> Iterator[None]:
-    """Compute without gradients, without TF32, with `threads` CPU threads, and stop inside a forward if asked to.
+    """Compute in full precision and repeatably, without gradients, and stop inside a forward if asked to.
+
+    No TF32, no autocast, deterministic kernels of cuDNN only, and `threads` CPU threads.
 
     TF32 keeps 10 bits of the mantissa: its rounding noise fills the null space and a linear expansion then appears to
-    have more directions than inputs. All settings are process-wide and are restored on the way out, also on errors.
+    have more directions than inputs. Autocast, and kernels that add up in another order at every call, move values
+    across the borders of a fine grid. All settings are process-wide and are restored on the way out, also on errors.
     """
     cudnn, matmul = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+    deterministic = torch.backends.cudnn.deterministic
     before = torch.get_num_threads()
     stop = register_module_forward_pre_hook(_stopper(cancelled))
     try:
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.deterministic = True
         if threads != before:
             torch.set_num_threads(threads)
-        with torch.no_grad():
+        with torch.no_grad(), ExitStack() as plain:
+            for device in ("cpu", "cuda"):
+                plain.enter_context(torch.autocast(device, enabled=False))
             yield
     finally:
         stop.remove()
         torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = cudnn, matmul
+        torch.backends.cudnn.deterministic = deterministic
         if threads != before:
             torch.set_num_threads(before)
 

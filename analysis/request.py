@@ -211,6 +211,8 @@ class Request:
             plain["images"] = plain["images"] | {"location": "", "classes": ""}
         compute = self.compute
         plain["compute"] = [compute.device.split(":")[0], compute.dtype, compute.channels_last]
+        if info.by_batch:
+            plain["compute"].append(compute.batch)
         text = json.dumps([plain, info.version, dict(ingredients)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 

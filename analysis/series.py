@@ -75,6 +75,22 @@ class Series:
             yield self._one(path, like)
         yield like
 
+    def facts(self, like: Model) -> tuple[dict[str, str], ...]:
+        """Tell what each checkpoint states about its training; nothing for one that cannot be read.
+
+        Parameters
+        ----------
+        like
+            The last of them.
+        """
+        return (*(self._stated(path) for path in self.paths[:-1]), dict(like.facts))
+
+    def _stated(self, path: str) -> dict[str, str]:
+        try:
+            return dict(files.read(path, self.source.trust).facts)
+        except AnalysisError:
+            return {}  # opening it will say so
+
     def _one(self, path: str, like: Model) -> Model:
         checkpoint = files.read(path, self.source.trust)
         if checkpoint.module is None and checkpoint.saved is None and self.edits.empty:

@@ -278,7 +278,7 @@ def _configurations(sweep: Sweep, pixels: Tensor, labels: Tensor | None) -> Gene
 
 
 def batches_of(sweep: Sweep, images: Images, done: NDArray[np.bool_] | None = None) -> Iterator[Any]:
-    """Yield batches of a size that is the same for the whole run; those of which a picture is done are left out.
+    """Yield batches of a size that is the same for the whole run, without the pictures that are done.
 
     Parameters
     ----------
@@ -288,7 +288,9 @@ def batches_of(sweep: Sweep, images: Images, done: NDArray[np.bool_] | None = No
     step = sweep.step
     for first in range(0, images.count, step):
         places = np.arange(first, min(first + step, images.count), dtype=np.int64)
-        if done is None or not done[places].any():
+        if done is not None:
+            places = places[~done[places]]
+        if len(places):
             try:
                 yield from images.batches(order=places, size=step)
             except AnalysisError as error:

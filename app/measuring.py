@@ -73,6 +73,7 @@ class Measuring(QObject):
         self._rest.timeout.connect(self._measure_edits)
         workspace.run_finished.connect(self._on_run_finished)
         workspace.run_wanted.connect(self.measure)
+        workspace.cancel_wanted.connect(client.cancel)
         workspace.glance_wanted.connect(self.glance)
         workspace.look_wanted.connect(self.look)
         workspace.edits_changed.connect(self._on_edits)

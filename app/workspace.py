@@ -107,6 +107,8 @@ class Workspace(QObject):
     """A :class:`analysis.problems.Problem` that the user should see."""
     run_wanted = Signal(object)
     """A :class:`analysis.request.Request` that a view asks for; the main window submits it."""
+    cancel_wanted = Signal(int)
+    """The number of a run that a view wants to end."""
     glance_wanted = Signal(object)
     """A :class:`analysis.request.Request` of a panel for what it shows: carried out quietly and not kept on disk."""
     look_wanted = Signal(object)
@@ -239,6 +241,10 @@ class Workspace(QObject):
     def request_run(self, request: Request) -> None:
         """Ask the window to measure something."""
         self.run_wanted.emit(request)
+
+    def request_cancel(self, number: int) -> None:
+        """Ask the window to end one run, and no other."""
+        self.cancel_wanted.emit(number)
 
     def request_glance(self, request: Request) -> None:
         """Ask the window to measure, without a word and without a folder, what a panel is about to show."""

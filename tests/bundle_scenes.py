@@ -12,6 +12,7 @@ from analysis.config import LayerSpec
 from analysis.events import Chunk, Declared, Event, Finished, Outcome, Output, Prepared, Progress, Samples, Started
 from analysis.measures.bundles import first_merge
 from analysis.measures.partitions import summarise
+from analysis.measures.subsets import first_loss
 from analysis.request import ImageSource, ModelSource, Request
 
 KINDS = ("input", "branch", "block", "pooled")
@@ -147,13 +148,19 @@ def removal_events(
     yield Declared(
         _removal_outputs(count, subsets),
         names=(("block", blocks), ("group", ("conflicting", "non-conflicting", "all")), ("order", ("low", "high"))),
-        facts=(("pictures", "accuracy on 400"), ("seed", "7"), ("accepted loss", "1 percentage points")),
+        facts=(
+            ("mode", "update-grid: equal"),
+            ("pictures", "accuracy on 400"),
+            ("seed", "7"),
+            ("accepted loss", "1 percentage points"),
+        ),
     )
     flags = np.arange(count) < conflicting
     yield Chunk("conflicting", (), flags.astype(np.uint8))
     yield Chunk("branch_entropy", (), np.where(flags, 0.1, 0.0))
     yield Chunk("critical_tolerance", (), 2.0 ** (np.arange(count) - conflicting + 1.0))
     for group, own in enumerate((np.flatnonzero(flags), np.flatnonzero(~flags), np.arange(count))):
+        means: list[float] = []
         for size in range(len(own) + 1 if len(own) else 0):
             drawn = list(combinations(own.tolist(), size))[: min(subsets, comb(len(own), size))]
             found = np.array([0.9 - loss[list(subset)].sum() for subset in drawn])
@@ -162,6 +169,9 @@ def removal_events(
             yield Chunk("subset_blocks", (group, size), taken)
             yield Chunk("accuracy_mean", (group, size), np.asarray(found.mean()))
             yield Chunk("accuracy_sd", (group, size), np.asarray(found.std()))
+            means.append(found.mean())
+        if means:
+            yield Chunk("first_loss", (group,), np.asarray(first_loss(np.array(means), 0.01), dtype=np.int64))
     yield from _orders(loss)
     reduced = np.arange(count) < _bearable(loss)
     yield Chunk("reduced", (), reduced.astype(np.uint8))

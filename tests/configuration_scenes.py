@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -64,10 +65,12 @@ def records(count: int = 60, seed: int = 3, points: int = 3) -> dict[str, np.nda
 
 def configuration_events(
     model: ModelSource, images: ImageSource, count: int = 60, finished: int | None = None, labelled: bool = True,
-    points: int = 3,
+    points: int = 3, own: bool = True, **asked: Any,
 ) -> Iterator[Event]:  # fmt: skip
-    """A run; with `finished` it is still open and so many pictures are done."""
+    """A run; with `finished` it is still open and so many pictures are done; not `own`: column 0 is another network."""
     found = records(count, points=points)
+    if not own:
+        found["plain_correct"] = (np.arange(count) % 4 > 0).astype(np.uint8)
     if not labelled:
         for name in ("correct", "true_probability", "true_rank", "loss"):
             del found[name]
@@ -83,7 +86,7 @@ def configuration_events(
         "map_size": maps,
     }
     names = tuple("dil:" + "|".join(str(option + 1) for option in row) for row in chosen)
-    yield Started(Request("dynamic_configurations", model, images))
+    yield Started(Request("dynamic_configurations", model, images, **asked))
     yield Prepared(
         "7" * 64, "cifar_resnet20", f"weights{model.weights}",
         samples=Samples(count, 1000, "s", images.location, CLASSES), indices=3 * np.arange(count),
@@ -138,7 +141,11 @@ def _outputs(values: dict[str, np.ndarray]) -> tuple[Output, ...]:
 
 
 def pool_events(
-    model: ModelSource, images: ImageSource, copies: int = 16, singles: tuple[float, ...] = (0.7, 0.71, 0.7)
+    model: ModelSource,
+    images: ImageSource,
+    copies: int = 16,
+    singles: tuple[float, ...] = (0.7, 0.71, 0.7),
+    **asked: Any,
 ) -> Iterator[Event]:
     """Chance pools whose oracles grow more slowly than that of the configurations, and faster.
 
@@ -146,18 +153,24 @@ def pool_events(
     """
     size = np.arange(1, copies + 1)
     growth = np.stack([0.7 + 0.25 * (1 - np.exp(-size / scale)) for scale in (3, 5, 2)])
-    yield Started(Request("chance_pools", model, images))
+    yield Started(Request("chance_pools", model, images, **asked))
     yield Prepared("8" * 64, "cifar_resnet20", f"weights{model.weights}", samples=Samples(40, 1000, "s", "pictures"))
     yield Declared(
         (
             Output("growth", ("pool", "size"), growth.shape),
             Output("mean_accuracy", ("pool",), (3,)),
             Output("oracle_beyond", ("pool", "end"), (3, 3)),
+            Output("static_gain", ("pool", "grouping", "end"), (3, 2, 3)),
         ),
-        names=(("pool", ("configurations", "perturbation", "jitter")), ("end", ("value", "low", "high"))),
+        names=(
+            ("pool", ("configurations", "perturbation", "jitter")),
+            ("end", ("value", "low", "high")),
+            ("grouping", ("brightness", "contrast")),
+        ),
     )
     yield Chunk("growth", (), growth)
     yield Chunk("mean_accuracy", (), np.array(singles))
+    yield Chunk("static_gain", (), np.arange(18).reshape(3, 2, 3) / 1000)
     yield Chunk("oracle_beyond", (), np.array([[0.0, 0.0, 0.0], [0.03, -0.01, 0.06], [-0.05, -0.08, -0.02]]))
     yield Finished(Outcome.COMPLETED)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from analysis.result import Result
 from app.bundling.flow_page import FlowPage
 from app.drawing.merge_flow import REST, columns_of
 from app.reading import distances
+from app.reading.bundles import Look, Reading
 from app.theme import Theme
 from app.workspace import SampleFilter, Workspace
 from tests import bundle_scenes, scenes
@@ -245,11 +247,62 @@ def test_distances_say_why_they_cannot_be_measured(theme: Theme, qtbot: QtBot) -
     view.choose_bundle(int(reading.lines[0].points[-1]), 0)
     settle()
     assert view.bundle_page.measure.isEnabled()
-    view._choose_cell(0, int(reading.lines[0].points[-1]))
-    view.choose_bundle(int(reading.lines[0].points[-1]), 0)
+    view.choose_bundle(0, 0)
     settle()
-    assert "last checkpoint" in view.bundle_page.measure.toolTip()
+    assert "pictures themselves" in view.bundle_page.measure.toolTip()
     assert not view.bundle_page.measure.isEnabled()
+
+
+def test_the_file_of_a_checkpoint_is_found_in_whatever_names_it(tmp_path: Path, qapp: object) -> None:
+    run = opened().latest("conflicting_bundles")
+    assert run is not None
+    names = run.result.names("checkpoint")
+    for name in names:
+        (tmp_path / f"{name}.pt").touch()
+    files = tuple(str(tmp_path / f"{name}.pt") for name in names)
+
+    def found(weights: tuple[str, ...], checkpoint: int, name: str = "auto") -> ModelSource | None:
+        run.request = replace(run.request, model=ModelSource(name, weights))
+        return distances.weights_of(run, checkpoint)
+
+    for weights in (files[::-1], (str(tmp_path),), (str(tmp_path / "*.pt"),)):
+        assert [found(weights, i) for i in range(len(names))] == [ModelSource("auto", (file,)) for file in files]
+    assert found((), 1, "demo:fashion_plain") == ModelSource(f"demo:fashion_plain@{names[1]}")
+    point = run.result.layers[3]
+    run.request = replace(run.request, model=ModelSource("auto", (str(tmp_path / "gone"),)))
+    assert "not found" in distances.why_not(run, point, 0)
+    assert "not kept the factor" in distances.why_not(run, point, 0, float("nan"))
+
+
+def test_distances_of_a_scaled_branch_are_in_its_own_widths() -> None:
+    """Keys of an early checkpoint of the demo's own series say who is equal; distances have to agree."""
+    model, pictures = ModelSource("demo:fashion_resnet"), ImageSource("demo:train")
+    params = (("critical", False), ("tolerances", False), ("eta", 1e-6))
+    request = Request("conflicting_bundles", model, pictures, params=params, limit=24)
+    result = Result.of(engine.run(request))
+    workspace = Workspace()
+    workspace.set_model(model)
+    workspace.set_images(pictures)
+    run = workspace.add_stored(Path("runs/x"), request, result, "completed")
+    reading = Reading(result)
+    branches = reading.lines[1].points
+    assert np.all(result["branch_scale"][:, branches] != 1)
+    assert np.all(result["branch_scale"][:, reading.lines[0].points] == 1)
+    checked = 0
+    for point in branches.tolist():
+        ids = reading.ids(0, point)
+        rows = np.flatnonzero(ids == np.bincount(ids).argmax())
+        if len(rows) < 2 or checked == 2:
+            continue
+        wanted, why = distances.wanted(workspace, run, reading, Look(0, point, 0), rows)
+        assert why == ""
+        assert wanted is not None
+        maps = Result.of(engine.run(wanted))
+        scale = distances.scale_of(reading, 0, point)
+        found = distances.distances(maps, reading.places[rows], float(result["tau"][0]), scale)
+        assert max(found.values()) <= 1.001
+        checked += 1
+    assert checked
 
 
 def test_the_newest_checkpoint_is_shown_until_one_is_chosen(theme: Theme, qtbot: QtBot) -> None:

@@ -10,6 +10,8 @@ from pytestqt.qtbot import QtBot
 
 from analysis.edits import Edits
 from analysis.request import Request
+from app.bundling.removal_page import claim
+from app.reading.removal import RemovalReading
 from app.theme import Theme
 from tests import scenes
 from tests.bundle_views import opened, removal, view_of
@@ -50,6 +52,29 @@ def test_the_order_offers_what_can_go(theme: Theme, qtbot: QtBot) -> None:
     assert page.ticked == page.reading.blocks[:2]
     assert page.cells["latency0"][1].text() == "4\N{NO-BREAK SPACE}ms"  # this is the network that the run has reduced
     assert page.claim.text.startswith("2 of 9 blocks can go at a loss below 1 percentage point ·")
+
+
+def test_the_random_curve_of_conflicting_blocks_says_where_it_has_lost_too_much(theme: Theme, qtbot: QtBot) -> None:
+    workspace = removal()
+    run = workspace.latest("block_removal")
+    assert run is not None
+    reading = RemovalReading(run.result)
+    lost = [run.result["first_loss"][row] for row in range(3)]
+    mean = reading.group("conflicting")[0]
+    run.result["first_loss"][0] = 3
+    assert reading.lost_at("conflicting") == 3
+    assert "random conflicting ones reach that loss at 3" in claim(reading)
+    run.result["first_loss"][0] = -1
+    assert np.isfinite(mean[: int((reading.conflicting == 1).sum()) + 1]).all()
+    assert reading.lost_at("conflicting") == 0
+    run.result["accuracy_mean"][0, 1] = np.nan
+    assert reading.lost_at("conflicting") == -1
+    run.result["first_loss"][0] = lost[0]
+    view = view_of(workspace, theme, qtbot, "removal")
+    spec = view.figure_spec()
+    assert spec is not None
+    assert spec.name == "block_removal"
+    assert view.facts.text.endswith("seed 7 · mode update-grid")
 
 
 def test_keeping_is_one_step_that_can_be_undone(theme: Theme, qtbot: QtBot) -> None:

@@ -16,6 +16,7 @@ from analysis.measures.bundles import first_merge
 from analysis.result import Result
 from app.bundling.depth_page import DepthPage
 from app.bundling.merge_page import MergePage, ranked
+from app.bundling.page import differences
 from app.bundling.removal_page import curves_of, outlines_of
 from app.bundling.tolerance_page import TolerancePage
 from app.bundling.training_page import TrainingPage
@@ -157,6 +158,24 @@ def test_removal_has_the_other_curve_behind_it(theme: Theme, qtbot: QtBot) -> No
     assert len(removal.plot.item.curves) == len(curves_of(removal.reading))
 
 
+def test_runs_that_were_measured_otherwise_are_not_subtracted(qapp: Any) -> None:
+    _, own, other = bundles()
+    shown, number = Reading(own.result), len(own.result.names("checkpoint")) - 1
+    second = SecondReading(NAME, Reading(other.result), shown)
+    assert second.why_no_difference(number) == ""
+    point = same_points(own, other)[-1][0]
+    assert "in conflict" in differences(shown, second, number, point)[0].text
+    other.result["eta"][second.checkpoint(number)] = 0.5
+    assert second.why_no_difference(number) == "η = 0.001 here, 0.5 there"
+    text = differences(shown, second, number, point)[0].text
+    assert "no difference: η" in text
+    assert "in conflict" not in text
+    _, own, other = bundles(mode="exact")
+    assert "mode update-grid here, exact there" in SecondReading(
+        NAME, Reading(other.result), Reading(own.result)
+    ).why_no_difference(number)
+
+
 # -- which classes merge ---------------------------------------------------------------------------------------------
 
 
@@ -173,6 +192,25 @@ def test_the_matrix_of_classes_is_that_of_the_partitions(theme: Theme, qtbot: Qt
     wanted, pairs = first_merge(own.result["bundle_ids"][1], own.result["label"].astype(np.int64), 10)
     np.testing.assert_array_equal(merges.first, wanted)
     np.testing.assert_array_equal(merges.pairs, pairs)
+
+
+def test_selected_pictures_say_where_they_first_share_a_bundle(theme: Theme, qtbot: QtBot) -> None:
+    workspace, own, _ = bundles()
+    workspace.compare_with(None)
+    view = built(BundlesView, workspace, theme, qtbot)
+    merges = page(view, "classes")
+    assert isinstance(merges, MergePage)
+    assert not merges.shared.isVisible()
+    ids, reading = own.result["bundle_ids"][-1], view.reading
+    assert reading is not None
+    one, other = np.flatnonzero(ids[-1] == np.bincount(ids[-1]).argmax())[:2].tolist()
+    wanted = next(point for point, row in enumerate(ids) if row[one] == row[other])
+    assert wanted > 0
+    places = tuple(int(reading.places[row]) for row in (one, other))
+    workspace.select_sample(places[0], places)
+    settle()
+    assert merges.shared.text.endswith(f"first all in one bundle at {reading.point_words(wanted)}")
+    assert reading.first_shared(len(reading.checkpoints) - 1, (places[0], 10**6)) is None
 
 
 def test_the_list_begins_with_the_earliest_merge_and_a_click_selects_its_point(theme: Theme, qtbot: QtBot) -> None:

@@ -142,14 +142,14 @@ def test_the_oracle_is_an_upper_bound_and_never_alone(theme: Theme, qtbot: QtBot
     page = oracle_page(view_of(with_references(), theme, qtbot))
     names = [row.name for row in page.rows.rows]
     bounds = [row for row in page.rows.rows if any(bar.hollow for bar in row.bars)]
-    assert len(bounds) == 2
+    assert len(bounds) == 3
     assert all("upper bound" in row.name for row in bounds)
     for reference in ("equally long list", "shuffled labels", "oracle − list", "κ of the oracle"):
         assert reference in names
     assert any("disturbed" in name for name in names)
     assert any("jittered" in name for name in names)
     assert not any("accuracy" in row.name for row in bounds)
-    for row in bounds:
+    for row in bounds[:2]:
         assert row.bars[0].low <= row.bars[0].value <= row.bars[0].high
 
 
@@ -383,6 +383,23 @@ def test_a_dot_can_be_clicked(theme: Theme, qtbot: QtBot) -> None:
         beaten = (dots.x <= dots.x[number]) & (dots.y > dots.y[number])
         if number in dots.front:
             assert not beaten.any()
+
+
+def test_where_all_cost_the_same_they_stand_in_a_list(
+    theme: Theme, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = view_of(opened(), theme, qtbot, "cost")
+    page = view.pages["cost"]
+    assert isinstance(page, CostPage)
+    assert page.reading is not None
+    monkeypatch.setattr(page.reading, "macs", np.full(27, 5_000_000))
+    page.refresh(page.reading, view.look)
+    dots = page.plot.dots.dots
+    assert dots is not None
+    assert sorted(dots.x.tolist()) == list(range(1, 28))
+    assert (np.diff(dots.y[np.argsort(dots.x)]) <= 0).all()
+    assert not page.plot.item.curves
+    assert page.claim.text.startswith("All configurations cost the same, 5.00")
 
 
 def test_rules_stand_between_plain_and_oracle(theme: Theme, qtbot: QtBot) -> None:

@@ -54,6 +54,17 @@ def test_squeeze_and_excitation_is_no_stage() -> None:
     assert [(s.first, s.last, s.size) for s in depth_axis(layers).stages] == [(0, 3, (8, 8)), (4, 4, (4, 4))]
 
 
+def test_branches_of_alternating_sizes_are_one_stage() -> None:
+    """Both branches of a reducing unit of ShuffleNetV2 read the larger map; only behind it does the smaller stay."""
+    sizes = (8, 4, 4, 8, 4, 4, 4, 4, 2, 4, 2, 2)
+    layers = tuple(conv(str(number), 8, size, size) for number, size in enumerate(sizes))
+    assert [(s.first, s.last, s.size, s.number) for s in depth_axis(layers).stages] == [
+        (0, 3, (8, 8), 1), (4, 9, (4, 4), 2), (10, 11, (2, 2), 3),
+    ]  # fmt: skip
+    there_and_back = tuple(conv(str(number), 8, size, size) for number, size in enumerate((8, 4, 2, 4, 8)))
+    assert [s.size[0] for s in depth_axis(there_and_back).stages] == [8, 4, 2, 4, 8]
+
+
 def test_blocks_hold_their_rows_and_leave_the_input_out() -> None:
     layers = network()
     axis = depth_axis(layers, "blocks")

@@ -124,6 +124,13 @@ def test_content_and_version_change_the_fingerprint() -> None:
     assert BASE.fingerprint(replace(INFO, version=2), SAME) != first
 
 
+def test_pictures_per_batch_count_where_they_decide_the_answer() -> None:
+    other = replace(BASE, compute=Compute(batch=64))
+    assert other.fingerprint(INFO, SAME) == BASE.fingerprint(INFO, SAME)
+    training = replace(INFO, by_batch=True)
+    assert other.fingerprint(training, SAME) != BASE.fingerprint(training, SAME)
+
+
 def test_the_number_of_a_gpu_leaves_the_fingerprint() -> None:
     one, two = (replace(BASE, compute=Compute(f"cuda:{i}")) for i in range(2))
     assert one.fingerprint(INFO, SAME) == two.fingerprint(INFO, SAME)

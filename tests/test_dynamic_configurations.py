@@ -129,21 +129,21 @@ def test_summary_is_read_off_the_records() -> None:
     assert result.names("measure") == MEASURES
     assert values["any-correct oracle"] == pytest.approx(right.any(axis=1).mean())
     assert values["plain accuracy"] == pytest.approx(result["accuracy"][0])
-    assert result["growth"][-1] == pytest.approx(right.any(axis=1).mean())
+    assert np.nanmax(result["growth"]) == pytest.approx(right.any(axis=1).mean())
     assert (result["summary_low"] <= result["summary"] + 1e-9)[:3].all()
 
 
 # ---- going on, and memory --------------------------------------------------------------------------------------------
 
 
-def events(net: nn.Module, count: int, stop_after: int, out: Path, resume: str = "") -> list[Any]:
-    """Run in batches of four; ask to stop once so many chunks of finished pictures have come."""
+def events(net: nn.Module, count: int, stop_after: int, out: Path, resume: str = "", batch: int = 4) -> list[Any]:
+    """Run in batches; ask to stop once so many chunks of finished pictures have come."""
     x = pictures((3, 16, 16), count)
     finished: list[int] = []
     request = Request("dynamic_configurations", params=(("points", POINTS),), resume=resume)
 
     def loader(_info: object) -> Any:
-        return model_from(net, (3, 16, 16)), images_from(x, labels(count), net, 4)
+        return model_from(net, (3, 16, 16)), images_from(x, labels(count), net, batch)
 
     seen = []
     for event in record(carry_out(request, loader, lambda: len(finished) >= stop_after), out):
@@ -177,6 +177,15 @@ def test_a_cancelled_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: p
     assert again.prepared is not None
     assert again.prepared.fingerprint == kept.prepared.fingerprint  # type: ignore[union-attr]  # it was prepared
     assert (load(stored.folder)["measured"] == 1).sum() == 8
+
+
+def test_a_run_that_goes_on_in_other_batches_leaves_no_picture_out(tmp_path: Path) -> None:
+    net = small()
+    events(net, 14, 2, tmp_path)
+    stored = list_runs(tmp_path)[0]
+    again = Result.of(events(net, 14, 99, tmp_path, str(stored.folder), batch=6))
+    assert (again["measured"] == 1).all()
+    assert (again["prediction"] >= 0).all()
 
 
 def test_another_request_is_not_continued(tmp_path: Path) -> None:
@@ -350,6 +359,30 @@ def test_recalibration_is_labelled_and_is_another_run() -> None:
     assert plain.prepared is not None
     assert other.prepared is not None
     assert plain.prepared.fingerprint != other.prepared.fingerprint
+    assert "plain_accuracy" not in plain
+    assert plain.facts["configuration 0"] == "the network as it is"
+    assert "batch-norm" in other.facts["configuration 0"]
+    # Column 0 is another network there; the one that is open stands beside.
+    np.testing.assert_array_equal(other["plain_correct"], plain["correct"][:, 0])
+    assert other["plain_accuracy"] == plain["accuracy"][0]
+
+
+def test_resized_shortcuts_are_not_called_the_network_as_it_is() -> None:
+    points = "layer2.0.conv1:strideD2,K1"
+    own, resized = swept(small(), 12, points=points), swept(small(), 12, points=points, policy="resize")
+    assert not np.array_equal(own["loss"][:, 0], resized["loss"][:, 0])
+    assert "resized" in resized.facts["configuration 0"]
+    np.testing.assert_array_equal(resized["plain_correct"], own["correct"][:, 0])
+
+
+def test_growth_counts_configurations_that_differ() -> None:
+    """A dilation beyond the map twice: four configurations, of which two differ."""
+    result = swept(small(), 12, points="layer3.0.conv1:dil1,9,11,13")
+    own = np.flatnonzero(result["duplicate_of"] == np.arange(4))
+    assert len(own) == 2
+    right = result["correct"] == 1
+    wanted = [right[:, own].mean(), right.any(axis=1).mean()]
+    np.testing.assert_allclose(result["growth"], [*wanted, np.nan, np.nan])
 
 
 @pytest.mark.parametrize("name", ["growth", "cost_map", "cover", "policies"])
@@ -359,7 +392,8 @@ def test_figures_show_the_numbers_of_the_run(name: str) -> None:
     assert sheet.fingerprints
     lines = {mark.label: mark for mark in sheet.panels[0].marks}
     if name == "growth":
-        assert lines["configurations (upper bound)"].y[-1] == pytest.approx(100 * result["growth"][-1])
+        known = result["growth"][np.isfinite(result["growth"])]
+        np.testing.assert_allclose(lines["configurations (upper bound)"].y, 100 * known)
         assert {"plain", "equally long list", "shuffled labels"} <= set(lines)
     if name == "cost_map":
         assert lines["network as it is"].y.tolist() == pytest.approx([100 * result["accuracy"][0]])

@@ -68,6 +68,8 @@ def global_state() -> tuple[Any, ...]:
         torch.get_num_threads(),
         torch.backends.cudnn.allow_tf32,
         torch.backends.cuda.matmul.allow_tf32,
+        torch.backends.cudnn.deterministic,
+        torch.is_autocast_enabled("cpu"),
         torch.get_rng_state().sum().item(),
         hashlib.sha256(torch.get_rng_state().numpy().tobytes()).hexdigest(),
         str(np.random.get_state()),

@@ -462,9 +462,12 @@ def test_weights_changed_after_sharing_are_saved_in_full(tmp_path: Path) -> None
     assert set(compress(edited.net.state_dict(), edited.shared)) == set(state)
 
 
-@pytest.mark.parametrize("method", ["weight_spectrum", "feature_rank", "evaluate", "structure"])
+PICTURES = ("feature_rank", "evaluate", "conflicting_bundles", "dynamic_configurations")
+
+
+@pytest.mark.parametrize("method", ["weight_spectrum", "structure", "width_groups", *PICTURES])
 def test_other_methods_take_a_shared_network(method: str) -> None:
-    images = ImageSource("demo:test") if method in ("feature_rank", "evaluate") else None
+    images = ImageSource("demo:test") if method in PICTURES else None
     result = Result.of(run(Request(method, DEMO, images, Edits(ring=(("ratio", "0.5"),)), limit=16)))
     assert result.finished is not None
     assert result.finished.problem is None

@@ -19,6 +19,7 @@ from analysis.sharing import Sharing, plan
 from app.drawing.matrix import FIRST, NAN, SHADES
 from app.drawing.signed_matrix import SignedCells
 from app.panels.layers_panel import LayersPanel
+from app.reading.measurements import used_words
 from app.reading.ring_entries import entry_of, first_read
 from app.reading.sharing import Projected, Trained, Wish, candidates, chosen, patterns_of, planned, shareable
 from app.sharing.agreement import claim as agreement_claim
@@ -324,3 +325,4 @@ def test_the_layers_panel_tells_stored_from_used_parameters(theme: Theme, qtbot:
     workspace.set_edits(ring)
     settle()
     assert panel.summary.text.endswith("(68.6\u00a0k used)")
+    assert used_words(workspace) == "68,642 weights are computed with, shared ones counted at every layer"

@@ -29,7 +29,7 @@ from tests.width_nets import (
 )
 
 pytestmark = [pytest.mark.zoo]
-EXACT = 1e-11
+EXACT = 1e-12
 
 
 @pytest.fixture(autouse=True)

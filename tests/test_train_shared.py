@@ -140,7 +140,25 @@ def test_fresh_networks() -> None:
     copied, words = fresh(foreign, 3)
     assert words == "drawn anew by each module"
     assert not torch.equal(copied[0].weight, foreign.net[0].weight)  # type: ignore[index]
-    assert narrowed(foreign, 100, 0) is None
+    assert narrowed(foreign, 5, 0) is None  # it would be left without channels
+
+
+def test_any_network_can_be_narrowed_by_its_groups() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(1, 16, 3), nn.BatchNorm2d(16), nn.ReLU(), nn.Conv2d(16, 16, 3), nn.Flatten())
+    net = nn.Sequential(*net, nn.Linear(256, 4)).eval()
+    model = model_from(net, (1, 8, 8))
+    before = copy.deepcopy(net.state_dict())
+    for parameters in (500, 1500):
+        cut = narrowed(model, parameters, 0)
+        assert cut is not None
+        assert sum(p.numel() for p in cut[0].parameters()) == pytest.approx(parameters, rel=0.2)
+        assert cut[0](torch.zeros(2, 1, 8, 8)).shape == (2, 4)
+        assert cut[1] < 1
+        twin = narrowed(model, parameters, 0)
+        assert twin is not None
+        assert torch.equal(cut[0][0].weight, twin[0][0].weight)  # type: ignore[index]
+    assert all(torch.equal(before[key], tensor) for key, tensor in net.state_dict().items())
 
 
 @pytest.mark.parametrize("option", ["A", "B"])
@@ -214,11 +232,10 @@ def test_normalised_gradients_are_divided_by_the_uses() -> None:
     torch.testing.assert_close(bank.ring.grad * bank.column_norms(), before)
 
 
-def test_other_families_are_not_narrowed_and_that_is_said() -> None:
+def test_what_cannot_be_narrowed_is_said() -> None:
     torch.manual_seed(0)
-    net = nn.Sequential(
-        nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.Flatten(), nn.Linear(64, 4)
-    )
+    one = nn.Conv2d(1, 1, 3), nn.BatchNorm2d(1), nn.ReLU(), nn.Conv2d(1, 1, 3)
+    net = nn.Sequential(*one, nn.Flatten(), nn.Linear(16, 4))
     result = trained(net, epochs=1)
     assert [warning.code for warning in result.warnings] == ["not_narrowed"]
     assert np.isnan(result["accuracy"]).tolist() == [False, False, True]

@@ -14,6 +14,7 @@ from analysis.measures.widths import straight
 from analysis.measures.widths.costs import CostModel
 from app.reading.depth import depth_axis
 from app.reading.edited_widths import EditedWidths
+from app.reading.width_check import Pair, lines
 from app.reading.width_columns import columns_of
 from app.reading.width_reading import WidthReading
 from app.views.widths import PAGES, WidthsView
@@ -137,6 +138,23 @@ def test_the_profile_follows_the_threshold(view: WidthsView) -> None:
     np.testing.assert_array_equal(moved, shrunk.widths_at(len(shrunk.thresholds) - 1))
     view.shrink._move(float(np.log10(shrunk.result["threshold"][0])), True)
     assert view.shrink.step == -1
+
+
+def test_what_was_not_measured_is_named() -> None:
+    known, unknown = np.array([0.5, 0.0]), np.full(2, np.nan)
+    pair = Pair(("conv1", "conv2"), known, unknown)
+    rank, bundles = lines(None, pair, pair)
+    assert (rank.original, rank.edited) == ("0.250", "not measured")
+    assert (bundles.original, bundles.edited) == ("1 of 2", "not measured")
+
+
+def test_values_of_a_group_are_defined(view: WidthsView) -> None:
+    go(view, "shrink")
+    play(view, width_searches.shrink_events(FOUND))
+    view.shrink._point(0)
+    entries = view.shrink.readout._entries
+    assert len(entries) == 7
+    assert all(entry.tip for entry in entries)
 
 
 def test_both_counts_and_the_control_stand_in_the_table(view: WidthsView) -> None:

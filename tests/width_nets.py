@@ -95,6 +95,8 @@ CASES = (
     Case("timm ese_vovnet39b"),
     Case("timm fbnetc_100"),
     Case("timm repvgg_a0"),
+    Case("timm mobilenetv1_100"),
+    Case("timm vgg11_bn", side=224),
     Case("timm mobileone_s0"),
     Case("timm skresnet18", rewritten=-1),
     Case("timm ecaresnet26t"),

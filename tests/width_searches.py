@@ -59,6 +59,10 @@ def shrink_events(found: WidthGroups, model: ModelSource = MODEL) -> Iterator[Ev
         "parameters": ("profile", np.array([160_000, 250_000, 161_000])),
         "table": ("profile", np.array([40_320_000, 40_000_000, 40_300_000])),
         "correlation": ("profile", np.array([1.0, 0.1, 0.93])),
+        "target_share": ("", np.array(0.95)),
+        "floor_macs": ("", np.array(27_000_000)),
+        "keep_probability": ("", np.array(0.485)),
+        "chi_square": ("", np.array(88.2)),
     }
     names = (("group", tuple(group.name for group in groups)),)
     yield from _told(Request("lw_dna", model, ImageSource("pictures")), values, names)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from analysis.commands import options as shared
 from analysis.edits import Edits
+from analysis.measures.widths.legal import inexact
 from analysis.measures.widths.text import parse_widths
 from analysis.problems import AnalysisError
 from analysis.request import Compute
@@ -64,6 +65,9 @@ def command(options: argparse.Namespace) -> int:
     edited = derive(model, edits)
     save(edited, options.out, edits)
     _report(model, edited, options.out)
+    approximate = inexact(found.groups, widths)
+    if approximate:
+        print(approximate)
     python = write_python(edited, options.out, edits)
     print(python.reason or f"rebuilt without LayerScope by {python.path}")
     return 0

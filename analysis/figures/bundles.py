@@ -14,7 +14,9 @@ from analysis.result import Result
 
 CHECKPOINT = Param("checkpoint", "", "Which checkpoint; empty for the last")
 KIND = Param("kinds", "", "Kinds of points, comma-separated (input, branch, block, pooled …); empty for all")
-VALUE = Param("value", "entropy", "Which output to show", choices=("entropy", "entropy_ratio", "samples_in_conflict"))
+VALUE = Param(
+    "value", "entropy", "Which output to show", choices=("entropy", "entropy_ratio", "bundles", "samples_in_conflict")
+)
 POINT = Param("point", "", "Name of the point; empty for the last")
 FACTS = ("mode", "seed", "η", "B", "branches")
 LINES = (("branch", "branches"), ("block", "block outputs"), ("activation", "activations"))
@@ -187,6 +189,9 @@ def removal(results: list[Result], options: Options) -> Sheet:
     for row, order in enumerate(result.names("order")):
         curve = 100 * np.asarray(result["ordered_accuracy"][row], dtype=np.float64)
         marks.append(Line(x, curve, order, f"series{3 + row}", dashed=bool(row)))
+    lost = int(result["first_loss"][0])
+    if lost > 0:
+        marks.append(Guide("x", float(lost), f"conflicting: accepted loss at {lost}"))
     panel = Panel(
         tuple(marks),
         x_title="removed blocks",
@@ -194,7 +199,7 @@ def removal(results: list[Result], options: Options) -> Sheet:
         y_range=(0.0, 105.0),
         title=label_of(result),
     )
-    facts = ("pictures", "seed", "η", "B", "W", "τ", "accepted loss")
+    facts = ("mode", "pictures", "seed", "η", "B", "W", "τ", "accepted loss")
     return Sheet((panel,), note=note(result, facts), fingerprints=fingerprints(results))
 
 

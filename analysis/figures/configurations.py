@@ -37,7 +37,8 @@ def growth(results: list[Result], options: Options) -> Sheet:
     result, rows = _sweep(results)
     correct, prediction = _correct(result, rows), result["prediction"][rows].astype(np.int64)
     rank, label = result["true_rank"][rows, 0].astype(np.int64), result["label"][rows].astype(np.int64)
-    curve = oracles.growth_curve(correct)
+    differ = oracles.known_effective(result["duplicate_of"])
+    curve = oracles.growth_curve(correct[:, differ])
     marks: list[Mark] = [
         Line(
             np.linspace(1.0, len(curve), len(curve), dtype=np.float64),
@@ -45,21 +46,21 @@ def growth(results: list[Result], options: Options) -> Sheet:
             "configurations (upper bound)",
             "series0",
         ),
-        Guide("y", 100 * float(correct[:, 0].mean()), "plain"),
+        Guide("y", 100 * float(correct[:, 0].mean()), "configuration 0" if "plain_correct" in result else "plain"),
         Guide("y", 100 * oracles.matched_list(rank, prediction), "equally long list"),
         Guide("y", 100 * oracles.shuffled_oracle(prediction, label), "shuffled labels"),
     ]
     for pool in (found for found in results if "oracle_beyond" in found):
         for row, name in enumerate(pool.names("pool")):
             values = np.asarray(pool["growth"][row], dtype=np.float64)
-            known = np.flatnonzero(np.isfinite(values))
+            finite = np.flatnonzero(np.isfinite(values))
             single = np.asarray(pool["mean_accuracy"], dtype=np.float64) if "mean_accuracy" in pool else np.zeros(9)
             apart = "" if oracles.matched(float(single[row]), float(single[0])) else ", accuracy not matched"
-            if row and len(known):
+            if row and len(finite):
                 marks.append(
                     Line(
-                        np.asarray(known + 1, dtype=np.float64),
-                        100 * values[known],
+                        np.asarray(finite + 1, dtype=np.float64),
+                        100 * values[finite],
                         f"{name} pool{apart}",
                         f"series{row}",
                         dashed=True,

@@ -92,6 +92,10 @@ def width_budget(results: list[Result], options: Options) -> Sheet:
         if np.isfinite(threshold) and threshold > 0:
             marks.append(Points(np.array([threshold]), np.array([reached]), "", hue))
     marks.append(Guide("y", 100.0, "original"))
+    if "target_share" in result:  # runs of older versions do not say it
+        floor = 100 * float(result["floor_macs"]) / float(result["reference_macs"][0])
+        marks.append(Guide("y", 100 * float(result["target_share"]), "target"))
+        marks.append(Guide("y", floor, "multiply-adds of the floors"))
     panel = Panel(tuple(marks), x_title="threshold on the scores", y_title="Cost (% of the original)", x_log=True)
     return Sheet((panel,), note=note(result, SHOWN), fingerprints=fingerprints(results))
 

@@ -123,6 +123,9 @@ def read(path: str | Path, trust: bool = False) -> Checkpoint:
             raise AnalysisError(f"{name} holds no weights, only wrappers.", weight_files.OTHER_FILE)
     tensors = {str(key): item for key, item in value.items() if isinstance(item, Tensor)}
     _check(tensors, name)
+    halves = {str(tensor.dtype).removeprefix("torch.") for tensor in tensors.values()} & {"float16", "bfloat16"}
+    if halves:
+        facts.insert(0, ("stored as", " and ".join(sorted(halves))))
     if wrappers:
         facts.append(("weights under", ".".join(wrappers)))
     facts += [(key, _short(text)) for key, text in content.notes.items() if key not in (HEADER_KEY, "format")]

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -191,6 +192,12 @@ def duplicates(prediction: Integers, loss: Floats | None) -> Integers:
 def effective(duplicate_of: Integers) -> Integers:
     """Columns that repeat no earlier one."""
     return np.flatnonzero(duplicate_of == np.arange(len(duplicate_of)))
+
+
+def known_effective(duplicate_of: NDArray[Any]) -> Integers:
+    """Columns that repeat no earlier one as far as a run has said, which it does at its end; before, all of them."""
+    known = np.asarray(duplicate_of, dtype=np.int64)
+    return effective(known) if bool((known >= 0).all()) else np.arange(len(known))
 
 
 def only_solver(correct: Bools) -> Integers:

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from analysis.bundle_plan import branches_of, checked_labels, training_of
+from analysis.bundle_plan import MODE_WORDS, branches_of, checked_labels, training_of
 from analysis.bundling import Clock, Network, branch_scales, critical_factors, ids_of
 from analysis.catalogue import MethodInfo, Param
 from analysis.config import LayerSpec
@@ -352,6 +352,7 @@ def _facts(study: Study) -> tuple[tuple[str, str], ...]:
     named = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     amplitude, where = weight_amplitude(job.model.net)
     return (
+        ("mode", f"update-grid: {MODE_WORDS['update-grid']}"),
         ("pictures", f"accuracy on {job.images.count:,}, bundles on {sample:,} of them"),
         ("seed", str(job.request.seed)),
         ("η", f"{eta:g}{words.get('eta', '')}"),

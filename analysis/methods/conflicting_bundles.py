@@ -5,7 +5,7 @@ several labels is a conflict, and the mean label entropy of the bundles is one n
 "Conflicting Bundles", WACV 2021, and the authors' reference code). When values count as equal: :mod:`analysis.keys`.
 
 Ours, and labelled so: the critical tolerance, the error floor, the order of the outputs, one factor per branch for all
-pictures, and that checkpoints are compared with one learning rate and batch size unless they state their own.
+pictures, and that the learning rate of all checkpoints is the largest that one of them states.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from contextlib import closing
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.bundle_plan import COUNTS, MOST_CLASSES, SHARES, Plan, declared, plan_for, training_of
+from analysis.bundle_plan import COUNTS, MOST_CLASSES, SHARES, Plan, declared, plan_for
 from analysis.bundling import Answers, Clock, Network, Proof, Reader, branch_scales, critical_factors, ids_of
 from analysis.catalogue import MethodInfo, Param
 from analysis.events import Chunk, Progress
@@ -33,7 +33,8 @@ INFO = MethodInfo(
     needs=frozenset({"model", "images", "labels", "checkpoints"}),
     params=(
         Param("mode", "update-grid", "When two values count as equal, see the help page", choices=MODES),
-        Param("eta", 0.0, "Learning rate of the training; 0: the checkpoint's own, or else 0.001", 0.0, 1e3),
+        Param("eta", 0.0, "Learning rate of the training; 0: the largest a checkpoint states, or else 0.001", 0.0, 1e3),
+        Param("own_eta", False, "Take each checkpoint's own learning rate; late ones of a schedule widen the grid"),
         Param("training_batch", 0, "Batch size of the training; 0: the checkpoint's own, or else 64", 0, 1 << 24),
         Param("scaled_branches", True, "Scale branches as in the reference code; costs one more pass"),
         Param("tolerances", True, "Also measure on grids of 1/4, 1/2, 2 and 4 times the width"),
@@ -43,6 +44,10 @@ INFO = MethodInfo(
     ),
     limit=512,
 )
+
+
+LARGE = 1.0
+"""Ours: updates in weights' amplitudes from which a run warns; q leaves the powers of two that τ was made for."""
 
 
 def run(job: Job) -> Iterator[Step]:
@@ -77,8 +82,7 @@ def _checkpoint(
     if plan.branches:
         network.scales = yield from branch_scales(network, plan.branches)
     amplitude, where = weight_amplitude(model.net)
-    eta, batch, _ = training_of(model, float(job.params["eta"]), int(job.params["training_batch"]))
-    ruler = Ruler(amplitude, eta, batch)
+    ruler = Ruler(amplitude, plan.training.eta[number], plan.training.batch)
     readers = _readers(network, plan, ruler)
     answers = Answers.empty(job.images.count)
     with closing(network.read(readers, f"Reading {plan.checkpoints[number]}", answers)) as steps:
@@ -86,6 +90,11 @@ def _checkpoint(
     ids += [ids_of(reader, _place(plan)) for reader in readers.values()]
     yield from _of_checkpoint(plan, number, (ruler, where), answers)
     yield from _of_points(plan, number, readers, ids)
+    if plan.branches:
+        scales = [network.scales.get(point.name, 1.0) for point in plan.points]
+        yield Chunk("branch_scale", (number,), np.array(scales, dtype=np.float64))
+    if plan.grid:
+        _warn_of_large(job, plan, number, ruler, readers)
     if job.params["keep_keys"]:
         yield from _keys(plan, number, readers)
     if plan.grid:
@@ -119,6 +128,15 @@ def _of_checkpoint(plan: Plan, number: int, ruled: tuple[Ruler, str], answers: A
     tensor = plan.parameters.index(where) if where in plan.parameters else -1
     yield Chunk("amplitude_tensor", (number,), np.asarray(tensor, dtype=np.int32))
     yield from _in_parts("prediction", (number,), answers.prediction)
+
+
+def _warn_of_large(job: Job, plan: Plan, number: int, ruler: Ruler, readers: Mapping[str, Reader]) -> None:
+    """Warn where updates are larger than the weight: their own size then widens the grid."""
+    limit = LARGE * ruler.amplitude * ruler.batch / ruler.eta
+    rows = tuple(name for name, reader in readers.items() if limit and reader.magnitude > limit)
+    if rows:
+        text = f"{plan.checkpoints[number]}: max|a|·η/B is more than {LARGE:g} W, so that the grid is coarser than τ."
+        job.warn("large_values", text, rows)
 
 
 def _of_points(plan: Plan, number: int, readers: Mapping[str, Reader], ids: list[Ids]) -> Iterator[Chunk]:

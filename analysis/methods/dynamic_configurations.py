@@ -22,12 +22,13 @@ from analysis.job import Job, Step
 from analysis.measures import oracles
 from analysis.measures.columns import read_column
 from analysis.measures.findings import MEASURES, summary
-from analysis.outcomes import TOP
+from analysis.outcomes import TOP, scores_of
+from analysis.outcomes import records as outcomes_of
 from analysis.outputs import check_labels
 from analysis.perturb import moved
 from analysis.problems import AnalysisError
 from analysis.result import empty_array
-from analysis.sweep import PARAMS, Sweep, batches_of, prepare, sweep_batch
+from analysis.sweep import PARAMS, Sweep, batches_of, prepare, quiet, sweep_batch
 from analysis.walk import node_counts
 
 INFO = MethodInfo(
@@ -120,12 +121,31 @@ def _pictures(job: Job, sweep: Sweep, own: dict[str, NDArray[np.float64]], found
             "brightness": flat.mean(dim=1).cpu().numpy(),
             "contrast": flat.std(dim=1).cpu().numpy(),
             **{name: values[batch.index] for name, values in own.items()},
+            **(_plainly(job, sweep, pixels, batch.labels) if "plain_correct" in found else {}),
             "measured": np.ones(len(flat)),
         }
         for name, values in records.items():
             if name in found:
                 found[name][batch.index] = values
         yield from _chunks(found, place)
+
+
+def _plainly(job: Job, sweep: Sweep, pixels: Tensor, labels: Tensor | None) -> dict[str, Array]:
+    """Run the network itself, where configuration 0 is another one: which of its answers are right."""
+    right = []
+    with quiet(pixels.device):
+        for first in range(0, len(pixels), sweep.step):
+            part = slice(first, first + sweep.step)
+            logits = scores_of(job.model.net(pixels[part]), len(pixels[part]))
+            right.append(outcomes_of(logits, None if labels is None else labels[part])["correct"])
+    return {"plain_correct": np.concatenate(right)}
+
+
+def _another_network(job: Job, sweep: Sweep) -> str:
+    """Say why configuration 0 is not the network as it is; "" where it is, bit for bit."""
+    if job.params["policy"] == "resize" and sweep.space.resizes:
+        return "not the network as it is: shortcuts are resized"
+    return "not the network as it is: new batch-norm statistics" if job.params["recalibrate"] else ""
 
 
 def _zoomed(pixels: Tensor, factors: Tensor) -> Tensor:
@@ -136,7 +156,7 @@ def _zoomed(pixels: Tensor, factors: Tensor) -> Tensor:
 
 def _finished_before(job: Job, found: dict[str, Array]) -> NDArray[np.bool_] | None:
     """Take over what an unfinished run has found; return which pictures that covers."""
-    if job.earlier is None or "measured" not in job.earlier:
+    if job.earlier is None or any(name not in job.earlier for name in found):
         return None
     finished: NDArray[np.bool_] = np.asarray(job.earlier["measured"] == 1)
     for name, array in found.items():
@@ -183,7 +203,10 @@ def _totals(job: Job, sweep: Sweep, found: dict[str, Array]) -> Iterator[Step]:
     correct = records["correct"] == 1
     yield Chunk("accuracy", (), correct.mean(axis=0))
     yield Chunk("distinct_answers", (), _spread(records["prediction"], rows, job.images.count))
-    yield Chunk("growth", (), oracles.growth_curve(correct))
+    if "plain_correct" in records:
+        yield Chunk("plain_accuracy", (), np.asarray((records["plain_correct"] == 1).mean()))
+    growth = oracles.growth_curve(correct[:, oracles.effective(repeats)])
+    yield Chunk("growth", (), np.append(growth, np.full(correct.shape[1] - len(growth), np.nan)))
     yield Progress(0, 0, "Reading oracles")
     values, low, high = summary(records, sweep.classes, repeats, job.request.seed)
     yield Chunk("summary", (), values)
@@ -231,11 +254,16 @@ def _declared(job: Job, sweep: Sweep, column: str) -> Declared:
             Output("true_rank", both, size, "int32", title="Rank of the label"),
             Output("loss", both, size, unit="nats", title="Cross-entropy"),
             Output("accuracy", one, (several,), title="Accuracy of one configuration for all pictures"),
-            Output("growth", ("size",), (several,), title="Oracle of random subsets (upper bound)"),
+            Output("growth", ("size",), (several,), title="Oracle of random subsets of different ones (upper bound)"),
             *(
                 Output(f"summary{end}", ("measure",), (len(MEASURES),), title=f"Oracles and references{words}")
                 for end, words in (("", ""), ("_low", ", lower end"), ("_high", ", upper end"))
             ),
+        ]
+    if known and _another_network(job, sweep):
+        outputs += [
+            Output("plain_correct", ("sample",), (count,), "uint8", title="The network as it is is right"),
+            Output("plain_accuracy", (), (), title="Accuracy of the network as it is"),
         ]
     if count * several * top * 12 <= KEEP_LISTS:
         outputs += [
@@ -263,7 +291,7 @@ def _facts(job: Job, sweep: Sweep, column: str) -> tuple[tuple[str, str], ...]:
     macs = int(sweep.survey.tree_macs.sum())
     facts = [
         ("options", options),
-        ("configuration 0", "the network as it is"),
+        ("configuration 0", _another_network(job, sweep) or "the network as it is"),
         ("oracle", "an upper bound: it rises with the number of configurations by chance alone"),
         ("shortcuts", str(params["policy"])),
         ("prefixes", "computed once" if sweep.shared else f"not shared: {sweep.why_not}"),

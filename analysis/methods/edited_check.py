@@ -18,6 +18,7 @@ from analysis.events import Chunk, Declared, Output, Progress
 from analysis.images import Batch
 from analysis.job import Job, Step
 from analysis.measures.widths.costs import CostModel
+from analysis.measures.widths.legal import inexact
 from analysis.models import Model, load
 from analysis.outcomes import scores_of
 from analysis.outputs import check_labels
@@ -89,6 +90,9 @@ def _costs(job: Job, original: Model, edited: Model) -> Iterator[Step]:
     if others:
         job.warn("other_edits", "There are edits beside widths: the closed form is that of the widths alone.")
     found = dissect(original.net, original.input_shape, original.name).groups
+    approximate = inexact(found, dict(edits.widths))
+    if approximate:
+        job.warn("inexact", approximate)
     totals = CostModel(found).costs(dict(edits.widths)).totals
     yield Chunk("predicted_parameters", (), np.asarray(totals.parameters))
     yield Chunk("predicted_macs", (), np.asarray(totals.macs))

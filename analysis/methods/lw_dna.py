@@ -217,6 +217,8 @@ def _references(plan: Plan) -> Iterator[Step]:
     yield Chunk("floor", (), plan.widths(plan.floors))
     yield Chunk("latent_group", (), plan.owner)
     yield Chunk("latent_floor", (), plan.floors)
+    yield Chunk("target_share", (), np.asarray(float(plan.job.params["target"])))
+    yield Chunk("floor_macs", (), np.asarray(plan.model.costs_of(plan.values(plan.floors)).totals.macs))
     read = read_by_convolutions(plan.wide.anatomy, plan.wide.net)
     told = np.zeros(len(plan.names), dtype=np.uint8)
     told[plan.owner[[v in read for v in plan.variables.tolist()]]] = 1
@@ -318,6 +320,8 @@ def _declared(plan: Plan, target: int) -> Declared:
         output("correlation", "profile", "float64", "", "Correlation of the ratios with those found"),
         output("keep_probability", "", "float64", "", "Share that chance would keep at this budget"),
         output("chi_square", "", "float64", "", "Chi-square against chance, about the number of latents if chance"),
+        output("target_share", "", "float64", "", "Budget as a share of the original, in what the budget counts"),
+        output("floor_macs", "", "int64", "", "Multiply-adds where every latent is at its floor"),
         output("reference_macs", "reference", "int64", "", "Multiply-adds of the original and the widened"),
         output("reference_parameters", "reference", "int64", "", "Parameters of the original and the widened"),
         output("reference_table", "reference", "int64", "", "Operations of both as the tables count"),

@@ -42,6 +42,7 @@ INFO = MethodInfo(
     name="train_shared",
     title="Train with shared weights",
     version=2,
+    by_batch=True,
     summary="Accuracy against degrees of freedom: networks trained on rings of several sizes, dense ones beside them.",
     needs=frozenset({"model", "images", "labels"}),
     params=(
@@ -274,7 +275,9 @@ class _Session:
         if self.job.folder is not None:
             (self.job.folder / CHECKPOINT).unlink(missing_ok=True)
         if self.skipped:
-            text = "Only the demo and CIFAR networks can be narrowed, so no narrowed network was trained."
+            text = (
+                "No widths of this network have about so many parameters, so some narrowed networks were not trained."
+            )
             self.job.warn("not_narrowed", text, tuple(self.skipped))
 
 

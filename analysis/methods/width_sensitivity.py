@@ -25,7 +25,8 @@ from analysis.problems import AnalysisError
 from analysis.surgery.choosing import choose
 from analysis.surgery.dissecting import dissect
 from analysis.surgery.editing import edit
-from analysis.surgery.importance import PLAIN_RULES, Scores, importance
+from analysis.surgery.importance import DATA_RULES, RULES, Scores, importance
+from analysis.surgery.observing import observed
 
 INFO = MethodInfo(
     name="width_sensitivity",
@@ -34,7 +35,7 @@ INFO = MethodInfo(
     needs=frozenset({"model", "images", "labels"}),
     params=(
         Param("ratios", "0.75, 0.5, 0.25", "Shares of a group's width that are tried, comma-separated"),
-        Param("rule", "l1", "How the channels that stay are chosen", choices=PLAIN_RULES),
+        Param("rule", "l1", "How the channels that stay are chosen", choices=RULES),
         Param("groups", "", "Width groups, comma-separated; empty for all that can change"),
     ),
     limit=1000,
@@ -109,8 +110,16 @@ def _study(job: Job) -> Study:
     widths = [
         [min(legal(found.groups, group.name, ratio * group.width), group.width) for ratio in ratios] for group in groups
     ]
-    scores = importance(model.net, found, str(job.params["rule"]), job.request.seed)
+    scores = _scores(job, found, str(job.params["rule"]))
     return Study(job, found, groups, ratios, np.array(widths, dtype=np.int64), scores)
+
+
+def _scores(job: Job, found: Anatomy, rule: str) -> Scores:
+    """Score the channels of the whole network; rules that look at pictures look at all of this run."""
+    if rule in DATA_RULES:
+        batches = ((batch.pixels.clone(), batch.labels) for batch in job.images.batches())
+        return observed(job.model.net, found, rule, batches)
+    return importance(job.model.net, found, rule, job.request.seed)
 
 
 def _costs(study: Study) -> Iterator[Step]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QSplitter, QTreeWidget, QTreeWidgetItem
+from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QHeaderView, QSplitter, QTreeWidget, QTreeWidgetItem
 
 from app.bundling.page import Page
 from app.drawing.bundle_map import shade, zero_color
 from app.drawing.merge_matrix import MergeMatrix
-from app.drawing.readout import Entry, Key
+from app.drawing.readout import Entry, Key, Line
 from app.reading.bundles import Reading
 from app.reading.depth import Ints
 from app.reading.glossary import TERMS
@@ -22,7 +22,13 @@ NEVER = "never"
 
 
 class MergePage(Page):
-    """Matrix at the left, pairs of classes at the right, earliest first."""
+    """Matrix at the left, pairs of classes at the right, earliest first.
+
+    Attributes
+    ----------
+    pictures
+        Places of the selected pictures; of two or more it is said where they first share a bundle.
+    """
 
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme, "First merge of classes")
@@ -32,6 +38,13 @@ class MergePage(Page):
         self._read: tuple[object, ...] = ()
         self._listed: tuple[object, ...] = ()
         self._cell = (-1, -1)
+        self.pictures: tuple[int, ...] = ()
+        self.shared = Line(theme)
+        self.shared.hide()
+        above = QHBoxLayout()
+        above.setContentsMargins(12, 0, 8, 0)
+        above.addWidget(self.shared)
+        self.body.addLayout(above)
         self.matrix, self.list = MergeMatrix(theme), QTreeWidget()
         self.list.setRootIsDecorated(False)
         self.list.setUniformRowHeights(True)
@@ -59,6 +72,9 @@ class MergePage(Page):
         reading, number = self.reading, self.look.checkpoint
         if reading is None or number < 0:
             return
+        words = shared_words(reading, number, self.pictures)
+        self.shared.say(words)
+        self.shared.setVisible(bool(words))
         self._take(reading, number)
         self.matrix.set_note("" if self.first is not None else UNKNOWN)
         if self.first is None:
@@ -168,6 +184,19 @@ class MergePage(Page):
             found.append(Entry(self.other.name, self._there_words(row, column), "outline", definition))
         names = reading.classes[row] if row == column else f"{reading.classes[row]} – {reading.classes[column]}"
         self.told.emit(names, tuple(found))
+
+
+def shared_words(reading: Reading, checkpoint: int, pictures: tuple[int, ...]) -> str:
+    """Say at which point the selected pictures first share a bundle; "" for fewer than two."""
+    if len(pictures) < 2:
+        return ""
+    names = ", ".join(str(place) for place in pictures[:6]) + (" …" if len(pictures) > 6 else "")
+    first = reading.first_shared(checkpoint, pictures)
+    if first is None:
+        return f"Selected pictures {names}: not all of them were measured"
+    if first < 0:
+        return f"Selected pictures {names}: never all in one bundle"
+    return f"Selected pictures {names}: first all in one bundle at {reading.point_words(first)}"
 
 
 def ranked(first: Ints, pairs: Ints) -> list[tuple[int, int]]:

@@ -90,6 +90,10 @@ def entries(reading: Reading, checkpoint: int, point: int) -> tuple[Entry, ...]:
     critical = critical_words(reading, checkpoint, point)
     if critical:
         found.append(Entry("critical", critical, "text_soft", TERMS["critical_tolerance"].definition))
+    update = update_ratio(reading, checkpoint, point)
+    if math.isfinite(update):
+        tip = "Largest value times η/B, in units of the largest weight W; above 1 the grid is coarser than τ"
+        found.append(Entry("max|a|·η/B", f"{update:.2g} W", "text_soft", tip))
     gaps = value("non_finite")
     if gaps > 0:
         found.append(Entry("not finite", f"{gaps:,.0f} pictures left out", "text_soft", TERMS["non_finite"].definition))
@@ -110,9 +114,23 @@ def differences(reading: Reading, other: SecondReading | None, checkpoint: int, 
     conflict = 100 * float(reading.value("conflict")[checkpoint, point])
     conflict -= 100 * float(other.values(other.reading.value("conflict"), checkpoint)[point])
     entropy = numbers.with_unit(theirs, "nats") if theirs else "0 nats"
+    why = other.why_no_difference(checkpoint)
+    if why:
+        tip = "Entropy grows with the number of pictures and the width of the grid"
+        return (Entry(other.name, f"H {entropy}; no difference: {why}", "text", tip),)
     words = f"H {entropy} ({numbers.signed(ours - theirs, 3)}), in conflict {numbers.signed(conflict, 1)} points"
     tip = "The network that is compared with; in brackets and as points: how much more it is here"
     return (Entry(other.name, words, "text", tip),)
+
+
+def update_ratio(reading: Reading, checkpoint: int, point: int) -> float:
+    """Largest update of a cell over the largest weight, max|a|·η/B / W; NaN without a grid or weights."""
+    if reading.mode not in ("", "update-grid"):
+        return float("nan")
+    eta, batch, amplitude = (
+        float(reading.per_checkpoint(name)[checkpoint]) for name in ("eta", "training_batch", "amplitude")
+    )
+    return float(reading.table("magnitude")[checkpoint, point]) * eta / batch / amplitude if amplitude else float("nan")
 
 
 def bundles(count: float) -> str:

@@ -333,6 +333,9 @@ def claim(reading: RemovalReading) -> str:
         count = int((reading.conflicting == 1).sum())
         none = f", so no curve of {empty[0]} ones" if empty else ""
         words.append(f"{count or 'none'} conflict{'s' if count == 1 else ''} at τ{none}")
+    lost = reading.lost_at(GROUPS[0])
+    if lost >= 0:
+        words.append(f"random conflicting ones reach that loss at {lost}" if lost else "no number of them reaches it")
     text = " · ".join(words) or "Blocks are being measured …"
     return text[:1].upper() + text[1:]
 

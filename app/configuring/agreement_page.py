@@ -75,5 +75,5 @@ def claim(reading: Reading, alike: Floats) -> str:
     pairs = alike[np.triu_indices(len(alike), 1)]
     return (
         f"Two configurations answer {numbers.percent(float(pairs.mean()))} of the pictures alike · "
-        f"least like the plain network: {reading.names[least]}, {numbers.percent(float(others.min()))}"
+        f"least like the {reading.own_network}: {reading.names[least]}, {numbers.percent(float(others.min()))}"
     )

@@ -52,7 +52,7 @@ def card_of(reading: Records, look: Look, thumbnails: Thumbnails) -> Card:
     name = reading.class_name(label) if label >= 0 else "no label"
     shown = (0,) if number == 0 else (0, number)
     answers = tuple(
-        Answer("plain network" if k == 0 else reading.names[k], _ranked(reading, row, k, label)) for k in shown
+        Answer(reading.own_network if k == 0 else reading.names[k], _ranked(reading, row, k, label)) for k in shown
     )
     return Card(f"#{place} · {name}", thumbnails.get(place), answers, steps_of(reading, number), _notes(reading, look))
 
@@ -82,7 +82,7 @@ def steps_of(reading: Records, number: int) -> tuple[Step, ...]:
 def _notes(reading: Records, look: Look) -> tuple[str, ...]:
     number = look.configuration
     ratio = float(reading.macs[number] / max(int(reading.macs[0]), 1))
-    cost = macs_words(float(reading.macs[number])) + ("" if number == 0 else f" ({ratio:.2f} × plain)")
+    cost = macs_words(float(reading.macs[number])) + ("" if number == 0 else f" ({ratio:.2f} × {reading.own})")
     found = [cost]
     if reading.labelled:
         share = numbers.percent(float(reading.result["true_probability"][int(reading.rows[look.row]), number]))

@@ -65,7 +65,7 @@ class ClassesPage(Page):
         self.plot.show_rows(tuple(_row(reading, values, theirs, int(number)) for number in self._order))
         theme = self.theme
         legend = (
-            Key("bar", "plain", theme.color("widths")),
+            Key("bar", reading.own, theme.color("widths")),
             Key("frame", "upper bound", theme.color("configurations")),
             Key("bar", "equally long list", theme.color("cost")),
         )
@@ -89,7 +89,7 @@ class ClassesPage(Page):
         plain, top, saved, listed = table_of(reading)[number].tolist()
         found: tuple[Entry, ...] = (
             Entry("pictures", f"{int(counts(reading)[number]):,}", "text_soft"),
-            Entry("plain", numbers.percent(plain), "widths"),
+            Entry(reading.own, numbers.percent(plain), "widths"),
             Entry("upper bound", numbers.percent(top), "configurations"),
             Entry("rescue", numbers.percent(saved), "text_soft"),
             Entry("list", numbers.percent(listed), "cost"),

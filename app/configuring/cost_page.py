@@ -36,13 +36,15 @@ class CostPage(Page):
             return
         shade, words, ends = shade_of(reading)
         front = selection.pareto_front(reading.macs, reading.accuracy)
-        pins = tuple((pin.label, float(pin.macs), pin.accuracy) for pin in reading.pins)
-        dots = Dots(reading.macs.astype(np.float64), reading.accuracy, reading.solved_alone, shade, front, pins)
+        listed = cost_alike(reading)
+        x, by_hand_x = places(reading) if listed else (reading.macs.astype(np.float64), [p.macs for p in reading.pins])
+        pins = tuple((p.label, float(at), p.accuracy) for p, at in zip(reading.pins, by_hand_x, strict=True))
+        dots = Dots(x, reading.accuracy, reading.solved_alone, shade, front, pins, listed)
         other = self.other
         outline = None
         if other is not None:
-            macs = other.reading.macs.astype(np.float64)
-            outline = other.aligned(macs), other.aligned(other.reading.accuracy)
+            there = x if listed else other.aligned(other.reading.macs.astype(np.float64))
+            outline = there, other.aligned(other.reading.accuracy)
         self.plot.show_dots(dots, look.configuration, outline)
         self.claim.say(claim(reading, front.tolist()))
         theme = self.theme
@@ -51,7 +53,7 @@ class CostPage(Page):
             Key("ring", "looked at", theme.color("accent")),
             Key("dot", f"{words} {ends[0]}", theme.heat(0.25)),
             Key("dot", ends[1], theme.heat(1.0)),
-            Key("dash", "larger: more pictures that it alone gets right", theme.color("text_soft")),
+            Key("sizes", "larger: more pictures that it alone gets right", theme.color("text_soft")),
         )
         second = (Key("ring", other.name, theme.color("outline")),) if other is not None else ()
         by_hand = (Key("dot", "built by hand", theme.color("sharing")),) if reading.pins else ()
@@ -65,6 +67,20 @@ class CostPage(Page):
         else:
             pin = self.reading.pins[place]
             self.told.emit(pin.label, pinned_entries(pin))
+
+
+def cost_alike(reading: Reading) -> bool:
+    """Tell whether everything costs the same; then cost orders nothing."""
+    return len({int(macs) for macs in reading.macs} | {int(pin.macs) for pin in reading.pins}) == 1
+
+
+def places(reading: Reading) -> tuple[Floats, list[float]]:
+    """Place of every configuration, and of what was built by hand, in a list that falls by accuracy; from 1."""
+    accuracy = np.append(reading.accuracy, [pin.accuracy for pin in reading.pins])
+    place = np.empty(len(accuracy))
+    place[np.argsort(-accuracy, kind="stable")] = np.arange(1, len(accuracy) + 1)
+    count = len(reading.accuracy)
+    return place[:count], place[count:].tolist()
 
 
 def shade_of(reading: Reading) -> tuple[Floats, str, tuple[str, str]]:
@@ -95,7 +111,11 @@ def pinned_entries(pin: Pinned) -> tuple[Entry, ...]:
 def claim(reading: Reading, front: list[int]) -> str:
     """Say in one line where the network as it is lies."""
     best = front[-1]
+    if cost_alike(reading):
+        alike = f"All configurations cost the same, {macs_words(float(reading.macs[0]))}"
+        place = int(places(reading)[0][0])
+        return f"{alike} · sorted by accuracy, the {reading.own_network} is number {place} of {len(reading.names)}"
     words = "on the Pareto front" if 0 in front else "not on the Pareto front"
     top = f"best single one: {reading.names[best]}, {numbers.percent(float(reading.accuracy[best]))}"
     own = numbers.percent(float(reading.accuracy[0]))
-    return f"The plain network ({own}) is {words} · {top} on the same pictures, which flatters it"
+    return f"The {reading.own_network} ({own}) is {words} · {top} on the same pictures, which flatters it"

@@ -90,7 +90,7 @@ class CoverPage(Page):
         whole = float(reading.correct[report].any(axis=1).mean())
         guides = (
             Guide("y", whole, f"all {len(reading.names)}: upper bound"),
-            Guide("y", float(reading.correct[report, 0].mean()), "plain"),
+            Guide("y", float(reading.correct[report, 0].mean()), reading.own),
         )
         self.stairs.show_curves(curves, guides)
         self.stairs.show_spots((Spots(x, other, hue="configurations"),))

@@ -16,6 +16,7 @@ from app.drawing.bar_rows import Bar, BarRow, BarRowsPlot
 from app.drawing.readout import Entry, Key, Line
 from app.forms.widgets import button, label
 from app.reading import numbers
+from app.reading.chance import Pool, jitter_gain
 from app.reading.configurations import Group, Look, Reading, Row
 from app.theme import Theme
 
@@ -41,6 +42,8 @@ class GroupsPage(Page):
         self.kinds.activated.connect(lambda _row: self._again())
         self.control = Line(theme)
         self.own = button("Your own column…", self.choose_file, tip=OWN)
+        self.pools: tuple[Pool, ...] = ()
+        """Chance pools of the same pictures: what jittered weights gain by groups is the second control."""
         self.tables: list[str] = []
         self._read: tuple[object, ...] = ()
         self.problem = ""
@@ -84,12 +87,12 @@ class GroupsPage(Page):
         self.plot.show_rows(tuple(_row(reading, group) for group in self._groups))
         gain, shuffled = self._gain(reading, kind)
         known = math.isfinite(gain[0]) and bool(self._groups)
-        self.claim.say(claim(self._groups, kind, gain, shuffled) if known else "")
+        self.claim.say(claim(self._groups, kind, gain, shuffled, jitter_gain(self.pools, kind)) if known else "")
         split = "mean and range of 50 splits above; one split is drawn below"
         self.control.say(self.problem or (split if known else ""))
         theme = self.theme
         keys = (
-            Key("bar", "plain", theme.color("widths")),
+            Key("bar", reading.own, theme.color("widths")),
             Key("bar", "one configuration chosen for the group on the other half", theme.color("sharing")),
             Key("frame", "upper bound", theme.color("configurations")),
         )
@@ -155,7 +158,7 @@ class GroupsPage(Page):
         field = float(np.max(reading.result["receptive_field"][group.chosen]))
         found = (
             Entry("pictures", f"{len(group.rows):,}", "text_soft"),
-            Entry("plain", numbers.percent(group.plain), "widths"),
+            Entry(reading.own, numbers.percent(group.plain), "widths"),
             Entry("chosen", f"{reading.names[group.chosen]}: {numbers.percent(group.fixed)}", "sharing"),
             Entry("receptive field", f"{field:,.0f} px", "text_soft"),
             Entry("upper bound", numbers.percent(group.oracle), "configurations"),
@@ -170,11 +173,13 @@ def _row(reading: Reading, group: Group) -> BarRow:
     return BarRow(group.words, bars, text, faint=few)
 
 
-def claim(
-    groups: tuple[Group, ...], kind: str, gain: tuple[float, float, float], shuffled: tuple[float, float, float]
-) -> str:
-    """Say in one line whether grouping helps more than choosing at random."""
+def claim(groups: tuple[Group, ...], kind: str, gain: Row, shuffled: Row, jittered: Row | None = None) -> str:
+    """Say in one line whether grouping helps more than both controls: shuffled groups, and jittered weights."""
     if all(len(group.rows) < selection.FEWEST for group in groups):
         return f"Every group has fewer than {selection.FEWEST} pictures and keeps the plain network"
     words = f"Static gain by {kind} {interval(gain)} · shuffled groups {interval(shuffled)}"
-    return f"{words} · no gain that chance does not give" if gain[1] <= max(0.0, shuffled[0]) else words
+    controls = [0.0, shuffled[0]]
+    if jittered is not None:
+        words = f"{words} · jittered weights {interval(jittered)}"
+        controls.append(jittered[0])
+    return f"{words} · no gain that chance does not give" if gain[1] <= max(controls) else words

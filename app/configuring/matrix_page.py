@@ -191,8 +191,9 @@ def claim(reading: Reading) -> str:
     """Say in one line how many pictures each kind has."""
     own, right, count = reading.correct[:, 0], reading.right, len(reading.names)
     won, never = int((~own & (right > 0)).sum()), int((right == 0).sum())
+    word = "plain" if reading.own == "plain" else f"under {reading.own}"
     safe, broken = int((right == count).sum()), int((own & (right < count)).sum())
     return (
-        f"{safe:,} right under all · {broken:,} right plain, broken by some · {won:,} wrong plain, right under some · "
-        f"{never:,} right under none"
+        f"{safe:,} right under all · {broken:,} right {word}, broken by some · "
+        f"{won:,} wrong {word}, right under some · {never:,} right under none"
     )

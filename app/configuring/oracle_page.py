@@ -11,20 +11,21 @@ from PySide6.QtWidgets import QSplitter
 
 from analysis.measures import oracles, selection
 from analysis.measures.findings import GROUPINGS
+from app.configuring.offer import Offer
 from app.configuring.page import NO_LABELS, Page, interval
 from app.drawing.bar_rows import BOTTOM, THINNEST, TOP, Bar, BarRow, BarRowsPlot
 from app.drawing.count_axis import CountAxis
 from app.drawing.curves import Curve, CurvePlot, Guide
 from app.drawing.readout import Key
 from app.reading import numbers
-from app.reading.chance import Pool
+from app.reading.chance import POOLS, Pool, jitter_gain
 from app.reading.configuration_comparison import SecondConfigurations, both
 from app.reading.configurations import Look, Pinned, Reading, Row
 from app.theme import Theme
 
 SOON = "so far, {done:,} of {total:,} pictures · intervals and held-out measures come when all are finished"
 GROUPS = 5
-MOST_HIGH = 330
+MOST_HIGH = 360
 """Pixels that all rows may claim, so that none is hidden in a small window; the curve takes the rest."""
 LOWEST = -0.25
 """Where the axis begins at the latest: what lies below is cut, and its number stands beside."""
@@ -55,6 +56,8 @@ class OraclePage(Page):
         halves.addWidget(self.rows)
         halves.addWidget(self.growth)
         halves.setSizes([320, 200])
+        self.offer = Offer(theme, "Measure chance pools", lambda: self.measure_wanted.emit(POOLS))
+        self.body.addWidget(self.offer)
         self.body.addWidget(halves, 1)
         self.define(self.rows, "any_correct", "matched_list", "static_gain", "oracle_kappa")
         self.define(self.growth, "oracle_growth", "chance_pool")
@@ -91,10 +94,10 @@ class OraclePage(Page):
         self.legend.show_keys((*keys, *pools, *self.outline_key()))
 
     def _show_growth(self, reading: Reading) -> None:
-        curve = oracles.growth_curve(reading.correct)
+        curve = oracles.growth_curve(reading.correct[:, reading.effective])
         curves = [Curve(_log(len(curve)), curve, hue="configurations")]
         if self.other is not None and self.other.same_configurations:
-            theirs = oracles.growth_curve(self.other.reading.correct)
+            theirs = oracles.growth_curve(self.other.reading.correct[:, self.other.reading.effective])
             curves.insert(0, Curve(_log(len(theirs)), theirs, hue="outline"))
         for pool in self.pools:
             known = pool.growth[np.isfinite(pool.growth)]
@@ -104,8 +107,8 @@ class OraclePage(Page):
         low = max(0.0, math.floor(20 * least - 1) / 20)
         below = f" {numbers.percent(chance)} ▾" if chance < low else ""
         references = (
-            (plain, "plain", "widths"),
-            (reading.list_accuracy, "equally long list of the plain network", "cost"),
+            (plain, reading.own, "widths"),
+            (reading.list_accuracy, f"equally long list of the {reading.own_network}", "cost"),
         )
         guides = merged((*references, (chance, f"shuffled labels{below}", "cost")), 0.16 * (1 - low))
         self.growth.show_curves(tuple(curves), guides)
@@ -179,6 +182,18 @@ def _beside(pool: Pool) -> BarRow:
     return BarRow(name, (Bar(math.nan, "configurations"),), "not matched: no comparison", faint=True)
 
 
+def _rescue(reading: Reading) -> BarRow:
+    """Row of what is wrong plain and right under some configuration, beside as many random guesses."""
+    share, chance, corrected = (reading.measure(f"rescue{end}")[0] for end in ("", " by chance", " corrected"))
+    if not math.isfinite(share):
+        nothing = reading.settled and float(reading.accuracy[0]) == 1
+        return BarRow("rescue", (Bar(math.nan, "configurations"),), "nothing to rescue" if nothing else numbers.NOTHING)
+    beside = f"chance {numbers.percent(chance)} · corrected {numbers.percent(corrected)}".replace("-", "−")
+    return BarRow(
+        "rescue: upper bound", (Bar(share, "configurations", hollow=True),), f"{numbers.percent(share)} · {beside}"
+    )
+
+
 def _pinned(pin: Pinned) -> BarRow:
     """Row of a configuration built by hand: its accuracy, and that of the plain network on the same pictures."""
     text = f"{numbers.percent(pin.accuracy)} · {100 * (pin.accuracy - pin.plain):+.1f} points".replace("-", "−")
@@ -199,14 +214,20 @@ def rows_of(reading: Reading, pools: tuple[Pool, ...], other: SecondConfiguratio
         return _row(words, measure(name), hue, hollow, rule, second.measure(name)[0] if second else math.nan)
 
     effective = measure("effective configurations")[0]
-    count = f"of {len(reading.names)}" + (f", {effective:.0f} differ" if effective < len(reading.names) else "")
+    differ = f" · {effective:.0f} differ" if math.isfinite(effective) else ""
+    top = row(f"any right of {len(reading.names)}: upper bound", "any-correct oracle", "configurations", True, True)
+    own = reading.plain_accuracy
     found = [
-        row("plain accuracy", "plain accuracy", "widths"),
+        *([_row("plain accuracy", own, "widths")] if own is not None else []),
+        row(f"{reading.own} accuracy", "plain accuracy", "widths"),
         row("best static, held out", "best static", "widths"),
         row("one configuration, mean", "mean of one configuration", "widths"),
         *(_pinned(pin) for pin in reading.pins),
-        row(f"any right {count}: upper bound", "any-correct oracle", "configurations", True, True),
+        replace(top, text=f"{top.text}{differ}"),
         row("least loss: upper bound", "best-loss oracle", "configurations", True),
+        _rescue(reading),
+        row("right under all", "all-correct", "widths"),
+        row("if all were independent", "independence ceiling", "cost"),
         row("equally long list", "matched list", "cost"),
         row("shuffled labels", "shuffled labels", "cost"),
         row("oracle − list", "oracle beyond list", "configurations", rule=True),
@@ -225,6 +246,8 @@ def rows_of(reading: Reading, pools: tuple[Pool, ...], other: SecondConfiguratio
                 continue
             found.append(made)
             found.append(row("shuffled groups", f"static gain by {name}, shuffled", "cost"))
+            jittered = jitter_gain(pools, name)
+            found += [_row("jittered weights", jittered, "cost")] if jittered is not None else []
             rule = False
     return tuple(found)
 
@@ -244,11 +267,12 @@ def claim(reading: Reading) -> str:
     early = (
         "" if reading.settled else f"So far, {len(reading.rows):,} of {len(reading.result['measured']):,} pictures: "
     )
-    words = f"{early}{'u' if early else 'U'}pper bound {top} from {numbers.percent(float(reading.accuracy[0]))} plain"
+    own = f"{numbers.percent(float(reading.accuracy[0]))} {reading.own}"
+    words = f"{early}{'u' if early else 'U'}pper bound {top} from {own}"
     value, low, high = reading.measure("oracle beyond list")
     if not math.isfinite(value):
         return f"{words} · {numbers.percent(reading.list_accuracy)} by an equally long list"
     if low <= 0 <= high:
-        return f"{words} · no more than an equally long list of the plain network gives"
+        return f"{words} · no more than an equally long list of the {reading.own_network} gives"
     side = "above" if value > 0 else "below"
-    return f"{words} · {abs(100 * value):.1f} points {side} an equally long list of the plain network"
+    return f"{words} · {abs(100 * value):.1f} points {side} an equally long list of the {reading.own_network}"

@@ -34,6 +34,8 @@ class Page(SidePage):
     pictures_chosen = Signal(str, object)
     """Words for pictures and their rows: they are shown wherever pictures are browsed."""
     help_wanted = Signal(str)
+    measure_wanted = Signal(str)
+    """Name of a method whose run would stand beside."""
 
     def __init__(self, theme: Theme, name: str) -> None:
         super().__init__(theme, name)

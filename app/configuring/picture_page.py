@@ -59,7 +59,11 @@ class PicturePage(Page):
         self._show_curve(values, marks, words)
         self._show_tree(reading, look, values, marks)
         self.claim.say(claim(reading, look, values))
-        keys = tuple(Key("dot", name, self.theme.color(hue)) for (name, hue) in MARKS if name in marks)
+        keys = tuple(
+            Key("dot", reading.own if name == "plain" else name, self.theme.color(hue))
+            for (name, hue) in MARKS
+            if name in marks
+        )
         chosen = Key("frame", "configuration that is looked at", self.theme.color("accent"))
         scale = (Key("bar", "0", self.theme.heat(0.0)), Key("bar", "1", self.theme.heat(1.0)))
         self.legend.show_keys((*keys, chosen, *scale))
@@ -139,7 +143,7 @@ def claim(reading: Reading, look: Look, values: Floats) -> str:
         return "No picture is selected: means over all pictures are shown. Select one in the matrix or in Samples."
     answers = len(set(reading.prediction[look.row].tolist()))
     place = int(reading.places[look.row])
-    spread = f"probability {values.min():.2g} to {values.max():.2g}, plain {values[0]:.2g}"
+    spread = f"probability {values.min():.2g} to {values.max():.2g}, {reading.own} {values[0]:.2g}"
     right = f"right under {int(reading.right[look.row])} of {len(reading.names)}" if reading.labelled else ""
     several = f"{answers} different answers" if answers > 1 else "one answer only"
     name = reading.class_name(int(reading.label[look.row])) if reading.labelled else ""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 
 from analysis.measures.selection import Policy
+from app.configuring.offer import Offer
 from app.configuring.page import NO_LABELS, Page
 from app.drawing.bar_rows import Bar, BarRow, BarRowsPlot
 from app.drawing.readout import Entry, Key
 from app.reading import numbers
+from app.reading.chance import CHOOSER
 from app.reading.configurations import Look, Reading, macs_words
 from app.reading.glossary import TERMS
 from app.theme import Theme
@@ -21,6 +23,8 @@ class RulesPage(Page):
         super().__init__(theme, "Rules without labels")
         self.learned: tuple[Policy, ...] = ()
         self.plot = BarRowsPlot(theme, "Accuracy of rules", "gap closed and mean cost at the right", "accuracy")
+        self.offer = Offer(theme, "Train a chooser", lambda: self.measure_wanted.emit(CHOOSER))
+        self.body.addWidget(self.offer)
         self.body.addWidget(self.plot, 1)
         self.define(self.plot, "gap_closed", "policy_accuracy")
         self.plot.row_hovered.connect(self._hover)
@@ -41,7 +45,7 @@ class RulesPage(Page):
         keys = (
             Key("bar", "rule, on the half that nothing was fitted on", self.theme.color("widths")),
             Key("frame", "upper bound: needs the label", self.theme.color("configurations")),
-            Key("dash", "plain network", self.theme.color("text_soft")),
+            Key("dash", reading.own_network, self.theme.color("text_soft")),
         )
         self.legend.show_keys(keys if found else ())
 

@@ -31,6 +31,8 @@ class WhyPage(Page):
         """What has been said so far, by configuration; None while it is being computed."""
         self.failures: dict[int, str] = {}
         """Why there is no answer for a configuration."""
+        self.refusal = ""
+        """Why these configurations cannot be explained, "" if they can."""
         self.board = AttributionBoard(theme)
         self.explain = button("Explain", lambda: self.explain_wanted.emit(), tip="Attribute under these configurations")
         self.about = Line(theme)
@@ -44,7 +46,12 @@ class WhyPage(Page):
 
     def refresh(self, reading: Reading, look: Look) -> None:
         """Draw what has been explained."""
-        self.explain.setEnabled(look.row >= 0)
+        self.explain.setEnabled(look.row >= 0 and not self.refusal)
+        if self.refusal:
+            self.claim.say("")
+            self.about.say("")
+            self.board.show_panes(None, (), OPACITY, self.refusal)
+            return
         if look.row < 0:
             self.claim.say("")
             self.board.show_panes(None, (), OPACITY, HINT)

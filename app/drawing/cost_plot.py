@@ -18,6 +18,7 @@ NEAR = 12.0
 """Pixels within which a dot can be pointed at."""
 DIAMOND = 6.0
 """Pixels from the middle of a diamond to its corners."""
+COST_TITLE, LIST_TITLE = "multiply-adds of a picture", "place by accuracy"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +37,8 @@ class Dots:
         Numbers of the configurations that none beats in both, by rising cost.
     pinned
         (name, cost, accuracy) of what was built by hand; numbered after all others.
+    listed
+        True where all cost the same: x are places in a list sorted by accuracy.
     """
 
     x: Floats
@@ -44,6 +47,7 @@ class Dots:
     shade: Floats
     front: Ints
     pinned: tuple[tuple[str, float, float], ...] = ()
+    listed: bool = False
 
     @property
     def places(self) -> tuple[Floats, Floats]:
@@ -138,9 +142,8 @@ class CostPlot(CurvePlot):
     dot_hovered = Signal(int)
 
     def __init__(self, theme: Theme) -> None:
-        super().__init__(theme, "Accuracy against cost", "multiply-adds of a picture", "accuracy on all pictures")
-        for axis in self.item.axes:
-            axis.text = numbers.short if axis.side == "bottom" else _percent
+        super().__init__(theme, "Accuracy against cost", COST_TITLE, "accuracy on all pictures")
+        self.y_axis.text = _percent
         self.dots = DotsItem(self.box, theme)
         self.box.setMouseEnabled(x=True, y=True)
         self.clicked.connect(self._clicked)
@@ -155,7 +158,13 @@ class CostPlot(CurvePlot):
             self.show_curves(())
             return
         front = dots.front
-        self.show_curves((Curve(dots.x[front], dots.y[front], "Pareto front", hue="text_soft", steps=True),))
+        self.x_axis.text = _whole if dots.listed else numbers.short
+        self.x_axis.title = LIST_TITLE if dots.listed else COST_TITLE
+        self.x_axis.update()
+        lines = (
+            () if dots.listed else (Curve(dots.x[front], dots.y[front], "Pareto front", hue="text_soft", steps=True),)
+        )
+        self.show_curves(lines)
         shown = [np.concatenate(pair) for pair in zip(dots.places, self.dots.outline, strict=True)]
         home = _home(shown[0]), _home(shown[1])
         if self.home != home:
@@ -171,6 +180,10 @@ def _home(values: Floats) -> tuple[float, float]:
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     room = 0.08 * (high - low) or max(0.05 * abs(high), 0.01)
     return low - room, high + room
+
+
+def _whole(place: float) -> str:
+    return f"{place:,.0f}" if place == round(place) and place >= 1 else ""
 
 
 def _percent(share: float) -> str:

@@ -217,7 +217,7 @@ class CurvesItem(PixelItem):
             painter.drawEllipse(QPointF(a, b), 4.5, 4.5)
 
     def _name_spots(self, painter: QPainter, scale: Scale) -> None:
-        """Write names beside the points, at the right or at the left; where neither is free, there is none."""
+        """Write names beside the points, if possible where no curve runs; where no place is free, there is none."""
         painter.setFont(self.theme.font("small"))
         painter.setPen(self.theme.color("text_soft"))
         metrics = QFontMetricsF(painter.font())
@@ -230,13 +230,29 @@ class CurvesItem(PixelItem):
         taken = [QRectF(a - 5, b - 5, 10, 10) for a, b, _ in named]
         for a, b, name in named:
             width = metrics.horizontalAdvance(name)
-            top = min(max(0.0, b - height / 2), scale.height - height)
-            for left in (a + 8, a - 8 - width):
-                rect = QRectF(left, top, width + 1, height)
-                if left >= 0 and rect.right() <= scale.width and not any(rect.intersects(other) for other in taken):
-                    taken.append(rect)
-                    painter.drawText(rect, 0, name)
-                    break
+            level, sides = min(max(0.0, b - height / 2), scale.height - height), (a + 8, a - 8 - width)
+            places = [(left, top) for top in (level, b - height - 4, b + 4) for left in (*sides, a - width / 2)]
+            places.remove((a - width / 2, level))  # on the point itself
+            whole = QRectF(0, 0, scale.width, scale.height)
+            rects = [QRectF(left, top, width + 1, height) for left, top in places]
+            free = [r for r in rects if whole.contains(r) and not any(r.intersects(other) for other in taken)]
+            rect = next(
+                (r for r in free if not self._crossed(r, scale)), next((r for r in free if r in rects[:2]), None)
+            )
+            if rect is not None:
+                taken.append(rect)
+                painter.drawText(rect, 0, name)
+
+    def _crossed(self, rect: QRectF, scale: Scale) -> bool:
+        """Tell whether a curve runs through a rectangle of pixels."""
+        seen = np.linspace(rect.left(), rect.right(), 24)
+        for curve in self.curves:
+            x, y = steps(curve.x, curve.y) if curve.steps else (curve.x, curve.y)
+            if len(x):
+                heights = np.interp(seen, scale.x(x), scale.y(y), left=np.nan, right=np.nan)
+                if bool(((heights >= rect.top()) & (heights <= rect.bottom())).any()):
+                    return True
+        return False
 
     def _draw_captions(self, painter: QPainter, scale: Scale) -> None:
         """Write sentences at the top left, broken where they are wider than the plot."""

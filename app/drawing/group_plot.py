@@ -21,6 +21,8 @@ from app.theme import Theme
 
 STYLES = ("bars", "steps", "dashed", "rings", "diamonds")
 LEFT = 48
+APART = 0.14
+"""Places by which rings stand to the left and diamonds to the right of the middle of a bar."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,7 +148,8 @@ class GroupItem(PixelItem):
         for place, value in enumerate(one.values.tolist()):
             if value != value:
                 continue
-            at = QPointF(scale.x_of(place), scale.y_of(value))
+            # Beside each other within the bar: two profiles often agree, and neither should hide the other.
+            at = QPointF(scale.x_of(place + (-APART if one.style == "rings" else APART)), scale.y_of(value))
             if one.style == "rings":
                 painter.drawEllipse(at, size, size)
             else:

@@ -34,6 +34,15 @@ class ListAxis(Axis):
         self._turned.forget()
         self.update()
 
+    def fits(self, spacing: float) -> bool:
+        """Tell whether names can be read at so many pixels between two places."""
+        height = QFontMetricsF(self.theme.font("small")).height()
+        return bool(self.names) and spacing >= height * (1.05 if self.side == "bottom" else 0.9)
+
+    def number_room(self) -> float:
+        """Pixels that numbers and the title need below the plot where names do not fit."""
+        return 2 * QFontMetricsF(self.theme.font("small")).height() + 10
+
     def room(self) -> float:
         """Pixels that the longest name needs beside the plot."""
         metrics = QFontMetricsF(self.theme.font("small_code" if self.side == "bottom" else "small"))
@@ -63,7 +72,7 @@ class ListAxis(Axis):
         painter.setFont(self.theme.font("small"))
         metrics = QFontMetricsF(painter.font())
         painter.setPen(self.theme.color("text_soft"))
-        fits = bool(self.names) and spacing >= metrics.height() * (1.05 if self.side == "bottom" else 0.9)
+        fits = self.fits(spacing)
         step = 1 if fits else next((s for s in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if s * spacing >= 40), 5000)
         for place in range(first, last + 1):
             if place % step == 0:

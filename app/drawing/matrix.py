@@ -213,25 +213,40 @@ class MatrixPlot(Plot):
     ) -> None:
         super().__init__(theme, name, Margins(left=80, top=26, right=14, bottom=60))
         self.set_title(rows_title)
+        self.right_room = 14.0
         self.item = item(self.box, theme)
         self.rows = ListAxis(theme, "left", rows_title)
         self.columns = ListAxis(theme, "bottom", columns_title)
         self.add_axis(self.rows)
         self.add_axis(self.columns)
-        self.right_room = 14.0
         self._shape = (0, 0)
         self.clicked.connect(self._clicked)
         self.hovered.connect(self._hover)
+        self.box.sigXRangeChanged.connect(lambda *_: self._fit_names())
+
+    def arrange(self) -> None:
+        """Keep only the room below that names, or numbers in their place, need at this width."""
+        if hasattr(self, "columns"):
+            self.margins = self._room()
+        super().arrange()
+
+    def _room(self) -> Margins:
+        left, names = round(self.rows.room()), round(self.columns.room())
+        low, high = self.box.viewRange()[0]
+        spacing = (self._frame.size().width() - left - self.right_room) / max(high - low, 1e-9)
+        below = names if self.columns.fits(spacing) else min(names, round(self.columns.number_room()))
+        return Margins(left, 26, self.right_room, below)
+
+    def _fit_names(self) -> None:
+        if self._room() != self.margins:
+            self.arrange()
 
     def show_cells(self, cells: Cells | None, rows: tuple[str, ...] = (), columns: tuple[str, ...] = ()) -> None:
         """Show values with the names of rows and columns; the range stays unless the shape is another one."""
         shape = cells.values.shape if cells else (0, 0)
         self.rows.set_names(rows, shape[0])
         self.columns.set_names(columns, shape[1])
-        margins = Margins(round(self.rows.room()), 26, self.right_room, round(self.columns.room()))
-        if margins != self.margins:
-            self.margins = margins
-            self.arrange()
+        self._fit_names()
         if shape != self._shape:
             self._shape = (int(shape[0]), int(shape[1]))
             self._set_limits()

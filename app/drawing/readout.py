@@ -220,7 +220,8 @@ class Key:
     Attributes
     ----------
     shape
-        "bar", "dash", "hatch", "dot", "ring", "frame", or "mark" for a neutral mark.
+        "bar", "dash", "hatch", "dot", "ring", "frame", "sizes" for a small and a large dot, or "mark" for a
+        neutral mark.
     words
         What it means.
     color
@@ -308,6 +309,10 @@ class Legend(QWidget):
             painter.setBrush(color if key.shape == "dot" else self.theme.color("surface"))
             if key.shape == "frame":
                 painter.drawRect(QRectF(x + 0.5, round(middle) - 4.5, 9, 9))
+            elif key.shape == "sizes":
+                painter.setBrush(color)
+                painter.drawEllipse(QPointF(x + 1, middle), 1.5, 1.5)
+                painter.drawEllipse(QPointF(x + 8, middle), 3.0, 3.0)
             else:
                 painter.drawEllipse(QPointF(x + 5, middle), 3.5, 3.5)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)

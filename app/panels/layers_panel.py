@@ -16,7 +16,7 @@ from app.panels.layers_tree import LayersTree
 from app.reading import numbers
 from app.reading.comparing import deltas
 from app.reading.glossary import LAYER_TERMS
-from app.reading.measurements import RATIO, Metric, available, read, source, totals
+from app.reading.measurements import RATIO, Metric, available, read, source, totals, used_words
 from app.theme import Theme
 from app.workspace import Selection, Workspace
 
@@ -187,16 +187,15 @@ class LayersPanel(QWidget):
             return
         if shown < len(layers):
             span = ", range of the overview" if self.model.rows_between else ""
-            self.summary.say(f"{shown} of {len(layers)} rows{span}")
+            self.summary.say(f"{shown} of {len(layers)} rows{span}", used_words(self.workspace))
             return
         parameters, macs = totals(self.workspace)
         words = f"{len(layers)} rows · {numbers.short(macs)} MACs · {numbers.short(parameters)} parameters"
         details = f"{parameters:,.0f} parameters, {macs:,.0f} multiply-adds for one picture"
-        counted = self.workspace.counted
-        used = counted.value("total_parameters_used") if counted and "total_parameters_used" in counted else parameters
-        if used > parameters:  # weights are shared: what is stored is less than what is computed with
-            words += f" ({numbers.short(used)} used)"
-            details += f"; {used:,.0f} weights are computed with, shared ones counted at every layer"
+        counted, used = self.workspace.counted, used_words(self.workspace)
+        if counted is not None and used:  # weights are shared: what is stored is less than what is computed with
+            words += f" ({numbers.short(counted.value('total_parameters_used'))} used)"
+            details += f"; {used}"
         self.summary.say(words, details)
 
     # -- selection ---------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSize, Qt
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QTreeView,
-    QWidget,
 )
 
 from app.panels.layers_model import LayersModel, Node
@@ -26,8 +25,9 @@ class CellDelegate(QStyledItemDelegate):
     Qt's own delegate asks the model for a dozen roles per cell, which is too slow for scrolling in Python.
     """
 
-    def __init__(self, theme: Theme, model: LayersModel, parent: QWidget) -> None:
+    def __init__(self, theme: Theme, model: LayersModel, parent: QTreeView) -> None:
         super().__init__(parent)
+        self.tree = parent
         self.theme = theme
         self.model = model
         self._inks: dict[int, tuple[QColor, QColor]] = {}
@@ -56,6 +56,9 @@ class CellDelegate(QStyledItemDelegate):
         rect = option.rect
         if option.state & QStyle.StateFlag.State_Selected:
             painter.fillRect(rect, self._selected)
+        if self.model.comparing and (column.key == "name" or self._is_empty(node, index.column())):
+            self._draw_name(painter, rect, node, index)
+            return
         text, share, ink = self.model.text(node, column), self.model.heat(node, column), self._text
         if share is not None:
             color, ink = self._heat(share)
@@ -65,10 +68,31 @@ class CellDelegate(QStyledItemDelegate):
         painter.setPen(ink if column.metric is None or node.row >= 0 else self._soft)
         painter.setFont(self._code if column.key == "name" else self._plain)
         side = Qt.AlignmentFlag.AlignLeft if column.metric is None else Qt.AlignmentFlag.AlignRight
-        if column.key == "name" and self.model.comparing:
-            text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, rect.width() - 4)
         room = rect.adjusted(0, 0, -3, 0) if column.delta else rect.adjusted(3, 0, -7, 0)
         painter.drawText(room, side | Qt.AlignmentFlag.AlignVCenter, text)
+
+    def _is_empty(self, node: Node, section: int) -> bool:
+        column = self.model.columns[section]
+        return not self.model.text(node, column) and self.model.heat(node, column) is None
+
+    def _draw_name(
+        self, painter: QPainter, cell: QRect, node: Node, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        """Draw the part of a name that lies in a cell: it may reach over empty cells beside it before it is elided."""
+        room = self.tree.visualRect(index.sibling(index.row(), 0))
+        for section in range(1, len(self.model.columns)):
+            if not self._is_empty(node, section):
+                break
+            room.setWidth(room.width() + self.tree.columnWidth(section))
+        if room.right() < cell.left():
+            return
+        painter.save()
+        painter.setClipRect(cell, Qt.ClipOperation.IntersectClip)
+        painter.setPen(self._text)
+        painter.setFont(self._code)
+        text = painter.fontMetrics().elidedText(node.label, Qt.TextElideMode.ElideMiddle, room.width() - 4)
+        painter.drawText(room.adjusted(3, 0, 0, 0), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
+        painter.restore()
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         """Return a height that leaves air between two rows."""
@@ -108,6 +132,11 @@ class LayersTree(QTreeView):
         """Fit the columns, also when the scroll bar takes room."""
         super().resizeEvent(event)
         self.fit_columns()
+        current = self.currentIndex()
+        if current.isValid() and event.size().height() < event.oldSize().height():
+            row = self.visualRect(current)
+            if row.bottom() >= 0 and row.top() < event.oldSize().height():  # it was seen: it stays seen
+                self.scrollTo(current)
 
     def fit_columns(self) -> None:
         """Give measures the room of their titles and the name what is left."""

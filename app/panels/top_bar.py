@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QSizePoli
 
 from analysis.request import Compute, DeviceInfo, ImageSource, ModelSource
 from app.forms.widgets import GRID, Elided, label
+from app.reading.measurements import used_words
 from app.reading.numbers import short
 from app.settings import Preferences
 from app.theme import Theme
@@ -228,9 +229,8 @@ class TopBar(QWidget):
         if not workspace.edits.empty:
             badges.append("weights shared" if workspace.edits.ring else "edited")
         name = display_name(prepared.model if prepared else "", source)
-        tip = "\n".join(
-            [full_name(source), *badges, "" if workspace.edits.empty else workspace.edits.summary()]
-        ).strip()
+        edits = "" if workspace.edits.empty else workspace.edits.summary()
+        tip = "\n".join(part for part in (full_name(source), *badges, edits, used_words(workspace)) if part)
         self.model.show_state(name, " · ".join(facts), _badge(badges), tip)
 
     def _show_images(self) -> None:

@@ -94,6 +94,23 @@ class SecondReading:
             return False
         return (one.samples.sha256, one.samples.count) == (other.samples.sha256, other.samples.count)
 
+    def why_no_difference(self, number: int) -> str:
+        """Say what differs in how the two were measured, so that a difference means nothing; "" if nothing does.
+
+        Parameters
+        ----------
+        number
+            Checkpoint of the shown run.
+        """
+        ours, theirs, there = self._shown, self.reading, self.checkpoint(number)
+        if ours.mode != theirs.mode:
+            return f"mode {ours.mode} here, {theirs.mode} there"
+        facts: list[tuple[str, float, float]] = [("N", len(ours.labels), len(theirs.labels))]
+        if ours.mode in ("", "update-grid"):
+            for sign, name in (("η", "eta"), ("B", "training_batch")):
+                facts.append((sign, ours.per_checkpoint(name)[number], theirs.per_checkpoint(name)[there]))
+        return ", ".join(f"{sign} = {own:g} here, {other:g} there" for sign, own, other in facts if own != other)
+
     def together(self, number: int, point: int, bundles: tuple[int, ...]) -> dict[int, int]:
         """Count, for bundles of a shown cell, how many of their pictures the second network still merges into one.
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from analysis.config import LayerSpec
 from analysis.events import EMPTY
-from analysis.measures.bundles import Bundle, bundle_table, first_merge
+from analysis.measures.bundles import Bundle, bundle_table, first_merge, first_shared
 from analysis.measures.partitions import Ids, label_entropy, onset
 from analysis.result import Result
 from app.reading import numbers
@@ -204,6 +204,19 @@ class Reading:
             return np.asarray(result["first_merge"], dtype=np.int64), np.asarray(result["merged_pairs"], dtype=np.int64)
         first, pairs = first_merge(np.asarray(result["bundle_ids"][checkpoint]), self.labels, self.class_count)
         return first.astype(np.int64), pairs
+
+    def first_shared(self, checkpoint: int, places: tuple[int, ...]) -> int | None:
+        """First point at which pictures share a bundle, -1 for never; None if one of them is not among the run's.
+
+        Parameters
+        ----------
+        places
+            Places of the pictures in their source.
+        """
+        rows = np.flatnonzero(np.isin(self.places, places))
+        if len(places) < 2 or len(rows) < len(set(places)) or not 0 <= checkpoint < len(self.checkpoints):
+            return None
+        return first_shared(np.asarray(self.result["bundle_ids"][checkpoint]), rows)
 
     def point_of(self, layer: str) -> int:
         """Place of a layer among the points, -1 if nothing is measured there; twins of a point count as the point."""

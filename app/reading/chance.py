@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from analysis.measures import oracles, selection
 from analysis.measures.oracles import Floats
+from analysis.request import Request
 from analysis.result import Result
 from app.reading import numbers
 from app.reading.configurations import Row
-from app.workspace import Run, Workspace
+from app.workspace import Run, Workspace, newest
 
 POOLS, CHOOSER = "chance_pools", "configuration_chooser"
+USUAL = {
+    "family": "dilation3",
+    "points": "",
+    "policy": "follow",
+    "upsample_gain": "none",
+    "recalibrate": "0",
+    "extra": "",
+    "zooms": "1",
+}
+"""Parameters that say which configurations were tried on which pictures, with their defaults."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +45,8 @@ class Pool:
         a run does not say.
     count
         Pictures that it was run on, 0 if a run does not say.
+    gains
+        What pictures are grouped by to its grouped static gain.
     """
 
     name: str
@@ -41,6 +55,7 @@ class Pool:
     single: float = float("nan")
     wanted: float = float("nan")
     count: int = 0
+    gains: Mapping[str, Row] = field(default_factory=dict)
 
     @property
     def matched(self) -> bool:
@@ -66,8 +81,22 @@ def pools_of(result: Result | None) -> tuple[Pool, ...]:
         growth = np.asarray(result["growth"][number], dtype=np.float64)
         low, middle, high = (float(result["oracle_beyond"][number][end]) for end in (1, 0, 2))
         if number and np.isfinite(growth).any():
-            found.append(Pool(name, growth, (middle, low, high), float(single[number]), float(single[0]), count))
+            singles = float(single[number]), float(single[0])
+            found.append(Pool(name, growth, (middle, low, high), *singles, count, _gains_of(result, number)))
     return tuple(found)
+
+
+def jitter_gain(pools: tuple[Pool, ...], grouping: str) -> Row | None:
+    """Return the grouped static gain of the pool of jittered weights, None where it was not measured."""
+    return next((pool.gains[grouping] for pool in pools if pool.name == "jitter" and grouping in pool.gains), None)
+
+
+def _gains_of(result: Result, number: int) -> dict[str, Row]:
+    if "static_gain" not in result:
+        return {}
+    table = np.asarray(result["static_gain"][number], dtype=np.float64)
+    rows = zip(result.names("grouping"), table.tolist(), strict=True)
+    return {name: (float(a), float(b), float(c)) for name, (a, b, c) in rows if np.isfinite(a)}
 
 
 def rules_of(result: Result | None) -> tuple[selection.Policy, ...]:
@@ -83,10 +112,43 @@ def rules_of(result: Result | None) -> tuple[selection.Policy, ...]:
 
 
 def newest_beside(workspace: Workspace, method: str, run: Run) -> Run | None:
-    """Return the newest run of a method if it tried the configurations of a run on pictures of the same source."""
-    other = workspace.latest(method)
-    if other is None:
-        return None
-    choices = ("family", "points", "policy", "upsample_gain", "recalibrate")
-    settings = [tuple(dict(each.request.params).get(name) for name in choices) for each in (other, run)]
-    return other if settings[0] == settings[1] and other.request.images == run.request.images else None
+    """Return the newest run of a method that tried the configurations of a run: same network, pictures and sample."""
+    return newest([other for other in workspace.runs.values() if other.request.method == method and fits(other, run)])
+
+
+def fits(other: Run, run: Run) -> bool:
+    """Tell whether a run may stand beside a sweep."""
+    return other.result.declared is not None and _asked(other.request) == _asked(run.request)
+
+
+def _asked(request: Request) -> tuple[object, ...]:
+    """Return what decides which networks answer which pictures; a parameter at its default counts as left out."""
+    given = dict(request.params)
+    model = (request.model.name, request.model.weights, request.model.input) if request.model is not None else None
+    chosen = tuple(str(given.get(name, usual)) for name, usual in USUAL.items())
+    return model, request.images, request.edits, request.limit, request.seed, chosen
+
+
+def why_none(run: Run, method: str) -> str:
+    """Say why no run of a method can stand beside a sweep; "" if one can."""
+    given = dict(run.request.params)
+    what = "chance pools" if method == POOLS else "a chooser"
+    if str(given.get("zooms", USUAL["zooms"])) != USUAL["zooms"]:
+        return f"zoomed pictures: {what} cannot be measured on them"
+    if method == POOLS and given.get("extra"):
+        return f"further configurations by hand: {what} cannot be measured for them"
+    return ""
+
+
+def request_beside(workspace: Workspace, method: str, run: Run) -> Request:
+    """Make the request whose run stands beside a sweep."""
+    kept = tuple(pair for pair in run.request.params if pair[0] in USUAL and pair[0] != "zooms")
+    return replace(
+        workspace.new_request(method),
+        model=run.request.model,
+        images=run.request.images,
+        edits=run.request.edits,
+        params=kept,
+        limit=run.request.limit,
+        seed=run.request.seed,
+    )

@@ -36,6 +36,8 @@ class Records:
         True if the pictures have labels, without which there is no oracle.
     classes
         Names of the classes, () where there are none.
+    own, own_network
+        Words for column 0: it is not the plain network where shortcuts are resized or statistics estimated anew.
     """
 
     def __init__(self, result: Result) -> None:
@@ -45,6 +47,9 @@ class Records:
         self.points = result.names("point")
         self.labelled = "correct" in result
         self.classes = result.names("class")
+        another = "plain_correct" in result
+        self.own = "configuration 0" if another else "plain"
+        self.own_network = "network of configuration 0" if another else "plain network"
 
     # -- pictures ----------------------------------------------------------------------------------------------------
 
@@ -107,6 +112,13 @@ class Records:
     def accuracy(self) -> Floats:
         """(configuration,) share of finished pictures that each gets right."""
         return np.asarray(self.correct.mean(axis=0)) if len(self.rows) else np.full(len(self.names), np.nan)
+
+    @cached_property
+    def effective(self) -> Integers:
+        """Configurations that answer otherwise than all before them; every one before that is known."""
+        if "duplicate_of" not in self.result:
+            return np.arange(len(self.names))
+        return oracles.known_effective(self.result["duplicate_of"])
 
     @cached_property
     def solved_alone(self) -> Integers:

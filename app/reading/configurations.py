@@ -128,6 +128,8 @@ class Reading(Records):
             "mean of one configuration": float(self.correct.mean()),
             "any-correct oracle": self.oracle,
             "best-loss oracle": float(self.correct[np.arange(len(order)), order].mean()),
+            "all-correct": oracles.all_correct(self.correct),
+            "independence ceiling": oracles.independence_ceiling(self.correct),
             "matched list": self.list_accuracy,
             "oracle beyond list": self.oracle - self.list_accuracy,
             "shuffled labels": chance,
@@ -138,6 +140,15 @@ class Reading(Records):
     def measure(self, name: str) -> Row:
         """One measure, of the finished pictures before all are; NaN where there is none."""
         return (self.measures if self.settled else self.so_far).get(name, (float("nan"),) * 3)
+
+    @cached_property
+    def plain_accuracy(self) -> Row | None:
+        """Accuracy of the network as it is where configuration 0 is another one, with its interval; else None."""
+        if "plain_correct" not in self.result or not len(self.rows):
+            return None
+        right = self.table("plain_correct") == 1
+        ends = oracles.mean_interval(right.astype(np.float64), seed=self.seed) if self.settled else (float("nan"),) * 2
+        return float(right.mean()), *ends
 
     @cached_property
     def oracle(self) -> float:

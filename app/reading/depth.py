@@ -214,6 +214,8 @@ def find_stages(layers: tuple[LayerSpec, ...], slots: tuple[Slot, ...]) -> tuple
     """Cut the axis where the map size changes.
 
     A short excursion that returns to the size before it (the 1×1 maps of a squeeze-and-excitation branch) is no stage.
+    Where sizes alternate because parallel branches reduce one map (ShuffleNetV2, Inception), the next stage begins
+    where the smaller size stays.
     """
     runs: list[tuple[int, tuple[int, ...]]] = []
     for number, slot in enumerate(slots):
@@ -221,7 +223,7 @@ def find_stages(layers: tuple[LayerSpec, ...], slots: tuple[Slot, ...]) -> tuple
         size = size if _cells(size) > 1 else ()
         if not runs or runs[-1][1] != size:
             runs.append((number, size))
-    runs = _without_excursions(runs)
+    runs = _without_alternation(_without_excursions(runs))
     ends = [start for start, _ in runs[1:]] + [len(slots)]
     stages: list[Stage] = []
     for (start, size), end in zip(runs, ends, strict=True):
@@ -236,6 +238,15 @@ def _without_excursions(runs: list[tuple[int, tuple[int, ...]]]) -> list[tuple[i
             kept.pop()
         elif not kept or kept[-1][1] != run[1]:
             kept.append(run)
+    return kept
+
+
+def _without_alternation(runs: list[tuple[int, tuple[int, ...]]]) -> list[tuple[int, tuple[int, ...]]]:
+    kept: list[tuple[int, tuple[int, ...]]] = []
+    for run in runs:
+        if len(kept) >= 3 and kept[-3][1] == kept[-1][1] and kept[-2][1] == run[1]:
+            del kept[-2:]  # a, b, a, then b again: up to here the trunk still had maps of size a
+        kept.append(run)
     return kept
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from glob import escape, glob, has_magic
+from pathlib import Path
 
 import numpy as np
 
@@ -20,26 +23,56 @@ WHOLE = 512
 """Side up to which maps are kept value by value."""
 
 
-def why_not(run: Run, point: LayerSpec, checkpoint: int, scaled: bool) -> str:
-    """Say why distances cannot be measured here; "" if they can."""
-    if point.kind == "branch" and scaled:
-        return "Branches of this run are scaled; their values are not kept."
+def why_not(run: Run, point: LayerSpec, checkpoint: int, scale: float = 1.0) -> str:
+    """Say why distances cannot be measured here; "" if they can.
+
+    Parameters
+    ----------
+    scale
+        See :func:`scale_of`.
+    """
     if point.kind == "input":
         return "The pictures themselves are shown."
+    if not np.isfinite(scale):
+        return "This run has not kept the factor by which the branch is scaled: measure bundles again."
     if weights_of(run, checkpoint) is None:
-        return "Only the last checkpoint can be opened alone here."
+        return "The file of this checkpoint is not found: only the last one can be opened alone here."
     return ""
+
+
+def scale_of(reading: Reading, checkpoint: int, point: int) -> float:
+    """Factor by which a run has scaled the values of a cell; NaN if it has and does not say by how much."""
+    if "branch_scale" in reading.result:
+        return float(reading.table("branch_scale")[checkpoint, point])
+    scaled = "scaled" in reading.result.facts.get("branches", "").replace("unscaled", "")
+    return float("nan") if scaled and reading.points[point].kind == "branch" else 1.0
 
 
 def weights_of(run: Run, checkpoint: int) -> ModelSource | None:
     """Network with the weights of one checkpoint of a run, None if its file is not known."""
     model = run.request.model
-    count = len(run.result.names("checkpoint")) or 1
-    if model is None:
-        return None
-    if len(model.weights) == count:
-        return replace(model, weights=(model.weights[checkpoint],))
-    return model if checkpoint == count - 1 else None
+    names = run.result.names("checkpoint")
+    if model is None or len(names) < 2:
+        return model
+    wanted = names[checkpoint]
+    if model.name.startswith("demo:") and model.weights in ((), ("pretrained",)):
+        return replace(model, name=f"{model.name.partition('@')[0]}@{wanted}", weights=())
+    found = {file for file in _files(model.weights, wanted) if wanted in (Path(file).stem, file)}
+    if len(found) == 1:
+        return replace(model, weights=tuple(found))
+    return model if checkpoint == len(names) - 1 else None
+
+
+def _files(weights: tuple[str, ...], name: str) -> Iterator[str]:
+    """Files that weights stand for; of a folder those that may have that name."""
+    for item in weights:
+        path = Path(item).expanduser()
+        if has_magic(item):
+            yield from glob(str(path), recursive=True)
+        elif path.is_dir():
+            yield from glob(str(Path(escape(str(path)), f"{escape(Path(name).stem)}.*")))
+        else:
+            yield item
 
 
 def request_for(workspace: Workspace, run: Run, point: str, checkpoint: int, places: Ints) -> Request:
@@ -62,8 +95,7 @@ def wanted(workspace: Workspace, run: Run, reading: Reading, look: Look, rows: I
     if look.bundle < 0:
         return None, "Choose a bundle first."
     point = reading.points[look.point]
-    scaled = "scaled" in reading.result.facts.get("branches", "").replace("unscaled", "")
-    why = why_not(run, point, look.checkpoint, scaled)
+    why = why_not(run, point, look.checkpoint, scale_of(reading, look.checkpoint, look.point))
     if why:
         return None, why
     return request_for(workspace, run, point.name, look.checkpoint, reading.places[rows]), ""
@@ -110,7 +142,7 @@ def heat_rows(result: Result, places: Ints, cells: int) -> dict[int, Floats]:
     return {place: (row - low) / spread if spread else np.zeros(len(row)) for place, row in means.items()}
 
 
-def distances(result: Result, places: Ints, tau: float) -> dict[int, float]:
+def distances(result: Result, places: Ints, tau: float, scale: float = 1.0) -> dict[int, float]:
     """Largest difference of any value from the first picture's, in widths of the grid; plain where there is none.
 
     Parameters
@@ -119,6 +151,8 @@ def distances(result: Result, places: Ints, tau: float) -> dict[int, float]:
         Places of the bundle's pictures in their source; the first one is compared with.
     tau
         Width of the grid, NaN for no grid.
+    scale
+        Factor by which the values were scaled before they came onto the grid.
 
     Returns
     -------
@@ -138,5 +172,5 @@ def distances(result: Result, places: Ints, tau: float) -> dict[int, float]:
     for number, place in enumerate(names[: len(maps)]):
         gap = np.abs(maps[number] - maps[first])
         if place in wanted and np.isfinite(gap).any():
-            found[place] = float(np.nanmax(gap)) / unit
+            found[place] = float(np.nanmax(gap)) * scale / unit
     return found

@@ -22,7 +22,24 @@ def compared(reading: Reading, row: int) -> tuple[tuple[str, int], ...]:
         values = np.nan_to_num(reading.table("loss")[row], nan=np.inf)
     else:
         values = -reading.table("confidence")[row]
-    return (("plain", 0), ("best", int(np.argmin(values))), ("worst", int(np.argmax(values))))
+    return ((reading.own, 0), ("best", int(np.argmin(values))), ("worst", int(np.argmax(values))))
+
+
+def why_not(run: Run, reading: Reading) -> str:
+    """Say why configurations of a run cannot be explained: no edit makes their network or picture; "" if they can."""
+    params = dict(run.request.params)
+    strides = reading.family in ("stride", "geometry")
+    if params.get("recalibrate"):
+        reason = "batch-norm statistics were estimated anew for each"
+    elif strides and params.get("policy") == "resize":
+        reason = "their shortcuts are resized"
+    elif strides and params.get("upsample_gain") == "area":
+        reason = "kernels of fractional strides have a gain"
+    elif str(params.get("zooms", "1")) != "1":
+        reason = "the pictures were zoomed"
+    else:
+        return ""
+    return f"These configurations cannot be explained: {reason}, which an explanation cannot repeat."
 
 
 def edits_of(reading: Reading, number: int, base: Edits) -> Edits:
@@ -47,8 +64,8 @@ def request_of(workspace: Workspace, run: Run, reading: Reading, number: int, pl
 
 
 def requests_of(workspace: Workspace, run: Run, reading: Reading, row: int) -> dict[int, Request]:
-    """Return what has to be asked for to explain a picture, by configuration; {} for no picture (row -1)."""
-    if row < 0:
+    """Return what has to be asked for to explain a picture, by configuration; {} for none (row -1) or if it cannot."""
+    if row < 0 or why_not(run, reading):
         return {}
     wanted, place = {number for _, number in compared(reading, row)}, int(reading.places[row])
     return {number: request_of(workspace, run, reading, number, place) for number in sorted(wanted)}

@@ -177,6 +177,17 @@ def totals(workspace: Workspace) -> tuple[float, float]:
     return float(sum(layer.parameters for layer in layers)), float(sum(layer.macs for layer in layers))
 
 
+def used_words(workspace: Workspace) -> str:
+    """Say how many weights the open network computes with, "" where no weight is shared and all is said already."""
+    counted = workspace.counted
+    if counted is None or "total_parameters_used" not in counted:
+        return ""
+    used = counted.value("total_parameters_used")
+    if used <= counted.value("total_parameters"):
+        return ""
+    return f"{used:,.0f} weights are computed with, shared ones counted at every layer"
+
+
 def source(workspace: Workspace, metric: Metric) -> Run | None:
     """Return the run behind a metric, None for the structure or a run that has gone."""
     if metric.method == "structure":

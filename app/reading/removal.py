@@ -65,6 +65,19 @@ class RemovalReading:
             return 0
         return lost - 1 if lost > 0 else len(self.blocks)
 
+    def lost_at(self, group: str) -> int:
+        """Blocks of a random subset at which the accepted loss is reached on the average; 0 if that never happens.
+
+        -1 while it is not known, or where the group has no block.
+        """
+        row = self.result.names("group").index(group)
+        lost, mean = int(self.result["first_loss"][row]), self.group(group)[0]
+        members = {"conflicting": 1, "non-conflicting": 0}
+        count = int((self.conflicting == members[group]).sum()) if group in members else len(self.blocks)
+        if lost > 0:
+            return lost
+        return 0 if lost < 0 and count and np.isfinite(mean[: count + 1]).all() else -1
+
     def accuracy(self, blocks: frozenset[str]) -> float:
         """Accuracy without some blocks if it has been measured, else NaN."""
         chosen = np.array([name in blocks for name in self.blocks], dtype=bool)

@@ -17,6 +17,7 @@ from app.workspace import Run, Workspace
 
 CHECK, RANK, BUNDLES = "edited_check", "feature_rank", "conflicting_bundles"
 NONE = numbers.NOTHING
+UNKNOWN = "not measured"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +73,11 @@ def lines(check: Result | None, rank: Pair | None, bundles: Pair | None) -> tupl
     if rank is not None:
         one, other = (float(np.nanmean(v)) if np.isfinite(v).any() else float("nan") for v in _values(rank))
         about = "Effective rank by width, mean over the convolutions"
-        found.append(Line("mean rank / width", _three(one), _three(other), "", about))
+        texts = [_three(value) if value == value else UNKNOWN for value in (one, other)]
+        found.append(Line("mean rank / width", texts[0], texts[1], "", about))
     if bundles is not None:
-        texts = [f"{int((v > 0).sum())} of {int(np.isfinite(v).sum())}" for v in _values(bundles)]
+        counts = [(int((v > 0).sum()), int(np.isfinite(v).sum())) for v in _values(bundles)]
+        texts = [f"{conflicting} of {known}" if known else UNKNOWN for conflicting, known in counts]
         about = "Points of the network at which pictures of different classes cannot be told apart"
         found.append(Line("conflicting points", texts[0], texts[1], "", about))
     return tuple(found)

@@ -132,6 +132,24 @@ class Shrunk:
         place = self.step if step < 0 else step
         return self.widths_at(place) if place >= 0 else np.full(len(self.names), np.nan)
 
+    @property
+    def target(self) -> float:
+        """Budget in percent of the original, in what the budget counts; NaN in runs that do not say it."""
+        return 100 * float(floats(self.result, "target_share"))
+
+    @property
+    def floor_cost(self) -> float:
+        """Multiply-adds of the floors in percent of the original's; NaN in runs that do not say it."""
+        return 100 * float(floats(self.result, "floor_macs")) / float(floats(self.result, "reference_macs")[0])
+
+    def chance_words(self) -> str:
+        """Say what chance would keep, and how far the profile is from that; "" before it is known."""
+        share, away = (float(floats(self.result, name)) for name in ("keep_probability", "chi_square"))
+        if not np.isfinite([share, away]).all():
+            return ""
+        latents = len(floats(self.result, "latent_group"))
+        return f"Chance keeps {100 * share:.1f} % · χ² {away:,.0f}, by chance about {latents}"
+
     # -- numbers -----------------------------------------------------------------------------------------------------
 
     def costs(self) -> tuple[CostRow, ...]:
@@ -185,6 +203,10 @@ class Sensitivity:
         if measure == "accuracy":
             lost = 100 * (baseline[0] - floats(self.result, "accuracy"))
         return np.asarray(lost, dtype=np.float64)
+
+    def free(self, locked: frozenset[str]) -> int:
+        """Count the groups that the user has not locked."""
+        return sum(name not in locked for name in self.names)
 
     @property
     def baseline(self) -> tuple[float, float]:

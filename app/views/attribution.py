@@ -45,7 +45,7 @@ class AttributionView(View):
         self.form.changed.connect(self._changed)
         self.form.shown_changed.connect(self._changed)
         self.form.explain_wanted.connect(self.explain)
-        self.form.cancel_wanted.connect(lambda: self.action_wanted.emit("cancel_run"))
+        self.form.cancel_wanted.connect(self.cancel)
         heading = QHBoxLayout()
         heading.setContentsMargins(12, 6, 12, 0)
         heading.addWidget(self.summary, 1)
@@ -99,6 +99,12 @@ class AttributionView(View):
     def _open_run(self) -> Run | None:
         runs = (run for run in self.workspace.runs.values() if run.open and run.request.method == METHOD)
         return next(runs, None)
+
+    def cancel(self) -> None:
+        """Stop the explanation that is being computed or waits; what else runs goes on."""
+        run = self._open_run()
+        if run is not None:
+            self.workspace.request_cancel(run.number)
 
     def _show_why_empty(self) -> None:
         workspace = self.workspace

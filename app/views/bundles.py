@@ -8,7 +8,6 @@ from typing import Any
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout
 
-from analysis.catalogue import Value
 from analysis.figures import FigureSpec
 from analysis.measures.bundles import members
 from analysis.request import Request
@@ -16,6 +15,7 @@ from app.browsing.members import CELLS
 from app.browsing.thumbnails import Thumbnails
 from app.bundling.bundle_page import BundlePage
 from app.bundling.depth_page import DepthPage
+from app.bundling.figure import figure_of
 from app.bundling.flow_page import FlowPage
 from app.bundling.merge_page import MergePage
 from app.bundling.page import Page
@@ -46,17 +46,6 @@ PAGES = (
     ("removal", "Removal"),
 )
 VALUES = (("entropy", "H"), ("bundles", "n/N"), ("conflict", "in conflict"))
-FIGURE_OF = {
-    "depth": "bundle_depth",
-    "training": "bundle_heatmap",
-    "bundle": "bundle_depth",
-    "flow": "bundle_depth",
-    "classes": "first_merge",
-    "tolerance": "critical_tolerance",
-    "removal": "block_removal",
-}
-OF_CHECKPOINT = ("bundle_depth", "critical_tolerance", "first_merge")
-"""Figures that show one checkpoint."""
 HINT = "Click a point to select its layer · the segments above show the same run from other sides"
 SENTENCE = (
     "Bundles shows at which layers pictures of different classes become equal, so that nothing after can tell them "
@@ -91,12 +80,13 @@ class BundlesView(View):
         self.checkpoints.setAccessibleName("Checkpoint")
         self.checkpoints.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.checkpoints.setToolTip("Checkpoint that is looked at")
+        self.merge_page = MergePage(self.theme)
         self.pages: dict[str, Page] = {
             "depth": DepthPage(self.theme),
             "training": TrainingPage(self.theme),
             "bundle": BundlePage(self.theme, self.thumbnails),
             "flow": FlowPage(self.theme),
-            "classes": MergePage(self.theme),
+            "classes": self.merge_page,
             "tolerance": TolerancePage(self.theme),
         }
         self.removal, self.offer = RemovalPage(self.theme), SeriesOffer(self.workspace)
@@ -229,6 +219,7 @@ class BundlesView(View):
         self.offer.show_for(self.reading if name == "training" else None)
         if self.reading is not None:
             self.other = second_reading(self.workspace, self.reading, self.other)
+            self.merge_page.pictures = self.workspace.selection.pictures
             self.pages[name].show_reading(self.reading, self.look, self.other)
 
     def _show_checkpoints(self, reading: Reading) -> None:
@@ -259,7 +250,8 @@ class BundlesView(View):
         result = distances.answer(self.workspace, request) if request else None
         tau = float(reading.per_checkpoint("tau")[self.look.checkpoint])
         places = reading.places[self.bundle_page.rows()]
-        found = distances.distances(result, places, tau) if result else {}
+        scale = distances.scale_of(reading, self.look.checkpoint, self.look.point)
+        found = distances.distances(result, places, tau, scale) if result else {}
         rows = distances.heat_rows(result, places, CELLS) if result else {}
         self.bundle_page.show_distances(found, rows, "τ" if tau == tau else "", why)
 
@@ -286,8 +278,12 @@ class BundlesView(View):
         self.removal.second = second_study(workspace)
         self.removal.show_removal(RemovalReading(run.result), workspace.edits.removed)
         facts = run.result.facts
-        signs = ("seed", "η", "B", "W", "τ", "device")
-        words = [conditions.progress(run), facts.get("pictures", ""), *(f"{s} {facts[s]}" for s in signs if s in facts)]
+        signs = ("seed", "mode", "η", "B", "W", "τ", "device")
+        words = [
+            conditions.progress(run),
+            facts.get("pictures", ""),
+            *(f"{s} {facts[s].partition(':')[0]}" for s in signs if s in facts),
+        ]
         self.facts.say(" · ".join(word for word in words if word), conditions.details(run.result))
         badges = conditions.badges(run, run.request.edits)  # what is kept here does not make the study old
         self.badges.say(" · ".join(badges))
@@ -425,14 +421,7 @@ class BundlesView(View):
         run = self.workspace.latest(REMOVAL) if method == REMOVAL else self._run()
         if run is None or run.folder is None:
             return None
-        name = FIGURE_OF[self.segments.value]
-        options: tuple[tuple[str, Value], ...] = ()
-        reading = self.reading
-        if name in OF_CHECKPOINT and reading is not None and len(reading.checkpoints) > 1:
-            options = (("checkpoint", reading.checkpoints[self.look.checkpoint]),)
-        if name == "bundle_heatmap" and self.values.value == "conflict":
-            options = (("value", "samples_in_conflict"),)
-        return FigureSpec(name, (str(run.folder),), options)
+        return figure_of(self.segments.value, self.values.value, str(run.folder), self.reading, self.look)
 
     def state(self) -> dict[str, Any]:
         """Return side and value of the map."""

@@ -29,7 +29,7 @@ from app.drawing.readout import Line, Readout
 from app.forms.widgets import button
 from app.reading import building, conditions, geometry_attribution
 from app.reading.attribution_reading import METHOD as ATTRIBUTION
-from app.reading.chance import CHOOSER, POOLS, newest_beside, pools_of, rules_of
+from app.reading.chance import CHOOSER, POOLS, newest_beside, pools_of, request_beside, rules_of, why_none
 from app.reading.configuration_comparison import SecondConfigurations, second_configurations
 from app.reading.configurations import LOST, METHOD, WON, Look, Reading, duration, is_ready
 from app.theme import Theme
@@ -92,6 +92,7 @@ class ConfigurationsView(View):
         assert isinstance(empty, QVBoxLayout)  # a sentence, a button, a note
         empty.insertWidget(empty.count() - 1, self.by_hand, alignment=Qt.AlignmentFlag.AlignHCenter)
         self.oracle, self.rules, self.why = OraclePage(self.theme), RulesPage(self.theme), WhyPage(self.theme)
+        self.groups = GroupsPage(self.theme)
         self.pages: dict[str, Page] = {
             "oracle": self.oracle,
             "matrix": MatrixPage(self.theme, self.thumbnails),
@@ -101,7 +102,7 @@ class ConfigurationsView(View):
             "rules": self.rules,
             "cover": CoverPage(self.theme),
             "classes": ClassesPage(self.theme),
-            "groups": GroupsPage(self.theme),
+            "groups": self.groups,
             "agreement": AgreementPage(self.theme),
             "why": self.why,
             "build": self.build,
@@ -115,6 +116,7 @@ class ConfigurationsView(View):
             page.pictures_chosen.connect(self._show_pictures)
             page.told.connect(self._tell)
             page.help_wanted.connect(self.help_wanted)
+            page.measure_wanted.connect(self.measure_beside)
         self.readout, self.facts = Readout(self.theme), Line(self.theme)
         self.badges = Line(self.theme, "small", "warning")
         self.readout.set_hint(HINT)
@@ -165,19 +167,35 @@ class ConfigurationsView(View):
         if read != self._read:
             self._read = read
             self.reading = Reading(run.result)
-            self.chosen.show_names(self.reading.names)
+            self.chosen.show_names(self.reading.names, self.reading.own)
         assert self.reading is not None  # read just before
         self.reading.pins = building.pinned(self.workspace, self.reading, self.build.pins)
         self._take_look(self.reading)
         self._open_pictures(run)
-        pools, chooser = (newest_beside(self.workspace, method, run) for method in (POOLS, CHOOSER))
-        self.oracle.pools = pools_of(pools.result) if pools is not None else ()
-        self.rules.learned = rules_of(chooser.result) if chooser is not None else ()
+        self._take_references(run, self.reading)
         if self.segments.value == "why":
+            self.why.refusal = geometry_attribution.why_not(run, self.reading)
             wanted = geometry_attribution.requests_of(self.workspace, run, self.reading, self.look.row)
             self.why.answers, self.why.failures = geometry_attribution.answers_of(self.workspace, wanted)
         self._show_page()
         self._show_run(run, self.reading)
+
+    def _take_references(self, run: Run, reading: Reading) -> None:
+        """Put chance pools and a chooser beside a run, or offer to measure them."""
+        pools, chooser = (newest_beside(self.workspace, method, run) for method in (POOLS, CHOOSER))
+        self.oracle.pools = self.groups.pools = pools_of(pools.result) if pools is not None else ()
+        self.rules.learned = rules_of(chooser.result) if chooser is not None else ()
+        several = reading.settled and len(reading.names) > 1
+        beside = ((self.oracle.offer, POOLS, pools), (self.rules.offer, CHOOSER, chooser))
+        for offer, method, found in beside:
+            under_way = any(other.open and other.request.method == method for other in self.workspace.runs.values())
+            offer.show_state(several and found is None and not under_way, why_none(run, method))
+
+    def measure_beside(self, method: str) -> None:
+        """Ask for the run that stands beside the one that is shown."""
+        run = building.sweep_of(self.workspace)
+        if run is not None and not why_none(run, method):
+            self.workspace.request_run(request_beside(self.workspace, method, run))
 
     def _show_build(self) -> None:
         """Show the page that needs no run."""
@@ -308,7 +326,7 @@ class ConfigurationsView(View):
         if run is None or run.folder is None or self.reading is None or not self.reading.labelled:
             return None
         runs = [str(run.folder)]
-        pools = self.workspace.latest(POOLS)
+        pools = newest_beside(self.workspace, POOLS, run)
         name = FIGURE_OF.get(self.segments.value, "growth")
         if name == "growth" and pools is not None and pools.folder is not None and self.oracle.pools:
             runs.append(str(pools.folder))

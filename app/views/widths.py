@@ -71,7 +71,7 @@ class WidthsView(View):
         self.presets.used.connect(lambda: self.show_page("profile"))
         self.network.action_wanted.connect(self.action_wanted)
         self.asking.pictures_wanted.connect(lambda: self.action_wanted.emit("choose_images"))
-        parts.stopped.connect(lambda: self.action_wanted.emit("cancel_run"))
+        parts.stopped.connect(self.workspace.request_cancel)
         parts.help_wanted.connect(self.help_wanted)
         parts.view_wanted.connect(self.view_wanted)
         parts.used.connect(self.use)
@@ -253,7 +253,7 @@ class WidthsView(View):
 
     def state(self) -> dict[str, Any]:
         """Return what the pages keep, and the snapshots."""
-        return {**self.parts.state(), "snapshots": self.snapshots.kept}
+        return {**self.parts.state(), "snapshots": self.snapshots.state()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`state` returned; what is unknown is ignored."""

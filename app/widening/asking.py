@@ -103,7 +103,9 @@ class Asking(QObject):
     def measure(self, method: str, params: dict[str, Value]) -> None:
         """Have something measured of the network before its widths are edited."""
         if self._has_pictures():
-            self.workspace.request_run(self._request(method, params))
+            request, (rule, _, seed) = self._request(method, params), self.workspace.edits.keep.partition(":")
+            drawn = rule == "random" and params.get("rule") == rule and seed.isdigit()
+            self.workspace.request_run(replace(request, seed=int(seed)) if drawn else request)
 
     def measure_both(self, method: str) -> None:
         """Ask for a method of the original and of the edited network, on the same pictures."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
 
 from analysis.result import Result
 from app.drawing.readout import Entry, Key, Readout
@@ -27,21 +27,24 @@ from app.widening.page import RunStrip, choice_field
 from app.workspace import Run, Workspace
 
 SHOWN = ((RANK, "effective rank by width"), (BUNDLES, "bundle entropy"))
-HEADS = ("", "original", "edited", "batch norm measured anew")
+HEADS = ("", "original", "edited", "batch norm anew")
+ANEW = "The edited network with the means and variances of batch norm measured anew on the pictures"
+CELL = 12
+"""Pixels between two columns of the table."""
 NUMBER = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 HUES = {RANK: "rank", BUNDLES: "bundles"}
-ASK = {RANK: "Measure rank of both", BUNDLES: "Count bundles of both"}
+ASK = {RANK: "Measure both", BUNDLES: "Count both"}
 NOTHING_EDITED = "Nothing is edited yet: drag a handle in the profile, then check the network that it makes."
 NOT_CHECKED = "Check, below, builds the edited network and runs it beside the original on the loaded pictures."
 HINT = "Bars are the edited network, dashes the original · click a layer to select it everywhere"
 
 
 class CheckPage(SidePage):
-    """A table above, one measure over the layers below."""
+    """A table at the left, one measure over the layers at the right."""
 
     measured = Signal(str)
     """The user wants a method run for both networks."""
-    stopped = Signal()
+    stopped = Signal(int)
     opened = Signal(str)
     """The user wants another view: its name."""
     layer_chosen = Signal(str)
@@ -59,6 +62,13 @@ class CheckPage(SidePage):
         self.table.verticalHeader().hide()
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.setShowGrid(False)
+        self.table.setWordWrap(False)
+        anew = QTableWidgetItem(HEADS[3])
+        anew.setToolTip(ANEW)
+        self.table.setHorizontalHeaderItem(3, anew)
+        self.table.horizontalHeader().setDefaultAlignment(NUMBER)
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.table.verticalHeader().setDefaultSectionSize(round(2.1 * theme.text_size))
         self.plot = BarsPlot(theme, "Rank or bundles, layer by layer", "layer, in order of execution", "")
         self.plot.hovered.connect(self._point)
@@ -85,11 +95,19 @@ class CheckPage(SidePage):
         row.addStretch(1)
         row.addWidget(self.open)
         self.choice = choice
+        right = QVBoxLayout()
+        right.setSpacing(0)
+        right.addWidget(choice)
+        right.addWidget(self.plot, 1)
+        # Beside each other: below a table of nine rows no height would be left for a plot with names.
+        both = QHBoxLayout()
+        both.setContentsMargins(8, 0, 0, 0)
+        both.setSpacing(0)
+        both.addWidget(self.table, 0, Qt.AlignmentFlag.AlignTop)
+        both.addLayout(right, 1)
         self.body.addWidget(self.strip)
         self.body.addWidget(self.note)
-        self.body.addWidget(self.table)
-        self.body.addWidget(choice)
-        self.body.addWidget(self.plot, 1)
+        self.body.addLayout(both, 1)
         self.body.addWidget(self.readout)
 
     # -- showing -----------------------------------------------------------------------------------------------------
@@ -126,11 +144,12 @@ class CheckPage(SidePage):
                     item.setTextAlignment(NUMBER)
                 self.table.setItem(row, column, item)
         self.table.setColumnHidden(3, not third)
+        self.table.resizeColumnsToContents()
+        for column in range(len(HEADS)):
+            self.table.setColumnWidth(column, self.table.columnWidth(column) + CELL)
         rows = self.table.verticalHeader().defaultSectionSize() * len(found)
-        self.table.setFixedHeight(self.table.horizontalHeader().sizeHint().height() + rows + 4)
         header = self.table.horizontalHeader()
-        header.setDefaultAlignment(NUMBER)
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.table.setFixedSize(header.length() + 4, header.sizeHint().height() + rows + 4)
 
     def _show_pair(self, empty: bool, method: str) -> None:
         pair, theme = self._pair, self.theme

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QObject, Signal
 
@@ -21,6 +21,20 @@ PAUSE = 1.0
 """Seconds after which a further turn of the wheel is a step of its own."""
 LARGE = 8
 """Steps at a time with shift."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surgery:
+    """How widths become a network: channels that are chosen, and rules for keeping and adding (see `Edits`)."""
+
+    channels: tuple[tuple[str, str], ...] = ()
+    keep: str = ""
+    widen: str = ""
+
+
+def surgery_of(edits: Edits) -> Surgery:
+    """Return that part of edits."""
+    return Surgery(edits.channels, edits.keep, edits.widen)
 
 
 class Editing(QObject):
@@ -173,19 +187,38 @@ class Editing(QObject):
         self._push(new, words, gesture)
         self._refuse(refused)
 
-    def put(self, widths: Mapping[str, int], words: str) -> None:
-        """Replace the whole configuration in one step; groups that the user has locked keep their width."""
+    def put(self, widths: Mapping[str, int], words: str, surgery: Surgery | None = None) -> None:
+        """Replace the whole configuration in one step; groups that the user has locked keep their width.
+
+        Parameters
+        ----------
+        widths, words
+            Groups that change; what the step is called.
+        surgery
+            Channels and rules to go with it; None leaves the present rules. Locked groups keep their channels.
+        """
         kept = {name: width for name, width in self.widths.items() if name in self.rules.locked}
         free = {name: width for name, width in widths.items() if name not in self.rules.locked}
-        self._push(free | kept, words, 0)
+        self._push(free | kept, words, 0, surgery)
         self._refuse("")
 
-    def _push(self, widths: dict[str, int], words: str, gesture: int) -> None:
+    def _push(self, widths: dict[str, int], words: str, gesture: int, surgery: Surgery | None = None) -> None:
         assert self.reading is not None
         order = [group.name for group in self.reading.found.groups]
         widths = {name: widths[name] for name in order if name in widths}
-        if widths != self.widths:
+        if surgery is not None:
+            self._set(self._with_surgery(widths, surgery), words, gesture)
+        elif widths != self.widths:
             self._set(with_widths(self.workspace.edits, widths), words, gesture)
+
+    def _with_surgery(self, widths: dict[str, int], surgery: Surgery) -> Edits:
+        """Put widths with their channels and rules into the edits."""
+        edits, locked = with_widths(self.workspace.edits, widths), self.rules.locked
+        assert self.reading is not None
+        free = {group.name for group in self.reading.found.free} - locked
+        own = tuple(pair for pair in edits.channels if pair[0] in locked)
+        channels = (*own, *(pair for pair in surgery.channels if pair[0] in free))
+        return replace(edits, channels=channels, keep=surgery.keep, widen=surgery.widen)
 
     def _set(self, new: Edits, words: str, gesture: int = 0) -> None:
         """Replace the edits in one step; a rule that needs pictures chooses the channels of what has changed."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QFileDialog, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
+from analysis.measures.widths.legal import inexact
 from analysis.result import Result
 from app.drawing.readout import Line
 from app.forms.widgets import button, label, whole_number
@@ -38,7 +39,15 @@ KEEP_TIP = (
     "Taylor (|weight × gradient|, needs labels), energy (mean square of activations) and rank (mean rank of the map) "
     "look at pictures"
 )
-WIDEN_TIP = "New channels: split copies keep the function, copies share out the weights that read them (Net2Net)"
+WIDEN_TIP = (
+    "New channels: split copies keep the function, copies share out the weights that read them (Net2Net);\n"
+    "not exactly where a layer norm averages over the channels, because its mean and variance move"
+)
+EDITED_FILE = (
+    "This file holds an edited network, and edits are counted from the network before them. "
+    "To save, open that network and apply the whole configuration to it."
+)
+SAVE_TIP = "One safetensors file with the edits in its header, and JSON"
 WIDTH, NARROW = 330, 84
 
 
@@ -72,7 +81,7 @@ class NetworkPanel(QWidget):
         self.recalibrate.addItem("from 256 pictures", 256)
         self.recalibrate.setToolTip("Measure the statistics of batch norm anew in a further copy")
         self.check = button("Check", self.run_check, "primary", "Runs the edited network beside the original")
-        self.save = button("Save…", self.choose_file, "", "One safetensors file with the edits in its header, and JSON")
+        self.save = button("Save…", self.choose_file, "", SAVE_TIP)
         for item in (self.seed, self.check, self.save):
             item.setFixedWidth(NARROW)
         self.said = Line(theme)
@@ -119,7 +128,8 @@ class NetworkPanel(QWidget):
         lacking = bool(missing(edits))
         ready = not edits.empty and not lacking
         self.check.setEnabled(ready)
-        self.save.setEnabled(ready)
+        self.save.setEnabled(ready and not self.reopened)
+        self.save.setToolTip(EDITED_FILE if self.reopened else SAVE_TIP)
         self.said.say(self._words())
 
     def _words(self) -> str:
@@ -129,7 +139,7 @@ class NetworkPanel(QWidget):
         runs = [run for run in self.workspace.runs.values() if run.request.method in (CHECK, SAVE) and self._is_of(run)]
         newest = max(runs, key=lambda run: run.number, default=None)
         if newest is None:
-            return "" if self.workspace.edits.empty else "Not checked yet: Check runs it beside the original"
+            return "" if self.workspace.edits.empty else self._unchecked_words()
         finished = newest.result.finished
         if newest.open:
             return "Saving …" if newest.request.method == SAVE else "Checking …"
@@ -137,7 +147,28 @@ class NetworkPanel(QWidget):
             return f"{finished.problem.message} {finished.problem.hint}"
         if newest.state != "completed":
             return "Stopped."
-        return _saved_words(newest) if newest.request.method == SAVE else check_words(newest.result)
+        if newest.request.method == SAVE:
+            return _saved_words(newest)
+        return " · ".join(part for part in (check_words(newest.result), self._inexact()) if part)
+
+    def _unchecked_words(self) -> str:
+        if self.reopened:
+            return EDITED_FILE
+        return " · ".join(
+            part for part in ("Not checked yet: Check runs it beside the original", self._inexact()) if part
+        )
+
+    def _inexact(self) -> str:
+        """Say that a layer norm makes widening inexact, "" where it is exact or nothing is widened."""
+        reading = self.editing.reading
+        return inexact(reading.found, self.editing.widths) if reading is not None else ""
+
+    @property
+    def reopened(self) -> bool:
+        """True if the open file holds a network that was edited before it was saved."""
+        structure = self.workspace.structure
+        prepared = structure.prepared if structure is not None else None
+        return prepared is not None and "edited" in prepared.badges
 
     def _lacking_words(self) -> str:
         """Say what the rule for keeping channels still waits for, "" for nothing."""

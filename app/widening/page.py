@@ -18,16 +18,20 @@ FIELD = 84
 class RunStrip(QWidget):
     """How far a run is, with a button that stops it, or goes on where it was stopped."""
 
-    stopped = Signal()
+    stopped = Signal(int)
+    """The number of the run that is to end."""
     continued = Signal(object)
     """The request that goes on with an unfinished run."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self.said, self.bar = Line(theme), Bar(theme, 120)
-        self.stop = button("Stop", self.stopped.emit, "", "Stop at the next step; what has arrived is kept")
+        self.stop = button(
+            "Stop", lambda: self.stopped.emit(self._number), "", "Stop at the next step; what has arrived is kept"
+        )
         self.resume = button("Go on", self._go_on, "", "Measure only what is missing")
         self._request: object = None
+        self._number = 0
         layout = QHBoxLayout(self)
         layout.setContentsMargins(12, 0, 8, 0)
         layout.setSpacing(GRID)
@@ -41,6 +45,7 @@ class RunStrip(QWidget):
         self.setVisible(run is not None)
         if run is None:
             return
+        self._number = run.number
         self.said.say(width_runs.words(run))
         self.bar.setVisible(run.open)
         self.bar.set_share(width_runs.share(run))
@@ -66,7 +71,7 @@ class Page(SidePage):
 
     measured = Signal(object)
     """Parameters for a new run: name to value."""
-    stopped = Signal()
+    stopped = Signal(int)
     continued = Signal(object)
     used = Signal(str)
     """The user wants a configuration from what is shown; which."""

@@ -56,7 +56,7 @@ class Pages(QObject):
     """Something has been arranged on a page."""
     help_wanted = Signal(str)
     view_wanted = Signal(str)
-    stopped = Signal()
+    stopped = Signal(int)
     used = Signal(str)
     """A page offers a configuration that the user wants; which."""
     group_named = Signal(str)
@@ -128,7 +128,9 @@ class Pages(QObject):
         elif page == "sensitivity":
             unit, share = self.target()
             title = next(quantity.title for quantity in QUANTITIES if quantity.name == unit)
-            self.sensitivity.show_run(*self.asking.runs(SENSITIVITY), (title, share))
+            self.sensitivity.follow(self.workspace.edits.keep)
+            runs = self.asking.runs(SENSITIVITY)
+            self.sensitivity.show_run(*runs, (title, share), self.editing.rules.locked)
 
     def _show_line(self, reading: WidthReading, result: Result) -> None:
         unit, share = self.target()

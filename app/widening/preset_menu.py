@@ -67,7 +67,8 @@ class PresetMenu(QMenu):
             every.addAction(f"× {factor:g}", partial(self.multiply, factor))
         unit, share = self.page.target
         words = {"parameters": "parameters"}.get(unit, "MACs")
-        self.addSection(f"Keep the target: {100 * share:.4g} % of the {words}")
+        instead = "" if unit in presets.UNITS else ", not of what the target line is set for"
+        self.addSection(f"Keep the target: {100 * share:.4g} % of the {words}{instead}")
         self._offer("Uniform multiplier", self._uniform)
         self._offer("Straighten: the linear rule of ReXNet", self._straighten)
         self._offer("From effective rank", self._from_ranks, self._lacks("feature_rank", "effective_rank"))
@@ -94,7 +95,8 @@ class PresetMenu(QMenu):
     def _too_many(self) -> str:
         found = self.sensitivity()
         most = sensitivity.MOST_EXACT
-        return f"More than {most} groups" if found is not None and len(found.names) > most else ""
+        many = found is not None and found.free(self.editing.rules.locked) > most
+        return f"More than {most} groups that are not locked" if many else ""
 
     def shrunk(self) -> Shrunk | None:
         """Newest finished shrinkage of the network as it is."""
@@ -209,7 +211,7 @@ class PresetMenu(QMenu):
 
     def of_widths(self, found: Shrunk, model: CostModel, widths: list[int]) -> Proposal:
         """Take over widths of a shrinkage; what it says about chance comes along."""
-        proposal = presets.from_search(model, found.names, widths)
+        proposal = presets.from_search(model, found.names, widths, rounding=self.editing.rules.rounding)
         return replace(proposal, notes=(found.claim(), *proposal.notes))
 
     def _greedy(self, model: CostModel, budget: Budget) -> Steps:

@@ -109,7 +109,10 @@ class ProfilePage(QWidget):
         self.percent.lineEdit().setTextMargins(4, 0, 0, 0)
         self.percent.setAccessibleName("Target, percent of the original")
         self.percent.lineEdit().setAccessibleName("Target, percent of the original")
-        self.percent.setToolTip("Presets keep this budget; click a cost to set the target for it")
+        self.percent.setToolTip(
+            "Presets keep this budget; click a cost to set the target for it.\n"
+            "For activations and file size the line is a mark alone: presets keep the same share of the MACs"
+        )
         self.quantity = label("", "small")
         self.mode.currentIndexChanged.connect(lambda _row: self._arranged())
         self.log.toggled.connect(lambda _on: self._arranged())

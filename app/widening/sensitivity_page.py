@@ -14,12 +14,21 @@ from app.drawing.matrix import Cells, MatrixPlot
 from app.drawing.readout import Entry, Key
 from app.forms.widgets import button, label
 from app.reading import numbers
+from app.reading.glossary import TERMS
 from app.reading.width_search import Sensitivity
 from app.theme import Theme
 from app.widening.page import Page, choice_field, number_field
 from app.workspace import Run
 
-RULES = (("l1", "L1 norm"), ("l2", "L2 norm"), ("bn_scale", "batch-norm scale"), ("random", "chance"))
+RULES = (
+    ("l1", "L1 norm"),
+    ("l2", "L2 norm"),
+    ("bn_scale", "batch-norm scale"),
+    ("random", "chance"),
+    ("taylor", "Taylor"),
+    ("activation", "activation energy"),
+    ("activation_rank", "activation rank"),
+)
 MEASURES = (("accuracy", "accuracy"), ("loss", "cross-entropy"))
 RATIOS = "0.75, 0.5, 0.25"
 HINT = "Point at a cell for its numbers · click a cell to select its group"
@@ -39,12 +48,14 @@ class SensitivityPage(Page):
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme, "Sensitivity of width groups", "width_sensitivity", HINT)
         self.reading: Sensitivity | None = None
+        self.locked: frozenset[str] = frozenset()
+        self._kept = ""
         self.ratios = QLineEdit(RATIOS)
         self.ratios.setMinimumWidth(110)
         self.rule, self.measure = choice_field(RULES), choice_field(MEASURES)
         self.run = button("Measure", self._ask, "primary", "Narrow every group to every share, one at a time")
         self.add_field("shares of the width", self.ratios, "Shares that are tried, comma-separated")
-        self.add_field("keep by", self.rule, "How the channels that stay are chosen")
+        self.add_field("keep by", self.rule, "How the channels that stay are chosen: follows the rule of the edits")
         self.add_field("shown", self.measure, "What is shown, and what a preset adds up")
         self.fields.addStretch(1)
         self.fields.addWidget(self.run)
@@ -91,8 +102,31 @@ class SensitivityPage(Page):
 
     # -- showing -----------------------------------------------------------------------------------------------------
 
-    def show_run(self, run: Run | None, waiting: Run | None, target: tuple[str, float]) -> None:
-        """Draw a run as far as it has come; `target` is the cost that a preset keeps, and its share."""
+    def follow(self, keep: str) -> None:
+        """Narrow as the edits do once their rule ("random:7" with a seed) has changed."""
+        if keep != self._kept:
+            self._kept = keep
+            self.rule.setCurrentIndex(max(self.rule.findData(keep.partition(":")[0] or "l1"), 0))
+
+    def show_run(
+        self,
+        run: Run | None,
+        waiting: Run | None,
+        target: tuple[str, float],
+        locked: frozenset[str] = frozenset(),
+    ) -> None:
+        """Draw a run as far as it has come.
+
+        Parameters
+        ----------
+        run, waiting
+            The newest run, and one that is on its way.
+        target
+            The cost that a preset keeps, and its share.
+        locked
+            Groups that the user has locked: presets leave them out.
+        """
+        self.locked = locked
         self.strip.show_run(waiting or run, resumable=True)
         self.run.setEnabled(waiting is None)
         self.reading = Sensitivity(run.result) if run is not None else None
@@ -126,7 +160,7 @@ class SensitivityPage(Page):
         self.target.setText(f"Losses of single groups are added up. Target of the {target[0]}:")
         with QSignalBlocker(self.share):
             self.share.setValue(100 * target[1])
-        count = len(reading.names)
+        count = reading.free(self.locked)
         few = count <= MOST_EXACT
         self.greedy.setEnabled(reading.done > 0)
         self.exact.setEnabled(reading.done > 0 and few)
@@ -149,11 +183,16 @@ class SensitivityPage(Page):
         at = (row, column)
         points, nats = (float(reading.losses(name)[at]) for name in ("accuracy", "loss"))
         entries = (
-            Entry("width", f"{numbers.short(float(reading.widths[at]))} ({reading.ratios[column]})", "widths"),
-            Entry("accuracy", _measured(-points, 1, "points"), "bundles"),
-            Entry("cross-entropy", _measured(nats, 3, "nats"), "bundles"),
-            Entry("MACs then", numbers.short(float(reading.result["macs"][at])), "cost"),
-            Entry("parameters then", numbers.short(float(reading.result["parameters"][at])), "cost"),
+            Entry(
+                "width",
+                f"{numbers.short(float(reading.widths[at]))} ({reading.ratios[column]})",
+                "widths",
+                TERMS["width"].definition,
+            ),
+            Entry("accuracy", _measured(-points, 1, "points"), "bundles", TERMS["width_sensitivity"].definition),
+            Entry("cross-entropy", _measured(nats, 3, "nats"), "bundles", TERMS["loss"].definition),
+            Entry("MACs then", _cost(reading, "macs", at), "cost", TERMS["macs"].definition),
+            Entry("parameters then", _cost(reading, "parameters", at), "cost", TERMS["parameters"].definition),
         )
         self.readout.show_entries(reading.names[row], entries)
 
@@ -175,6 +214,10 @@ class SensitivityPage(Page):
             if isinstance(state.get("ratios"), str):
                 self.ratios.setText(state["ratios"])
             self.measure.setCurrentIndex(max(self.measure.findData(state.get("measure")), 0))
+
+
+def _cost(reading: Sensitivity, name: str, at: tuple[int, int]) -> str:
+    return numbers.short(float(reading.result[name][at]))
 
 
 def _measured(value: float, places: int, unit: str) -> str:

@@ -12,9 +12,11 @@ from analysis.catalogue import Value
 from app.drawing.curves import Curve, Guide
 from app.drawing.group_plot import BudgetPlot, GroupPlot, Series
 from app.drawing.readout import Entry, Key
+from app.forms.side_page import definitions
 from app.forms.widgets import button, label
 from app.reading import numbers
 from app.reading.depth import Floats
+from app.reading.glossary import TERMS
 from app.reading.width_search import CONTROL, FOUND, SECOND, CostRow, Shrunk
 from app.theme import Theme
 from app.widening.page import Page, choice_field, number_field
@@ -45,6 +47,10 @@ HEADS = (
     ("r", "Correlation of the width ratios with those found"),
 )
 ROWS = 5
+CHANCE = (
+    "Keep probability: with which every element would be kept by chance at this budget. Chi-square: how far the counts "
+    "found are from that, about the number of latents if the profile were chance"
+)
 
 
 class ShrinkPage(Page):
@@ -111,8 +117,11 @@ class ShrinkPage(Page):
                 side = Qt.AlignmentFlag.AlignLeft if column == 0 else Qt.AlignmentFlag.AlignRight
                 grid.addWidget(cell, row, column, side)
             self.cells.append(cells)
-        grid.setRowStretch(ROWS + 1, 1)
-        grid.addWidget(self.use, ROWS + 2, 0, 1, len(HEADS), Qt.AlignmentFlag.AlignRight)
+        self.by_chance = label("", "small")
+        self.by_chance.setToolTip(CHANCE)
+        grid.addWidget(self.by_chance, ROWS + 1, 0, 1, len(HEADS))
+        grid.setRowStretch(ROWS + 2, 1)
+        grid.addWidget(self.use, ROWS + 3, 0, 1, len(HEADS), Qt.AlignmentFlag.AlignRight)
 
     def _lay_out(self) -> None:
         below = QWidget()
@@ -167,6 +176,7 @@ class ShrinkPage(Page):
         for cells, cost in zip(self.cells, shrunk.costs(), strict=True):
             for cell, text in zip(cells, cost_texts(cost, shrunk.costs()[0]), strict=True):
                 cell.setText(text)
+        self.by_chance.setText(shrunk.chance_words())
         self.use.setEnabled(bool(np.isfinite(shrunk.shown(self.step)).all()))
         self.use.setText("Use as preset" if found else "Use these widths")
         self.claim.say(shrunk.claim())
@@ -210,7 +220,7 @@ class ShrinkPage(Page):
         band, scored = color("configurations"), color("rank")
         for faint in (band, scored):
             faint.setAlphaF(0.3)
-        above = (
+        above: tuple[Key, ...] = (
             Key("dash", "original", color("text")),
             Key("dash", "widened", color("outline")),
             Key("dash", "floor", color("cost")),
@@ -220,6 +230,7 @@ class ShrinkPage(Page):
                 Key("ring", "mean score", color("rank")),
                 Key("bar", "80 % of the scores", scored),
                 Key("dash", "threshold", color("text_soft")),
+                Key("dash", "floor", color("cost")),
             )
         self.legend.show_keys(
             (
@@ -230,6 +241,7 @@ class ShrinkPage(Page):
                 Key("ring", "second batch", color("sharing")),
                 Key("dash", "MACs", color("text_soft")),
                 Key("dash", "parameters", color("rank")),
+                Key("dash", "target", color("widths")),
             )
         )
 
@@ -243,6 +255,10 @@ class ShrinkPage(Page):
         )
         at = self._guide_place(shrunk)
         guides: tuple[Guide, ...] = (Guide("y", 100.0, "original"),)
+        if np.isfinite(shrunk.target):
+            guides += (Guide("y", shrunk.target, hue="widths"),)
+        if np.isfinite(shrunk.floor_cost):
+            guides += (Guide("y", shrunk.floor_cost, hue="cost"),)
         if np.isfinite(at):
             guides += (Guide("x", at, "threshold", movable=True, hue="accent"),)
         self.budget.show_curves(curves, guides)
@@ -283,14 +299,15 @@ class ShrinkPage(Page):
             self.readout.show_entries("", ())
             return
         now, chance = shrunk.shown(self.step)[place], shrunk.chance[0][place]
+        ratio = definitions("width_ratio", "width_chance")
         entries = [
-            Entry("original", numbers.short(float(shrunk.original[place])), "text_soft"),
-            Entry("widened", numbers.short(float(shrunk.widened[place])), "outline"),
-            Entry("floor", numbers.short(float(shrunk.floor[place])), "cost"),
-            Entry("found" if self.step < 0 else "here", numbers.short(float(now)), "widths"),
-            Entry("ratio", f"{now / shrunk.original[place]:.2f}, by chance {chance:.2f}", "widths"),
-            Entry("random control", numbers.short(float(shrunk.width(CONTROL)[place])), "configurations"),
-            Entry("mean score", numbers.short(float(shrunk.result["mean_score"][place])), "text_soft"),
+            _entry("original", shrunk.original[place], "text_soft", "width"),
+            _entry("widened", shrunk.widened[place], "outline", "widened_width"),
+            _entry("floor", shrunk.floor[place], "cost", "floor_width"),
+            _entry("found" if self.step < 0 else "here", now, "widths", "found_width"),
+            Entry("ratio", f"{now / shrunk.original[place]:.2f}, by chance {chance:.2f}", "widths", ratio),
+            _entry("random control", shrunk.width(CONTROL)[place], "configurations", "control_width"),
+            _entry("mean score", shrunk.mean_score[place], "text_soft", "latent_score"),
         ]
         self.readout.show_entries(shrunk.names[place], tuple(entries))
 
@@ -315,6 +332,10 @@ class ShrinkPage(Page):
             if isinstance(value, (int, float)):
                 field.setValue(float(value))
         self.scored.setChecked(isinstance(state, dict) and state.get("scores") is True)
+
+
+def _entry(words: str, value: float, hue: str, name: str) -> Entry:
+    return Entry(words, numbers.short(float(value)), hue, TERMS[name].definition)
 
 
 def cost_texts(row: CostRow, original: CostRow) -> tuple[str, ...]:

@@ -9,6 +9,8 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
 from torch import nn
 
 from analysis.measures.widths.costs import CostModel
@@ -17,11 +19,19 @@ from analysis.surgery.choosing import choose
 from analysis.surgery.dissecting import dissect
 from analysis.surgery.editing import edit
 from analysis.surgery.importance import importance
+from app.theme import Theme
+from app.views.widths import WidthsView
+from tests import scenes, width_scenes
+from tests.benchmarks.pairs import alternate, report
+from tests.gestures import show, theme
+
+__all__ = ["theme"]
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.zoo, pytest.mark.timeout(1800)]
 SHAPE = (3, 224, 224)
-PAIRS = 3
-"""Torch-Pruning takes seconds each time; three pairs tell a ratio of four apart."""
+PAIRS = 9
+TIMED = ("resnet18", "mobilenet_v2", "shufflenet_v2_x1_0", "squeezenet1_1", "regnet_y_400mf", "densenet121")
+"""Networks of torchvision whose groups are found against the clock."""
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +83,44 @@ def test_halving_densenet(net: nn.Module) -> None:
     mine, other = (min(pair[side] for pair in times) for side in (0, 1))
     print(f"\nDenseNet-121 halved: {mine:.2f} s, Torch-Pruning {other:.2f} s, ratio {mine / other:.3f} (bar 0.25)")
     assert mine <= 0.25 * other
+
+
+@pytest.mark.parametrize("name", TIMED)
+def test_time_to_find_the_groups(name: str) -> None:
+    """CPU seconds of a warm engine; what it takes is printed beside one forward pass."""
+    import torchvision
+
+    torch.manual_seed(0)
+    found, picture = getattr(torchvision.models, name)().eval(), torch.zeros(1, *SHAPE)
+
+    def forward() -> None:
+        with torch.no_grad():
+            found(picture)
+
+    least = alternate({"groups": lambda: dissect(found, SHAPE), "one forward": forward}, rounds=3)
+    ratio = least["groups"] / least["one forward"]
+    report(f"{name}: width groups", least, {"groups / one forward": (ratio, None)})
+
+
+def test_one_step_of_a_drag(theme: Theme, qtbot: QtBot) -> None:
+    """One edit with its cost and the repaint of the profile, CPU seconds; the aim is 50 ms."""
+    workspace = scenes.opened()
+    scenes.play(workspace, width_scenes.width_events(workspace.layers, scenes.MODEL), folder="runs/widths")
+    view = WidthsView(workspace, theme)
+    qtbot.addWidget(view)
+    show(view)
+    assert view.editing.reading is not None
+    place = next(iter(view.editing.reading.handles))
+    name, times = view.editing.group(place).name, []
+    for width in range(3, 15):
+        begun = time.process_time()
+        view.editing.put({name: width}, "step")
+        QApplication.processEvents()
+        view.grab()
+        times.append(time.process_time() - begun)
+        assert dict(workspace.edits.widths) == {name: width}
+    print(f"\none step of a drag, with cost and repaint: least {min(times) * 1e3:.1f} ms (aim 50 ms)")
+    workspace.undo.clear()
 
 
 def test_costs_from_scratch(net: nn.Module) -> None:

@@ -127,6 +127,19 @@ def check(found: WidthGroups, widths: Widths) -> None:
         raise AnalysisError(texts[0] + more, "Choose legal widths (see groups).", "width", texts)
 
 
+def inexact(found: WidthGroups, widths: Widths) -> str:
+    """Say which widened groups do not keep the function, even by split copies; "" where all do.
+
+    Layer norm averages over channels: unless all are copied alike, its mean and variance move.
+    """
+    known = {group.name: group for group in found.groups if group.approximate}
+    names = [name for name, width in widths.items() if name in known and width > known[name].width]
+    if not names:
+        return ""
+    more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+    return f"Widening is not exact: a layer norm averages over the channels of {', '.join(names[:2])}{more}."
+
+
 def nearest(found: WidthGroups, name: str, width: float, multiple: int = 1, minimum: int = 1) -> int:
     """Legal width of a group that comes closest to a wish; of two the larger.
 

@@ -215,17 +215,26 @@ def at_random(
 
 
 def from_search(
-    model: CostModel, names: Sequence[str], widths: Sequence[int], budget: Budget | None = None
+    model: CostModel,
+    names: Sequence[str],
+    widths: Sequence[int],
+    budget: Budget | None = None,
+    rounding: Rounding = EXACT,
 ) -> Proposal:
     """Take over the widths that a search such as `lw_dna` found for groups; a legal width nearby where one is not.
 
-    Groups that the network does not have (it was edited since) are left out, with a note.
+    Groups that the network does not have (it was edited since) are left out, with a note. So is what rounding changes.
     """
     known = {group.name for group in model.found.free}
     wishes = {name: float(width) for name, width in zip(names, widths, strict=True) if name in known}
     missing = tuple(name for name in names if name not in known)
     notes = (f"The search has groups that this network has not: {', '.join(missing[:4])}.",) if missing else ()
-    return propose(model, legalised(model.found, wishes), budget, 1.0, notes)
+    exact, rounded = (legalised(model.found, wishes, rule) for rule in (EXACT, rounding))
+    if rounded != exact:
+        one, other = (model.costs(chosen).totals.macs for chosen in (exact, rounded))
+        text = f"Rounded to multiples of {rounding.multiple}, at least {rounding.minimum}: MACs {other / one - 1:+.1%}."
+        notes = (*notes, text.replace("-", "−").replace("%", " %"))
+    return propose(model, rounded, budget, 1.0, notes)
 
 
 # -- fitting -----------------------------------------------------------------------------------------------------------

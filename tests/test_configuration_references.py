@@ -1,0 +1,228 @@
+"""What stands beside a sweep, and what is said of one whose configuration 0 is not the network as it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+
+from analysis.edits import Edits
+from analysis.events import Chunk
+from analysis.request import Request
+from analysis.result import Result
+from app.configuring.chosen_bar import strip_words
+from app.configuring.groups_page import claim
+from app.configuring.oracle_page import rows_of
+from app.drawing.answer_card import Step
+from app.reading.chance import CHOOSER, POOLS, Pool, fits, jitter_gain, pools_of, request_beside, why_none
+from app.reading.configurations import Reading
+from app.theme import Theme
+from app.workspace import Run
+from tests import configuration_scenes, scenes
+from tests.gestures import settle, theme
+from tests.test_configurations_view import opened, oracle_page, view_of
+
+__all__ = ["theme"]
+
+COUNT = 60
+
+
+def result_of(**how: Any) -> Result:
+    return Result.of(configuration_scenes.configuration_events(scenes.MODEL, scenes.IMAGES, COUNT, **how))
+
+
+def run_of(result: Result, number: int = 1) -> Run:
+    assert result.request is not None
+    run = Run(number, result.request)
+    run.result = result
+    return run
+
+
+def pool_run(**asked: Any) -> Run:
+    return run_of(Result.of(configuration_scenes.pool_events(scenes.MODEL, scenes.IMAGES, **asked)), 2)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"params": (("zooms", "0.5,1"),)},
+        {"params": (("extra", "layer1.0.conv1:dil2"),)},
+        {"params": (("policy", "resize"),)},
+        {"edits": Edits(geometry=(("layer1.0.conv1", "dil2"),))},
+        {"limit": 40},
+        {"seed": 1},
+    ],
+    ids=["zooms", "extra", "policy", "edits", "limit", "seed"],
+)
+def test_pools_stand_only_beside_a_sweep_that_asks_the_same(asked: dict[str, Any]) -> None:
+    assert fits(pool_run(), run_of(result_of()))
+    assert not fits(pool_run(), run_of(result_of(**asked)))
+
+
+def test_pools_of_another_network_do_not_fit() -> None:
+    other = replace(scenes.MODEL, weights=("other.pt",))
+    pools = run_of(Result.of(configuration_scenes.pool_events(other, scenes.IMAGES)), 2)
+    assert not fits(pools, run_of(result_of()))
+
+
+def test_a_parameter_at_its_default_is_as_one_left_out() -> None:
+    told = {"params": (("family", "dilation3"), ("recalibrate", 0), ("zooms", "1"))}
+    assert fits(pool_run(), run_of(result_of(**told)))
+
+
+def test_what_the_page_asks_for_fits(theme: Theme, qtbot: QtBot) -> None:
+    """The button asks for pools that may stand beside; once they are there it is gone."""
+    asked = {"params": (("upsample_gain", "area"),), "limit": 50, "seed": 7}
+    workspace = opened(**asked)
+    view = view_of(workspace, theme, qtbot)
+    page, wanted = oracle_page(view), list[Request]()
+    workspace.run_wanted.connect(wanted.append)
+    assert page.offer.isVisible()
+    page.offer.button.click()
+    request = wanted[0]
+    assert request.method == POOLS
+    workspace.add_run(Run(80, request))
+    workspace.announce(80)
+    settle()
+    assert not page.offer.isVisible()  # it is under way
+    sought = {"params": request.params, "limit": request.limit, "seed": request.seed}
+    scenes.play(workspace, configuration_scenes.pool_events(scenes.MODEL, scenes.IMAGES, **sought))
+    settle()
+    assert len(page.pools) == 2
+    assert not page.offer.isVisible()
+    view.show_page("rules")
+    settle()
+    view.rules.offer.button.click()
+    assert wanted[1].method == CHOOSER
+
+
+def test_a_zoomed_sweep_says_that_it_has_no_pools(theme: Theme, qtbot: QtBot) -> None:
+    workspace = opened(params=(("zooms", "0.5,1"),))
+    scenes.play(workspace, configuration_scenes.pool_events(scenes.MODEL, scenes.IMAGES))
+    view = view_of(workspace, theme, qtbot)
+    page, wanted = oracle_page(view), list[Request]()
+    workspace.run_wanted.connect(wanted.append)
+    assert not page.pools
+    assert page.offer.why.isVisible()
+    assert not page.offer.button.isVisible()
+    assert "zoomed pictures" in page.offer.why.text
+    view.measure_beside(POOLS)
+    assert not wanted
+
+
+def test_further_configurations_have_a_chooser_but_no_pools() -> None:
+    run = run_of(result_of(params=(("extra", "layer1.0.conv1:dil2"),)))
+    assert why_none(run, POOLS)
+    assert not why_none(run, CHOOSER)
+    kept = request_beside(opened(), CHOOSER, run)
+    assert kept.params == run.request.params
+
+
+def test_jittered_weights_are_a_second_control(theme: Theme, qtbot: QtBot) -> None:
+    pools = pools_of(pool_run().result)
+    assert jitter_gain(pools, "brightness") == (0.012, 0.013, 0.014)
+    assert jitter_gain(pools, "zoom") is None
+    group = next(iter(Reading(result_of()).groups("contrast")))
+    large = replace(group, rows=np.arange(50))
+    gain, shuffled = (0.05, 0.03, 0.07), (-0.01, -0.02, 0.0)
+    assert "chance" not in claim((large,), "contrast", gain, shuffled, (0.01, 0.0, 0.02))
+    told = claim((large,), "contrast", gain, shuffled, (0.04, 0.0, 0.05))
+    assert "jittered weights 4.0" in told
+    assert told.endswith("no gain that chance does not give")
+    workspace = opened()
+    scenes.play(workspace, configuration_scenes.pool_events(scenes.MODEL, scenes.IMAGES))
+    view = view_of(workspace, theme, qtbot, "groups")
+    assert view.groups.pools == view.oracle.pools
+    assert jitter_gain(view.groups.pools, "contrast") == (0.015, 0.016, 0.017)
+
+
+@pytest.mark.parametrize(
+    ("params", "family", "why"),
+    [
+        ((("policy", "resize"),), "stride", "shortcuts"),
+        ((("upsample_gain", "area"),), "stride", "gain"),
+        ((("recalibrate", 8),), "dil", "statistics"),
+        ((("zooms", "0.5,1"),), "dil", "zoomed"),
+        ((("policy", "resize"),), "dil", ""),
+        ((), "stride", ""),
+    ],
+)
+def test_what_an_edit_cannot_make_is_not_explained(
+    params: tuple[tuple[str, Any], ...], family: str, why: str, theme: Theme, qtbot: QtBot
+) -> None:
+    workspace = opened(params=params)
+    view = view_of(workspace, theme, qtbot, "why")
+    assert view.reading is not None
+    view.reading.names = tuple(name.replace("dil", family) for name in view.reading.names)
+    wanted: list[Request] = []
+    workspace.run_wanted.connect(wanted.append)
+    workspace.select_sample(int(view.reading.places[8]))
+    settle()
+    view.explain()
+    assert bool(wanted) is not bool(why)
+    assert view.why.explain.isEnabled() is not bool(why)
+    assert why in view.why.refusal
+    if why:
+        assert "cannot be explained: " in view.why.refusal
+        assert not view.why.board.panes
+
+
+def test_the_plain_network_stands_beside_another_configuration_0(theme: Theme, qtbot: QtBot) -> None:
+    view = view_of(opened(own=False), theme, qtbot)
+    reading, page = view.reading, oracle_page(view)
+    assert reading is not None
+    shown = {row.name: row.bars[0].value for row in page.rows.rows}
+    assert shown["plain accuracy"] == 0.75
+    assert shown["configuration 0 accuracy"] == reading.accuracy[0] != 0.75
+    assert "configuration 0" in page.claim.text
+    assert "plain" not in page.claim.text
+    assert view.chosen.names.itemText(0) == f"{reading.names[0]} (configuration 0)"
+    assert not any(guide.label == "plain" for guide in page.growth.item.guides)
+
+
+def test_rows_tell_rescue_and_what_is_right_under_all() -> None:
+    reading = Reading(result_of())
+    rows = {row.name: row for row in rows_of(reading, ())}
+    wrong = ~reading.correct[:, 0]
+    assert rows["rescue: upper bound"].bars[0].value == reading.correct[wrong].any(axis=1).mean()
+    assert "chance" in rows["rescue: upper bound"].text
+    assert "corrected" in rows["rescue: upper bound"].text
+    assert rows["right under all"].bars[0].value == reading.correct.all(axis=1).mean()
+    miss = np.prod(1 - reading.correct.mean(axis=0))
+    assert rows["if all were independent"].bars[0].value == pytest.approx(1 - miss)
+    assert rows["any right of 27: upper bound"].text.endswith("27 differ")
+
+
+def test_growth_leaves_duplicates_out(theme: Theme, qtbot: QtBot) -> None:
+    events = configuration_scenes.configuration_events(scenes.MODEL, scenes.IMAGES, COUNT)
+    first = np.arange(27, dtype=np.int32)
+    first[20:] = 3
+    changed = (
+        replace(event, values=first) if isinstance(event, Chunk) and event.name == "duplicate_of" else event
+        for event in events
+    )
+    workspace = scenes.opened()
+    scenes.play(workspace, changed)
+    view = view_of(workspace, theme, qtbot)
+    curve = oracle_page(view).growth.item.curves[0]
+    assert view.reading is not None
+    assert len(curve.y) == 20
+    assert curve.y[0] == pytest.approx(view.reading.correct[:, :20].mean())
+
+
+def test_the_strip_says_maps_on_every_side_but_build(theme: Theme, qtbot: QtBot) -> None:
+    view = view_of(opened(), theme, qtbot)
+    for side in ("oracle", "matrix", "why"):
+        view.show_page(side)
+        settle()
+        assert view.chosen.strip.isVisible()
+        assert "A 32×32 → B 16×16 → C 8×8 → last 8×8" in view.chosen.strip.text
+    steps = (Step("A", "K1", (28, 14), (14, 14)), Step("last", "", (7, 7), (7, 7)))
+    assert strip_words(steps, "plain").endswith("A 28×14 (plain 14×14) → last 7×7")
+
+
+def test_a_pool_without_gains_is_read() -> None:
+    assert jitter_gain((Pool("jitter", np.ones(2), (0.0, 0.0, 0.0)),), "contrast") is None
