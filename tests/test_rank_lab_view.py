@@ -217,7 +217,8 @@ def test_an_early_end_is_told(theme: Theme, qtbot: QtBot) -> None:
 
 
 def test_times_grow_with_the_study() -> None:
-    assert "16 s" in time_words({})
+    assert "16 s" in time_words({"networks": 30})
+    assert "50 networks" in time_words({})
     assert "min" in time_words({"networks": 1000})
     assert "1,000 networks" in time_words({"networks": 1000})
 
