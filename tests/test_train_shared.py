@@ -232,6 +232,16 @@ def test_normalised_gradients_are_divided_by_the_uses() -> None:
     torch.testing.assert_close(bank.ring.grad * bank.column_norms(), before)
 
 
+def test_a_network_cut_by_its_groups_is_trained_even_if_it_came_frozen() -> None:
+    torch.manual_seed(0)
+    convs = nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 4, 3)
+    net = nn.Sequential(*convs, nn.Flatten(), nn.Linear(64, 4)).requires_grad_(False)
+    result = trained(net, epochs=1)
+    assert "not_narrowed" not in {warning.code for warning in result.warnings}
+    assert np.isfinite(result["accuracy"]).all()
+    assert not any(parameter.requires_grad for parameter in net.parameters())
+
+
 def test_what_cannot_be_narrowed_is_said() -> None:
     torch.manual_seed(0)
     one = nn.Conv2d(1, 1, 3), nn.BatchNorm2d(1), nn.ReLU(), nn.Conv2d(1, 1, 3)

@@ -86,8 +86,8 @@ def fitting(per_row: float, device: torch.device, wanted: int = 0) -> int:
     return max(1, min(most, int(SHARE * free / (KEPT * per_row))))
 
 
-def cached_rows(per_row: float, device: torch.device) -> int:
-    """Choose how many rows of a plain pass go together: on a processor no more than its caches hold, 0 for no wish.
+def cached_rows(per_row: float, device: torch.device, most: int) -> int:
+    """Choose how many rows of a plain pass go together: on a processor no more than its caches hold.
 
     Parameters
     ----------
@@ -95,10 +95,12 @@ def cached_rows(per_row: float, device: torch.device) -> int:
         Bytes of all activations of one picture.
     device
         Where the network is.
+    most
+        Rows of a usual batch, never exceeded.
 
     Examples
     --------
-    >>> cached_rows(1 << 20, torch.device("cpu")), cached_rows(1 << 30, torch.device("cpu"))
-    (8, 1)
+    >>> [cached_rows(size, torch.device("cpu"), 64) for size in (1 << 10, 1 << 20, 1 << 30)]
+    [64, 8, 1]
     """
-    return max(1, int(CACHED // max(per_row, 1))) if device.type == "cpu" else 0
+    return max(1, min(most, int(CACHED // max(per_row, 1)))) if device.type == "cpu" else most

@@ -206,9 +206,8 @@ def _positions(job: Job) -> NDArray[np.int64]:
 def _plan(job: Job, algorithms: tuple[Algorithm, ...], layer: LayerSpec | None) -> Plan:
     images, net = job.images, job.model.net
     pixels, index, logits, writes = [], [], [], False
-    for batch in images.batches(
-        _positions(job), cached_rows(job.model.recording.totals.activation_bytes, job.model.device)
-    ):
+    rows = cached_rows(job.model.recording.totals.activation_bytes, job.model.device, images.batch)
+    for batch in images.batches(_positions(job), rows):
         found, wrote = scores_of(net, batch.pixels)
         pixels.append(batch.pixels)
         index.append(batch.index)

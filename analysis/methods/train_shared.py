@@ -300,6 +300,7 @@ def _build(job: Job, task: Task) -> tuple[nn.Module, Sharing | None, float]:
     found = narrowed(job.model, freedom_of(shared).total, task.seed)
     if found is None:
         raise _NotNarrowed
+    found[0].requires_grad_(True)
     return found[0], None, found[1]
 
 
