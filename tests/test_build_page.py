@@ -24,10 +24,10 @@ from app.drawing.readout import Entry
 from app.reading import building
 from app.reading.configurations import Reading
 from app.theme import Theme
-from app.views.configurations import ConfigurationsView
 from app.workspace import Workspace
 from tests import configuration_scenes, scenes
-from tests.gestures import settle, show, theme
+from tests.configuration_views import reading_of, view_of
+from tests.gestures import settle, theme
 
 __all__ = ["theme"]
 
@@ -63,23 +63,9 @@ def tried(workspace: Workspace, extra: str = EXTRA) -> None:
     scenes.play(workspace, configuration_scenes.hand_events(scenes.MODEL, scenes.IMAGES, extra))
 
 
-def shown(workspace: Workspace, theme: Theme, qtbot: QtBot, page: str = "build") -> ConfigurationsView:
-    view = ConfigurationsView(workspace, theme)
-    qtbot.addWidget(view)
-    show(view, 777, 640)
-    view.show_page(page)
-    settle()
-    return view
-
-
-def reading_of(view: ConfigurationsView) -> Reading:
-    assert view.reading is not None
-    return view.reading
-
-
 def test_the_page_needs_no_run(theme: Theme, qtbot: QtBot) -> None:
     workspace = opened(sweep=False)
-    view = shown(workspace, theme, qtbot, "oracle")
+    view = view_of(workspace, theme, qtbot, "oracle")
     assert view.empty.isVisible()
     view.by_hand.click()
     settle()
@@ -92,7 +78,7 @@ def test_the_blueprint_is_asked_for_once(theme: Theme, qtbot: QtBot) -> None:
     workspace = opened(points=False)
     asked: list[Request] = []
     workspace.look_wanted.connect(asked.append)
-    view = shown(workspace, theme, qtbot)
+    view = view_of(workspace, theme, qtbot, "build")
     view.invalidate()
     settle()
     assert [request.method for request in asked] == ["switch_points"]
@@ -104,7 +90,7 @@ def test_the_blueprint_is_asked_for_once(theme: Theme, qtbot: QtBot) -> None:
 
 def test_a_choice_shows_maps_and_costs_at_once_and_is_undone(theme: Theme, qtbot: QtBot) -> None:
     workspace = opened()
-    page = shown(workspace, theme, qtbot).build
+    page = view_of(workspace, theme, qtbot, "build").build
     page.look_at(SECOND)
     page.options.buttons["strideK1"].click()
     settle()
@@ -134,7 +120,7 @@ def test_a_choice_shows_maps_and_costs_at_once_and_is_undone(theme: Theme, qtbot
 
 def test_choosing_what_the_network_has_is_no_change(theme: Theme, qtbot: QtBot) -> None:
     workspace = opened()
-    page = shown(workspace, theme, qtbot).build
+    page = view_of(workspace, theme, qtbot, "build").build
     page.look_at(SECOND)
     page.options.buttons["strideK1"].click()
     page.options.buttons["strideD2"].click()
@@ -144,7 +130,7 @@ def test_choosing_what_the_network_has_is_no_change(theme: Theme, qtbot: QtBot) 
 
 
 def test_locked_options_say_why(theme: Theme, qtbot: QtBot) -> None:
-    page = shown(opened(), theme, qtbot).build
+    page = view_of(opened(), theme, qtbot, "build").build
     page.look_at(FIRST)
     locked = page.options.buttons["strideU2"]
     assert not locked.isEnabled()
@@ -153,7 +139,7 @@ def test_locked_options_say_why(theme: Theme, qtbot: QtBot) -> None:
 
 def test_a_layer_is_chosen_by_click_key_and_list(theme: Theme, qtbot: QtBot) -> None:
     workspace = opened()
-    page = shown(workspace, theme, qtbot).build
+    page = view_of(workspace, theme, qtbot, "build").build
     wide = page.strip.width()
     qtbot.mouseClick(page.strip, Qt.MouseButton.LeftButton, pos=QPoint(wide - 30, 40))
     assert page.layer == THIRD
@@ -168,7 +154,7 @@ def test_run_asks_for_the_plain_network_and_this_configuration_on_the_pictures_o
     theme: Theme, qtbot: QtBot
 ) -> None:
     workspace = opened()
-    view = shown(workspace, theme, qtbot)
+    view = view_of(workspace, theme, qtbot, "build")
     asked: list[Request] = []
     workspace.run_wanted.connect(asked.append)
     view.build.choose(((FIRST, "dil2"), (THIRD, "ker5")))
@@ -183,7 +169,7 @@ def test_run_asks_for_the_plain_network_and_this_configuration_on_the_pictures_o
 
 def test_the_request_that_is_saved_is_the_one_that_is_run(theme: Theme, qtbot: QtBot, tmp_path: Path) -> None:
     workspace = opened()
-    page = shown(workspace, theme, qtbot).build
+    page = view_of(workspace, theme, qtbot, "build").build
     page.choose(((FIRST, "dil2"),))
     asked: list[Request] = []
     workspace.run_wanted.connect(asked.append)
@@ -202,7 +188,7 @@ def test_the_request_that_is_saved_is_the_one_that_is_run(theme: Theme, qtbot: Q
 def test_a_run_by_hand_does_not_take_the_place_of_the_family(theme: Theme, qtbot: QtBot) -> None:
     workspace = opened()
     tried(workspace)
-    view = shown(workspace, theme, qtbot, "oracle")
+    view = view_of(workspace, theme, qtbot, "oracle")
     assert len(reading_of(view).names) == 27
     run = building.sweep_of(workspace)
     assert run is not None
@@ -212,7 +198,7 @@ def test_a_run_by_hand_does_not_take_the_place_of_the_family(theme: Theme, qtbot
 def test_what_was_tried_is_listed_with_its_accuracy_and_taken_up_again(theme: Theme, qtbot: QtBot) -> None:
     workspace = opened()
     tried(workspace)
-    page = shown(workspace, theme, qtbot).build
+    page = view_of(workspace, theme, qtbot, "build").build
     assert page.tried.rows is not None
     (row,) = page.tried.rows
     assert row.key == EXTRA
@@ -227,7 +213,7 @@ def test_what_was_tried_is_listed_with_its_accuracy_and_taken_up_again(theme: Th
 def test_a_pinned_configuration_is_a_column_behind_the_plain_one(theme: Theme, qtbot: QtBot) -> None:
     workspace = opened()
     tried(workspace)
-    view = shown(workspace, theme, qtbot)
+    view = view_of(workspace, theme, qtbot, "build")
     item = view.build.tried.item(0, 0)
     assert item is not None
     item.setCheckState(Qt.CheckState.Checked)
@@ -254,7 +240,7 @@ def test_a_pinned_configuration_is_a_column_behind_the_plain_one(theme: Theme, q
 def test_a_pinned_configuration_is_a_row_of_the_oracle_page_and_in_no_oracle(theme: Theme, qtbot: QtBot) -> None:
     workspace = opened()
     tried(workspace)
-    view = shown(workspace, theme, qtbot, "oracle")
+    view = view_of(workspace, theme, qtbot, "oracle")
     page = view.pages["oracle"]
     assert isinstance(page, OraclePage)
     before = {row.name: row.bars[0].value for row in page.rows.rows}
@@ -268,7 +254,7 @@ def test_a_pinned_configuration_is_a_row_of_the_oracle_page_and_in_no_oracle(the
 def test_a_pinned_configuration_is_a_diamond_of_the_cost_map(theme: Theme, qtbot: QtBot) -> None:
     workspace = opened()
     tried(workspace)
-    view = shown(workspace, theme, qtbot, "cost")
+    view = view_of(workspace, theme, qtbot, "cost")
     page = view.pages["cost"]
     assert isinstance(page, CostPage)
     before = page.plot.dots.dots
@@ -295,17 +281,17 @@ def test_a_pinned_configuration_is_a_diamond_of_the_cost_map(theme: Theme, qtbot
 def test_pins_are_kept_with_the_view_and_damaged_ones_are_dropped(theme: Theme, qtbot: QtBot) -> None:
     workspace = opened()
     tried(workspace)
-    view = shown(workspace, theme, qtbot)
+    view = view_of(workspace, theme, qtbot, "build")
     view.build.pin(EXTRA, True)
     state = view.state()
-    other = shown(workspace, theme, qtbot)
+    other = view_of(workspace, theme, qtbot, "build")
     other.restore(state | {"pins": [*state["pins"], "nonsense", 7, "a:dil2;b:dil2"]})
     assert other.build.pins == [EXTRA]
 
 
 def test_a_geometry_that_does_not_run_cannot_be_run(theme: Theme, qtbot: QtBot) -> None:
     workspace = opened()
-    page = shown(workspace, theme, qtbot).build
+    page = view_of(workspace, theme, qtbot, "build").build
     page.choose(((FIRST, "strideU2"),))
     assert "not possible" in page.claim.text
     assert not page.run.isEnabled()
@@ -320,7 +306,7 @@ def test_a_problem_of_the_network_is_said() -> None:
 
 
 def test_light_and_dark_fit_the_usual_width(theme: Theme, qtbot: QtBot, qapp: QApplication) -> None:
-    view = shown(opened(), theme, qtbot)
+    view = view_of(opened(), theme, qtbot, "build")
     assert isinstance(view.build, BuildPage)
     assert view.minimumSizeHint().width() <= 777
     assert view.build.strip.width() > 600
@@ -328,7 +314,7 @@ def test_light_and_dark_fit_the_usual_width(theme: Theme, qtbot: QtBot, qapp: QA
 
 def test_groups_by_a_table_of_the_user(theme: Theme, qtbot: QtBot, tmp_path: Path) -> None:
     workspace = opened()
-    view = shown(workspace, theme, qtbot, "groups")
+    view = view_of(workspace, theme, qtbot, "groups")
     page, reading = view.pages["groups"], reading_of(view)
     assert isinstance(page, GroupsPage)
     (tmp_path / "own.csv").write_text("\n".join(["age", *(str(place % 3) for place in range(1000))]))

@@ -33,6 +33,7 @@ from app.theme import Theme
 from app.views.configurations import PAGES, ConfigurationsView
 from app.workspace import Run, Workspace
 from tests import configuration_scenes, scenes, snapshots
+from tests.configuration_views import reading_of, view_of
 from tests.gestures import click, settle, show, theme
 
 __all__ = ["theme"]
@@ -52,20 +53,6 @@ def with_references() -> Workspace:
     scenes.play(workspace, configuration_scenes.pool_events(scenes.MODEL, scenes.IMAGES), folder="runs/pools")
     scenes.play(workspace, configuration_scenes.chooser_events(scenes.MODEL, scenes.IMAGES))
     return workspace
-
-
-def view_of(workspace: Workspace, theme: Theme, qtbot: QtBot, page: str = "oracle") -> ConfigurationsView:
-    view = ConfigurationsView(workspace, theme)
-    qtbot.addWidget(view)
-    show(view, 777, 640)
-    view.show_page(page)
-    settle()
-    return view
-
-
-def reading_of(view: ConfigurationsView) -> Reading:
-    assert view.reading is not None
-    return view.reading
 
 
 def result_of(**how: object) -> Result:

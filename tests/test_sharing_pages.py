@@ -21,17 +21,17 @@ from app.drawing.signed_matrix import SignedCells
 from app.panels.layers_panel import LayersPanel
 from app.reading.measurements import used_words
 from app.reading.ring_entries import entry_of, first_read
-from app.reading.sharing import Projected, Trained, Wish, candidates, chosen, patterns_of, planned, shareable
+from app.reading.sharing import Trained, Wish, candidates, chosen, patterns_of, planned, shareable
 from app.sharing.agreement import claim as agreement_claim
 from app.sharing.layers_page import LayersPage
 from app.sharing.likeness_page import LikenessPage
 from app.sharing.ring_page import RingPage
 from app.sharing.training_page import gap_words, together_words
 from app.theme import Theme
-from app.views.sharing import SharingView
 from app.workspace import Workspace
 from tests import scenes, sharing_scenes
 from tests.gestures import settle, show, theme
+from tests.sharing_views import projected_of, view_of
 
 __all__ = ["theme"]
 
@@ -58,21 +58,6 @@ def fewer(event: Event, without: tuple[str, ...], facts: tuple[tuple[str, str], 
     outputs = tuple(output for output in event.outputs if output.name not in without)
     kept = tuple((key, text) for key, text in event.facts if key not in dict(facts))
     return Declared(outputs, event.layers, event.names, (*kept, *facts))
-
-
-def view_of(workspace: Workspace, theme: Theme, qtbot: QtBot, page: str) -> SharingView:
-    view = SharingView(workspace, theme)
-    qtbot.addWidget(view)
-    show(view, 777, 640)
-    view.show_page(page)
-    settle()
-    return view
-
-
-def projected_of(workspace: Workspace) -> Projected:
-    run = workspace.latest("parameter_sharing")
-    assert run is not None
-    return Projected(run.result)
 
 
 # -- entries ---------------------------------------------------------------------------------------------------------

@@ -33,11 +33,12 @@ from app.sharing.layers_page import LayersPage
 from app.sharing.likeness_page import LikenessPage
 from app.sharing.ring_page import RingPage
 from app.theme import Theme
-from app.views.sharing import PAGES, SharingView
+from app.views.sharing import PAGES
 from app.workspace import Workspace
 from tests import scenes, sharing_scenes, snapshots
 from tests.fake_engine import FakeEngine
 from tests.gestures import settle, show, theme
+from tests.sharing_views import projected_of, view_of
 
 __all__ = ["theme"]
 
@@ -54,21 +55,6 @@ def opened(projected: bool = True, trained: bool = True, until: int = -1) -> Wor
     if trained:
         scenes.play(workspace, sharing_scenes.trained_events(scenes.MODEL, scenes.IMAGES, until), folder="runs/trained")
     return workspace
-
-
-def view_of(workspace: Workspace, theme: Theme, qtbot: QtBot, page: str = "freedom") -> SharingView:
-    view = SharingView(workspace, theme)
-    qtbot.addWidget(view)
-    show(view, 777, 640)
-    view.show_page(page)
-    settle()
-    return view
-
-
-def projected_of(workspace: Workspace) -> Projected:
-    run = workspace.latest("parameter_sharing")
-    assert run is not None
-    return Projected(run.result)
 
 
 # -- freedom ---------------------------------------------------------------------------------------------------------
