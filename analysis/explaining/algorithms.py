@@ -181,7 +181,7 @@ def _grad_cam(task: Task) -> Work:
     from captum.attr import LayerGradCam
 
     split = _layered(task)
-    found = LayerGradCam(split, split.probe).attribute(task.pixels.clone().requires_grad_(), target=task.target)
+    found = LayerGradCam(split, split.probe).attribute(task.pixels.clone(), target=task.target)
     yield 1
     return _tensor(found)
 

@@ -129,6 +129,7 @@ class Split(nn.Module):
         self._nonlinear = nonlinear
         self._site = recording.sites[layer] if layer else None
         self._sealed = False
+        self._late = False  # the graph begins at the probe
         self._call = 0  # non-linearities met in this forward
         self._visits = 0  # calls of the module that holds the wanted layer
         if nonlinear:
@@ -156,6 +157,17 @@ class Split(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return the class scores."""
+        wanted = torch.is_grad_enabled()
+        # Who looks at a layer alone needs no gradient below it: the graph begins at the probe.
+        self._late = wanted and self._site is not None and not self._nonlinear
+        with torch.set_grad_enabled(wanted and not self._late):
+            scores = self._scores(pixels)
+        if not self._late or scores.requires_grad:
+            return scores
+        self._late = False  # the probe met a view, or gradients were switched off again above it
+        return self._scores(pixels)
+
+    def _scores(self, pixels: Tensor) -> Tensor:
         self._call = self._visits = 0
         if not self._routes:
             scores = class_scores(self.copied(pixels), PURPOSE)
@@ -168,7 +180,16 @@ class Split(nn.Module):
 
     def _visited(self, module: nn.Module, args: Any, output: Any) -> Any:
         self._visits += 1
-        return self.probe(output) if self._site is not None and self._visits == self._site.call else output
+        return self.probed(output) if self._site is not None and self._visits == self._site.call else output
+
+    def probed(self, output: Tensor) -> Tensor:
+        """Lead the wanted tensor through the probe."""
+        if self._late and not output._is_view():  # views that were made without gradients cannot be written into
+            torch.set_grad_enabled(True)  # until the end of forward
+            # Written into, not replaced: who called an in-place module goes on with the tensor it gave.
+            output.copy_(output.detach().clone().requires_grad_())
+        result: Tensor = self.probe(output)
+        return result
 
     def next_call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> nn.Module:
         """Return the module of the next non-linearity; while the copy is tried, it is made.
@@ -227,7 +248,7 @@ class _Route(TorchFunctionMode):
         if self.frames and counted(name, result):
             frame = self.frames[-1]
             if self.owner.is_wanted(frame, name):
-                result = _replaced(func, given, args, result, self.owner.probe)
+                result = _replaced(func, given, args, result, self.owner.probed)
             frame.order += 1
         return result
 
@@ -256,7 +277,11 @@ def _in_place(func: Callable[..., Any], kwargs: dict[str, Any], args: tuple[Any,
 
 
 def _replaced(
-    func: Callable[..., Any], kwargs: dict[str, Any], args: tuple[Any, ...], result: Any, probe: nn.Module
+    func: Callable[..., Any],
+    kwargs: dict[str, Any],
+    args: tuple[Any, ...],
+    result: Any,
+    probe: Callable[[Tensor], Tensor],
 ) -> Any:
     """Put what passed through the probe in place of a result, also where it was written into an argument."""
     if not isinstance(result, Tensor):

@@ -75,7 +75,7 @@ def ours(net: nn.Module, pictures: Tensor, name: str) -> Callable[[], Result]:
 
 
 def plain(net: nn.Module, pictures: Tensor, name: str) -> Callable[[], Tensor]:
-    """What a user of Captum would write to get prediction, map and convergence delta of each picture."""
+    """What a user of Captum would write to get prediction, map at the picture's size and convergence delta of each."""
     from captum import attr
 
     zero = torch.zeros_like(pictures[:1])
@@ -97,7 +97,8 @@ def plain(net: nn.Module, pictures: Tensor, name: str) -> Callable[[], Tensor]:
                     given, (3, 24, 24), strides=(3, 12, 12), target=3, baselines=zero, perturbations_per_eval=BATCH
                 )
             case "grad_cam":
-                return attr.LayerGradCam(net, net.conv4).attribute(given.requires_grad_(), target=3)
+                found = attr.LayerGradCam(net, net.conv4).attribute(given.requires_grad_(), target=3)
+                return attr.LayerAttribution.interpolate(found, given.shape[2:], "bilinear")
             case "guided_grad_cam":
                 return attr.GuidedGradCam(net, net.conv4).attribute(given, target=3, interpolate_mode="bilinear")
         return attr.LayerConductance(net, net.conv4).attribute(given, zero, **common)[0]
