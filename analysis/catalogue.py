@@ -100,6 +100,9 @@ class MethodInfo:
         True if the answer means little for random weights, which then must be asked for in so many words.
     by_batch
         True if the number of pictures per batch decides the answer, as in training; part of the fingerprint then.
+    resumes
+        Where an unfinished run can be continued: the output whose entries arrive as parts of the work are finished, and
+        what those parts are. ("", "") where every run begins anew.
     """
 
     name: str
@@ -112,6 +115,7 @@ class MethodInfo:
     limit: int = 0
     trained: bool = True
     by_batch: bool = False
+    resumes: tuple[str, str] = ("", "")
 
     def values(self, given: dict[str, Value]) -> dict[str, Value]:
         """Complete and check the parameters given by a user.

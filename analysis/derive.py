@@ -29,19 +29,28 @@ STEPS: tuple[tuple[str, Step | None], ...] = (
 def derive(model: Model, edits: Edits) -> Model:
     """Return the network with the edits applied; without edits the network itself.
 
+    Edits with others before them are applied one after the other. The network returned says in its `edits` how it was
+    made from the one that its `name` names, with the channels that rules have chosen.
+
     Raises
     ------
     AnalysisError
         If the edits cannot be carried out.
     """
-    if edits.empty:
-        return model
+    for step in edits.steps:
+        model = _applied(model, step)
+    return model
+
+
+def _applied(model: Model, edits: Edits) -> Model:
+    """Apply the edits of one step."""
     wanted = [(name, step) for name, step in STEPS if getattr(edits, name)]
     for name, step in wanted:
         if step is None:
             part = replace(Edits(), **{name: getattr(edits, name)})
             text = f"This version of LayerScope cannot apply this edit: {part.summary()}."
             raise AnalysisError(text, "Measure the network without it.", "edits")
+    model = replace(model, edits=edits.after(model.edits))
     for name, step in wanted:
         if step is not None:
             # Widths go with the choice of channels, which is another part.
@@ -49,5 +58,5 @@ def derive(model: Model, edits: Edits) -> Model:
     return replace(
         model,
         badges=tuple(dict.fromkeys((*model.badges, "edited"))),
-        facts=(*model.facts, ("edits", edits.summary())),
+        facts=(*(fact for fact in model.facts if fact[0] != "edits"), ("edits", model.edits.summary())),
     )

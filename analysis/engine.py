@@ -100,7 +100,7 @@ def carry_out(request: Request, loader: Loader, cancelled: Callable[[], bool]) -
         with measuring(cancelled, threads):
             job = _job(request, method.INFO, loader)
         prepared = _prepared(job, method.INFO, threads)
-        job.earlier = _earlier(request, prepared.fingerprint)
+        job.earlier = _earlier(request, method.INFO, prepared)
         folder = yield prepared
         job.folder = Path(folder) if folder else None
         try:
@@ -139,7 +139,7 @@ def _steps(method: Method, job: Job, cancelled: Callable[[], bool], threads: int
             yield step
 
 
-def _earlier(request: Request, fingerprint: str) -> Result | None:
+def _earlier(request: Request, info: MethodInfo, prepared: Prepared) -> Result | None:
     """Open the unfinished run that a request goes on with.
 
     Raises
@@ -150,10 +150,41 @@ def _earlier(request: Request, fingerprint: str) -> Result | None:
     if not request.resume:
         return None
     found = load(Path(request.resume))
-    if found.prepared is None or found.prepared.fingerprint != fingerprint:
-        text = f"The run {Path(request.resume).name} measured something else, so it cannot be continued."
+    before = found.prepared
+    if before is None or before.fingerprint != prepared.fingerprint:
+        what = _differs(found, request, info, prepared)
+        text = f"The run {Path(request.resume).name} measured something else, so it cannot be continued: {what}."
         raise AnalysisError(text, "Use the same network, pictures and parameters, or measure anew.", "resume")
     return found
+
+
+def _differs(found: Result, request: Request, info: MethodInfo, prepared: Prepared) -> str:
+    """Say what a run that is to be continued has measured otherwise."""
+    asked, before = found.request, found.prepared
+    if asked is None or before is None or asked.method != request.method:
+        return f"it is a run of {asked.method}" if asked else "it had not begun"
+    try:
+        there, here = (info.values(dict(one.params)) for one in (asked, request))
+    except AnalysisError as error:  # of a version with other parameters
+        return str(error).rstrip(".")
+    for name, value in here.items():
+        if there[name] != value and next(param for param in info.params if param.name == name).shapes_result:
+            return f"{name} is {there[name] or 'empty'} there and {value or 'empty'} here"
+    pairs = (
+        ("the weights are others", before.weights_sha256, prepared.weights_sha256),
+        ("the pictures or their labels are others", before.samples.sha256, prepared.samples.sha256),
+        ("pictures are prepared otherwise", before.preprocessing, prepared.preprocessing),
+        ("the network is edited otherwise", asked.edits, request.edits),
+        ("other layers are chosen", asked.layers, request.layers),
+        ("the seed is another", asked.seed, request.seed),
+        ("the number of pictures is another", asked.limit, request.limit),
+        ("it computed in another precision", asked.compute.dtype, request.compute.dtype),
+        ("it computed on another kind of device", *(one.compute.device.split(":")[0] for one in (asked, request))),
+        ("torch is of another version", dict(before.versions).get("torch"), dict(prepared.versions).get("torch")),
+    )
+    return next(
+        (words for words, old, new in pairs if old != new), "a file it reads, or the method, is of another version"
+    )
 
 
 def _warn_of_skipped(job: Job) -> None:

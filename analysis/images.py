@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -155,6 +156,27 @@ class Images:
             return Samples(self.count, len(self.pictures), self.pictures.sha256(self.labels))
         sha256 = self.pictures.sha256(self.indices, self.labels)
         return Samples(self.count, len(self.pictures), sha256, self.pictures.location, self.classes)
+
+    def sides(self, places: Places) -> NDArray[np.float64]:
+        """Root of the area of recorded pictures in pixels, before anything is done to them, axes (picture,).
+
+        Parameters
+        ----------
+        places
+            Positions in `indices`.
+        """
+        if isinstance(self.pictures, ReadyPictures):
+            high, wide = self.pictures.pixels.shape[-2:]
+            return np.full(len(places), float(np.sqrt(high * wide)))
+        return np.array([self.pictures.side(index) for index in self.indices[places].tolist()], dtype=np.float64)
+
+    def repeated(self, times: int) -> Images:
+        """Return the same pictures, each so many times in a row."""
+        made = copy(self)
+        made.indices = np.repeat(self.indices, times)
+        made.labels = None if self.labels is None else np.repeat(self.labels, times)
+        made.__dict__.pop("samples", None)  # worked out anew for the longer list
+        return made
 
     def __len__(self) -> int:
         return -(-self.count // self.batch)

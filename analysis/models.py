@@ -28,7 +28,7 @@ from analysis.loading.shared_weights import StoredRing, compress
 from analysis.loading.sources import WORDS, demo_checkpoints, expand
 from analysis.measures.ring_fits import unique_costs
 from analysis.problems import AnalysisError
-from analysis.request import Compute, ModelSource, Preprocessing
+from analysis.request import NO_EDITS, Compute, ModelSource, Preprocessing
 
 __all__ = [
     "Model",
@@ -80,6 +80,8 @@ class Model:
         True for an exported program, on which only `inspect` and `evaluate` work.
     shared
         Rings from which the weights were made, () for none.
+    edits
+        What was done to the network that `name` names, by whoever saved it and since it was opened.
     """
 
     net: nn.Module
@@ -99,6 +101,7 @@ class Model:
     synsets: tuple[str, ...] = ()
     exported: bool = False
     shared: tuple[StoredRing, ...] = ()
+    edits: Edits = NO_EDITS
 
 
 Derive = Callable[[Model, Edits], Model]
@@ -216,6 +219,7 @@ def _finish(draft: Draft, source: ModelSource, device: torch.device, dtype: torc
         draft.labels.synsets,
         draft.program is not None,
         draft.shared,
+        draft.edits,
     )
 
 
@@ -284,7 +288,7 @@ def saved_edits(path: str | Path) -> tuple[ModelSource, Edits] | None:
     Returns
     -------
     tuple[ModelSource, Edits] | None
-        The network before the edits, without its weights; and the edits.
+        The network before all edits, without its weights; and the edits, the latest with those `before` it.
 
     Raises
     ------
@@ -303,7 +307,8 @@ def save(model: Model, path: str | Path, edits: Edits) -> None:
     model
         The network after the edits; its weights are what is written.
     edits
-        Everything that was changed, counted from the network `model.name` names.
+        Everything that was changed, counted from the network `model.name` names: `model.edits` of a network that
+        :func:`analysis.derive.derive` made.
 
     Raises
     ------
@@ -343,9 +348,11 @@ def _open_saved(source: ModelSource, checkpoint: Checkpoint, saved: Saved, deriv
             else opening.blank(constructors.describe(saved.model), checkpoint)
         )
         model = _finish(opened, base, torch.device("cpu"), torch.float32, False)
-        # The file holds the rings themselves: nothing is left for the last step to do.
-        edits = replace(saved.edits, ring=()) if checkpoint.shared else saved.edits
-        edited = derive(model, edits) if derive is not None and not edits.empty else model
+        edited = model
+        if derive is not None:
+            for step in saved.edits.steps:
+                # The file holds the shared weights, or the rings themselves: sharing leaves nothing to be done.
+                edited = derive(edited, replace(step, ring=()))
         prefix = files.fit(edited.net, checkpoint.tensors, checkpoint.name)
         labels = Labels(model.classes, model.synsets)
         draft = Draft(edited.net, model.name, labels=labels, source_sha256=model.source_sha256)
@@ -354,7 +361,7 @@ def _open_saved(source: ModelSource, checkpoint: Checkpoint, saved: Saved, deriv
     if not saved.edits.empty:
         draft.facts.append(("edits", saved.edits.summary()))
         draft.badges.append("edited")
-    draft.preprocessing, draft.input = saved.preprocessing, saved.input
+    draft.preprocessing, draft.input, draft.edits = saved.preprocessing, saved.input, saved.edits
     return draft
 
 

@@ -56,6 +56,17 @@ class Table:
     classes: tuple[str, ...] = ()
 
 
+def area(source: Path | bytes) -> float:
+    """Read the number of pixels of a picture from the head of its file; NaN where that cannot be read."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=_FORMATS) as image:
+                return float(image.width * image.height)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, UnidentifiedImageError):
+        return float("nan")
+
+
 def decode(source: Path | bytes) -> Picture:
     """Decode one picture to grey or RGB, upright, 8 bits.
 

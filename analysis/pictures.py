@@ -16,6 +16,7 @@ from analysis.picture_files import (
     Picture,
     Table,
     UnreadablePicture,
+    area,
     decode,
     is_idx,
     read_idx,
@@ -134,6 +135,16 @@ class PictureSet:
             if line not in self.skipped:
                 self.skipped.append(line)
             raise
+
+    def side(self, index: int) -> float:
+        """Root of the area of a picture as it is recorded, in pixels; NaN where that cannot be read.
+
+        Of a file only the head is read.
+        """
+        entry = self._content[index]
+        if isinstance(entry, (Path, bytes)):
+            return float(np.sqrt(area(entry)))
+        return float(np.sqrt(entry.shape[0] * entry.shape[1]))
 
     def sha256(self, indices: NDArray[np.int64], labels: NDArray[np.int64] | None) -> str:
         """Hash the chosen pictures, as stored, and their labels: equal hash, equal data.

@@ -13,6 +13,7 @@ from torch import Tensor
 from analysis.blueprint import draw, last_convolution
 from analysis.events import Progress
 from analysis.measures.configurations import Pair, Space
+from analysis.measures.stride_bounds import total_reductions
 from analysis.outcomes import scores_of
 from analysis.problems import AnalysisError
 from analysis.receptive import receptive_field
@@ -37,6 +38,8 @@ class Survey:
         (configuration, point, 2) height and width after each switch point.
     last_map, receptive_field
         (configuration, 2) of the last convolution, rows and columns; pixels.
+    reduction
+        (configuration, 2) total reduction T after the last switch point, rows and columns.
     """
 
     macs: NDArray[np.int64]
@@ -44,6 +47,7 @@ class Survey:
     maps: NDArray[np.int64]
     last_map: NDArray[np.int64]
     receptive_field: NDArray[np.float64]
+    reduction: NDArray[np.float64]
 
 
 def survey(
@@ -106,8 +110,14 @@ def survey(
         np.array([row[2] for row in rows], dtype=np.int64),
         np.array([row[3] for row in rows], dtype=np.int64),
         np.array(fields, dtype=np.float64),
+        np.array([_reduction(space, one, _map(trial.shape[2:])) for one in kept], dtype=np.float64),
     )
     return replace(space, configurations=tuple(kept), dropped=tuple(dropped)), survey
+
+
+def _reduction(space: Space, configuration: Configuration, input_map: Pair) -> tuple[float, float]:
+    chosen = [several[index] for several, index in zip(space.options, configuration, strict=True)]
+    return total_reductions(space.points, chosen, input_map)[-1] if chosen else (1.0, 1.0)
 
 
 def _added(walker: Walker, before: Sequence[Configuration], configuration: Configuration) -> int:

@@ -57,6 +57,7 @@ PARAMS = (
     Param("recalibrate", 0, "Pictures that give new batch-norm statistics per configuration, 0 to keep them", 0, 4096),
     Param("memory", 1024, "MiB that a batch may take; it is made smaller to fit", 16, 1 << 20, shapes_result=False),
     Param("extra", "", "Further configurations, as layer2.0.conv1:dil2+layer3.0.conv1:strideK1;layer3.1.conv2:ker5"),
+    Param("subset", 0, "Configurations drawn at random from the family, always with the network's own; 0 for all", 0),
 )  # fmt: skip
 
 
@@ -116,7 +117,7 @@ def prepare(job: Job) -> Generator[Progress, None, Sweep]:
     pictures = two_pictures(job.images)
     net = shadow(job.model.net)
     seen = trace(net, tuple(pictures.shape[1:]))
-    space, switches = _space(seen, job.params, (pictures.shape[2], pictures.shape[3]))
+    space, switches = _space(seen, job.params, (pictures.shape[2], pictures.shape[3]), job.request.seed)
     calibration = _calibration(job.images, int(job.params["recalibrate"]))
     options: dict[str, Any] = {
         "resize": job.params["policy"] == "resize" and space.resizes,
@@ -142,7 +143,7 @@ def prepare(job: Job) -> Generator[Progress, None, Sweep]:
     return Sweep(walker, space, found, seen, plain.shape[1], not why_not, why_not, step, calibration)
 
 
-def _space(seen: Trace, params: Any, size: Pair) -> tuple[Space, Switches]:
+def _space(seen: Trace, params: Any, size: Pair, seed: int) -> tuple[Space, Switches]:
     extra = read_extra(str(params.get("extra", "")))
     family = str(params["family"])
     if family == "none" and not extra:
@@ -154,6 +155,10 @@ def _space(seen: Trace, params: Any, size: Pair) -> tuple[Space, Switches]:
         points, options = _points(seen, str(params["points"]), family)
         last = seen.values[seen.ops[last_convolution(seen)].outputs[0]].shape[2:]
         space = enumerate_space(points, options, size, (last[0], last[1]))
+        wanted = int(params.get("subset", 0))
+        if 0 < wanted < len(space.configurations):
+            chosen = drawn(len(space.configurations), wanted, seed)
+            space = replace(space, configurations=tuple(space.configurations[number] for number in chosen))
     if extra:
         layers = layers_of(seen)
         families = {name: Option.read(word).family for geometry in extra for name, word in geometry}
@@ -161,6 +166,12 @@ def _space(seen: Trace, params: Any, size: Pair) -> tuple[Space, Switches]:
         described = {name: point_in(layers, name, family) for name, family in families.items()}
         space = with_extra(space, extra, described, layers.convs)
     return space, plan_switches(seen, space.points, space.options, params["policy"] == "resize")
+
+
+def drawn(count: int, wanted: int, seed: int) -> tuple[int, ...]:
+    """Draw configurations without replacement, always with number 0, the network as it is; ascending."""
+    others = np.random.RandomState([seed, count]).permutation(np.arange(1, count))[: wanted - 1]
+    return (0, *sorted(int(number) for number in others))
 
 
 def _points(seen: Trace, text: str, family: str) -> tuple[list[SwitchPoint], list[tuple[Option, ...]]]:

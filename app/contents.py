@@ -182,6 +182,7 @@ def _runs(window: Window) -> QWidget:
     panel.show_wanted.connect(desk.session.open_run)
     panel.cancel_wanted.connect(desk.client.cancel)
     panel.again_wanted.connect(partial(desk.measuring.measure, anew=True))
+    panel.continue_wanted.connect(desk.measuring.measure)
     panel.form_wanted.connect(window.show_request)
     panel.line_wanted.connect(partial(_copy_line, desk))
     panel.delete_wanted.connect(desk.measuring.delete)

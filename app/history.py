@@ -180,10 +180,10 @@ def _size(folder: Path) -> int:
 
 
 def comparable(request: Request) -> Request:
-    """Leave out of a request what does not change its answer: threads, number of the GPU, permissions."""
+    """Leave out what does not change the answer: threads, number of the GPU, permissions, what it goes on with."""
     compute = replace(request.compute, threads=0, batch=0, device=request.compute.device.split(":")[0])
     model = replace(request.model, trust=False, download=False) if request.model else None
-    return replace(request, model=model, compute=compute, params=tuple(sorted(request.params)))
+    return replace(request, model=model, compute=compute, params=tuple(sorted(request.params)), resume="")
 
 
 def _files_unchanged(run: StoredRun) -> bool:

@@ -102,6 +102,8 @@ class Measuring(QObject):
         if lacking:
             self._say_lacking(lacking)
             return None
+        if anew:
+            request = replace(request, resume="")
         running = self._running(request)
         if running:
             self.notices.say("This is being measured already.", key="running")

@@ -2,13 +2,54 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.measures.configurations import Geometry
+
 LONGEST = 500
 """Past selections that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenBundle:
+    """Pictures that a layer merges. Its number means nothing outside its run, which is named with it.
+
+    Attributes
+    ----------
+    layer, checkpoint
+        Name of the point and of the checkpoint at which it was found.
+    number
+        As the run counts.
+    run
+        Fingerprint of the run: equal ones have equal bundles.
+    """
+
+    layer: str
+    checkpoint: str
+    number: int
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenConfiguration:
+    """The network in another geometry, told by what it changes, so that any run which tried the same finds it.
+
+    Attributes
+    ----------
+    name
+        What the run in which it was chosen calls it.
+    geometry
+        Layers and their options, from the input on; never empty.
+    rules
+        What else decides how it answers, such as "policy=resize"; "" where all is as usual.
+    """
+
+    name: str
+    geometry: Geometry
+    rules: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +64,18 @@ class Selection:
         Channel of the current layer; place of a picture in its source. -1 for none.
     samples
         Places of all selected pictures if there are several, the current one among them; else empty.
+    bundle
+        One of the current layer.
+    configuration
+        None for the network as it is.
     """
 
     layers: tuple[str, ...] = ()
     channel: int = -1
     sample: int = -1
     samples: tuple[int, ...] = ()
+    bundle: ChosenBundle | None = None
+    configuration: ChosenConfiguration | None = None
 
     @property
     def layer(self) -> str:
@@ -41,6 +88,18 @@ class Selection:
         if self.sample < 0:
             return ()
         return self.samples if self.sample in self.samples else (self.sample,)
+
+    def with_bundle(self, bundle: ChosenBundle | None) -> Selection:
+        """Return the same with a bundle, and the layer it is of; None for no bundle, which leaves the layer."""
+        if bundle is None or bundle.layer == self.layer:
+            return replace(self, bundle=bundle)
+        return replace(self, layers=(bundle.layer,), channel=-1, bundle=bundle)
+
+    @property
+    def consistent(self) -> Selection:
+        """The same without a bundle of another layer than the current one."""
+        fits = self.bundle is None or self.bundle.layer == self.layer
+        return self if fits else replace(self, bundle=None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,10 +16,10 @@ from analysis.events import Chunk, Event, Finished, Prepared, Progress, Started
 from analysis.problems import Problem
 from analysis.request import Compute, ImageSource, ModelSource, Request
 from analysis.result import Result
-from app.selection import SampleFilter, Selection, Trail
+from app.selection import ChosenBundle, ChosenConfiguration, SampleFilter, Selection, Trail
 from app.weights import Weights, stands_for
 
-__all__ = ["Run", "SampleFilter", "Selection", "Workspace"]
+__all__ = ["ChosenBundle", "ChosenConfiguration", "Run", "SampleFilter", "Selection", "Workspace"]
 
 
 @dataclass(slots=True)
@@ -261,7 +261,8 @@ class Workspace(QObject):
     # -- selection ---------------------------------------------------------------------------------------------------
 
     def select(self, selection: Selection) -> None:
-        """Select something everywhere."""
+        """Select something everywhere; a bundle only with its layer."""
+        selection = selection.consistent
         if selection == self.selection:
             return
         self._trail.leave(self.selection)
@@ -283,6 +284,14 @@ class Workspace(QObject):
         """Select a picture by its place in the source, -1 for none; `among` are all if several are selected."""
         several = among if len(among) > 1 and place in among else ()
         self.select(replace(self.selection, sample=place, samples=several))
+
+    def select_bundle(self, bundle: ChosenBundle | None) -> None:
+        """Select a bundle and its layer; None for no bundle, which leaves the layer."""
+        self.select(self.selection.with_bundle(bundle))
+
+    def select_configuration(self, configuration: ChosenConfiguration | None) -> None:
+        """Select a configuration; None for the network as it is."""
+        self.select(replace(self.selection, configuration=configuration))
 
     @property
     def can_step_back(self) -> bool:
@@ -378,6 +387,8 @@ class Workspace(QObject):
         if run is None:
             return
         run.result.apply(event)
+        if isinstance(event, Started) and run.request.resume:
+            run.request = replace(run.request, resume="")  # how it was begun is no part of what is measured
         match event:
             case Started() | Progress() | Chunk() if run.state == "queued":
                 run.state, run.began = "running", time.monotonic()

@@ -16,7 +16,7 @@ from analysis.records import RecordError, from_plain, to_plain
 from analysis.request import DEFAULT_COMPUTE, Compute, ImageSource, ModelSource
 from app.workspace import Selection
 
-FORMAT = 2
+FORMAT = 3
 SUFFIX = ".layerscope.json"
 NO_SELECTION = Selection()
 
@@ -168,7 +168,8 @@ def read(path: Path) -> Document:
 def migrate(plain: dict[str, Any], number: int) -> dict[str, Any]:
     """Bring the content of an older file to the form of this one.
 
-    Format 1 knew "network" for "model" and "pictures" for "images", runs without titles, and no edit history.
+    Format 1 knew "network" for "model" and "pictures" for "images", runs without titles, and no edit history. Format 2
+    knew neither bundle nor configuration in the selection.
     """
     if number >= 2:
         return plain

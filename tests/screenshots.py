@@ -86,6 +86,16 @@ def show_graph(window: MainWindow) -> None:
     rest()
 
 
+def show_inspector(window: MainWindow) -> None:
+    """Give the inspector room beside the pictures, for a layer with maps that are large enough to see."""
+    window.tabs.show_view("samples")
+    window.workspace.select_layer("layer1.1.conv2")
+    rest()
+    wait(lambda: idle(window), "the maps")
+    window.docks.show("inspector")
+    rest()
+
+
 def prepare_methods(window: MainWindow) -> None:
     """Measure what the tabs of the larger methods show."""
     workspace = window.workspace
@@ -189,6 +199,8 @@ def main(folder: Path, every: bool = False) -> None:
             rest()
             shots(window, folder, f"{name}-compared")
         window.workspace.compare_with(None)
+        show_inspector(window)
+        shots(window, folder, "inspector")
         for panel in ("settings", "shortcuts", "help"):
             window.panel(panel)
             rest()

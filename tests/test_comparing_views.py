@@ -244,7 +244,7 @@ def test_the_card_has_both_answers(theme: Theme, qtbot: QtBot) -> None:
     view = samples(theme, qtbot)
     view.workspace.select_sample(2)
     settle()
-    words = view.card.facts.text()
+    words = view.card.facts.words
     assert "Prediction: frog, right" in words
     assert f"{NAME}: cat, wrong, 70.0" in words
     assert "(+0.25 here)" in words

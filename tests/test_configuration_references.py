@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,8 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from analysis.edits import Edits
-from analysis.events import Chunk
+from analysis.events import Chunk, Declared, Event, Finished, Outcome, Output, Prepared, Samples, Started
+from analysis.methods import chance_pools
 from analysis.request import Request
 from analysis.result import Result
 from app.configuring.chosen_bar import strip_words
@@ -100,18 +103,46 @@ def test_what_the_page_asks_for_fits(theme: Theme, qtbot: QtBot) -> None:
     assert wanted[1].method == CHOOSER
 
 
-def test_a_zoomed_sweep_says_that_it_has_no_pools(theme: Theme, qtbot: QtBot) -> None:
-    workspace = opened(params=(("zooms", "0.5,1"),))
+def test_a_zoomed_sweep_has_pools_of_its_own_and_says_that_it_has_no_chooser(theme: Theme, qtbot: QtBot) -> None:
+    workspace = opened(params=(("column", "a.csv"), ("zooms", "0.5,1")))
     scenes.play(workspace, configuration_scenes.pool_events(scenes.MODEL, scenes.IMAGES))
     view = view_of(workspace, theme, qtbot)
     page, wanted = oracle_page(view), list[Request]()
     workspace.run_wanted.connect(wanted.append)
-    assert not page.pools
-    assert page.offer.why.isVisible()
-    assert not page.offer.button.isVisible()
-    assert "zoomed pictures" in page.offer.why.text
-    view.measure_beside(POOLS)
-    assert not wanted
+    assert not page.pools, "those are of pictures that are not zoomed"
+    page.offer.button.click()
+    assert dict(wanted[0].params) == {"column": "a.csv", "zooms": "0.5,1"}
+    view.show_page("rules")
+    settle()
+    assert view.rules.offer.why.isVisible()
+    assert not view.rules.offer.button.isVisible()
+    assert "zoomed pictures" in view.rules.offer.why.text
+    view.measure_beside(CHOOSER)
+    assert len(wanted) == 1
+
+
+def test_pools_that_ended_early_go_on(theme: Theme, qtbot: QtBot, tmp_path: Path) -> None:
+    """Pools of which some pictures are finished are continued by the same button that would measure them."""
+    workspace = opened()
+    workspace.set_methods((chance_pools.INFO,))
+    (tmp_path / "run.json").write_text("{}", encoding="utf-8")
+    run = scenes.play(workspace, half_pools(), folder=str(tmp_path))
+    view = view_of(workspace, theme, qtbot)
+    page, wanted = oracle_page(view), list[Request]()
+    workspace.run_wanted.connect(wanted.append)
+    assert page.offer.button.text() == "Go on"
+    assert page.offer.why.text == "12 of 40 pictures are on disk"
+    page.offer.button.click()
+    assert wanted == [replace(run.request, resume=str(tmp_path))]
+
+
+def half_pools() -> Iterator[Event]:
+    """Pools that were cancelled after twelve of forty pictures."""
+    yield Started(Request(POOLS, scenes.MODEL, scenes.IMAGES))
+    yield Prepared("8" * 64, "cifar_resnet20", "weights", samples=Samples(40, 1000, "s", "pictures"))
+    yield Declared((Output("measured", ("sample",), (40,), "uint8"), Output("growth", ("pool", "size"), (3, 4))))
+    yield Chunk("measured", (0,), np.ones(12))
+    yield Finished(Outcome.CANCELLED)
 
 
 def test_further_configurations_have_a_chooser_but_no_pools() -> None:

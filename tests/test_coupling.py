@@ -371,6 +371,7 @@ CASES = {
     "literal view": Case(LiteralView, {"one": (6, 1)}, (), 1),
     "identity slice": Case(IdentitySlice, {"one": (6, 1)}, (), 1),
     "partial shortcut": Case(PartialShortcut, {"stem": (5, 1), "branch": (3, 1)}, (), 1),
+    "padded shortcuts": Case(PaddedShortcut, {"stem": (4, 1), "a": (8, 1), "b": (12, 1)}, (), 1),
     "shuffle": Case(lambda: row(conv(3, 6), nn.ChannelShuffle(2), nn.ReLU(), conv(6, 4)), {"0": (6, 1)}, (), 1),
     "layer scale": Case(LayerScale, {"one": (6, 1)}),
     "generated kernel": Case(Generated, {}, ("its kernel is computed in the forward pass: conv2d",)),

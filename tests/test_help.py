@@ -24,7 +24,7 @@ from app.panels.layers_panel import LayersPanel
 from app.panels.run_panel import RunPanel
 from app.panels.runs_model import COLUMNS
 from app.reading.glossary import LAYER_TERMS, RUN_TERMS, TERMS, WEIGHT_TERMS, Term, term
-from app.reading.help_pages import INDEX, page, pages
+from app.reading.help_pages import INDEX, link_of, page, pages
 from app.reading.measurements import available
 from app.reading.options import OPTIONS
 from app.theme import Theme
@@ -115,7 +115,7 @@ def test_the_index_holds_every_measure() -> None:
     assert index is not None
     for one in (*TERMS.values(), *WEIGHT_TERMS.values()):
         assert one.title in index.text
-        assert f"({one.page}.md)" in index.text
+        assert f"({link_of(one.page)})" in index.text
 
 
 # -- methods ---------------------------------------------------------------------------------------------------------
@@ -253,7 +253,8 @@ NEW = {
 def test_numbers_of_pages_are_in_the_list_of_terms(name: str, where: str) -> None:
     index = page(INDEX)
     assert index is not None
-    assert f"**[{TERMS[name].title}]({where}.md)**" in index.text
+    assert TERMS[name].page.partition("#")[0] == where
+    assert f"**[{TERMS[name].title}]({link_of(TERMS[name].page)})**" in index.text
 
 
 def test_large_numbers_are_one_click_from_their_definition(theme: Theme, qtbot: QtBot) -> None:
@@ -315,3 +316,11 @@ def test_every_page_can_be_shown_in_both_themes(name: str, panel: HelpPanel, the
         settle()
         assert panel.name == name
         assert len(panel._text.toPlainText()) > 100
+
+
+def test_links_of_the_index_lead_to_sections(panel: HelpPanel) -> None:
+    panel.show_page(INDEX)
+    panel._text.anchorClicked.emit(QUrl("conflicting_bundles.md#Which%20classes%20merge"))
+    settle()
+    assert panel.name == "conflicting_bundles"
+    assert panel._text.textCursor().block().text() == "Which classes merge"

@@ -49,6 +49,7 @@ def make():
         nn.Conv2d(3, 12, 3), Split(), neighbour.norm(12), nn.ReLU(), nn.Flatten(), nn.Linear(12 * 36, 4)
     )
 """
+NEIGHBOUR = "from torch import nn\ndef norm(width):\n    return nn.BatchNorm2d(width)\n"
 NAMES = (
     "demo:fashion_resnet",
     "cifar_resnet20",
@@ -114,15 +115,14 @@ def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Model, 
     folder = tmp_path_factory.mktemp("rebuilt")
     (folder / "nets").mkdir()
     (folder / "nets" / "mine.py").write_text(FACTORY)
-    (folder / "nets" / "neighbour.py").write_text(
-        "from torch import nn\ndef norm(width):\n    return nn.GroupNorm(3, width)\n"
-    )
+    (folder / "nets" / "neighbour.py").write_text(NEIGHBOUR)
     edited, texts, files = {}, {}, {}
     for item in NAMES:
         name = item if isinstance(item, str) else str(item.values[0])
         path = folder / f"{name.replace(':', '_')}.safetensors"
         model = load(source_of(name, folder), Compute())
         edits = changed(model, ("layer1.1", "layer3.0") if name == "removed" else ())
+        assert edits.widths, name
         edited[name] = derive(model, edits)
         save(edited[name], path, edits)
         written = write_python(edited[name], path, edits)

@@ -21,7 +21,6 @@ from tests.width_nets import (
     Case,
     by_variable,
     doubled,
-    masked,
     narrowed,
     picture,
     sizes,
@@ -108,32 +107,3 @@ def test_single_precision(name: str) -> None:
     with torch.no_grad():
         one, other = edited(picture(shape).float()), net(picture(shape).float())
     assert float((one - other).abs().max() / other.abs().max()) < 1e-5
-
-
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", ["tv resnet18", "tv mobilenet_v2"])
-def test_same_indices_as_torch_pruning(name: str) -> None:
-    import torch_pruning
-
-    case = next(case for case in CASES if case.name == name)
-    net, other = case.make(), case.make()
-    shape = (3, 64, 64)
-    found = dissect(net, shape)
-    rng = np.random.default_rng(3)
-    free = [index for index, group in enumerate(found.groups.groups) if not group.locked]
-    chosen = rng.choice(free, 6, replace=False)
-    copies = whole(found)
-    layers = dict(other.named_modules())
-    for index in chosen.tolist():
-        group = found.groups.groups[index]
-        axis = found.coupling.axes[f"{group.name}.weight", 0]
-        classes = found.coupling.of(axis.labels)
-        drop = np.sort(rng.choice(classes.size, classes.size // 3, replace=False))
-        copies[classes[drop]] = 0
-        graph = torch_pruning.DependencyGraph().build_dependency(other, torch.zeros(1, *shape, dtype=torch.float64))
-        layer = layers[group.name]
-        graph.get_pruning_group(layer, torch_pruning.prune_conv_out_channels, idxs=drop.tolist()).prune()
-    edited = edit(net, found, copies)
-    with torch.no_grad():
-        assert torch.equal(edited(picture(shape)), other(picture(shape)))
-    assert float((masked(net, found, copies)(picture(shape)) - edited(picture(shape))).abs().max()) < 1e-10

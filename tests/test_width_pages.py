@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QPoint
@@ -12,12 +13,13 @@ from analysis.edits import Edits
 from analysis.events import Chunk, Progress
 from analysis.measures.widths import straight
 from analysis.measures.widths.costs import CostModel
+from analysis.methods import width_sensitivity
 from app.reading.depth import depth_axis
 from app.reading.edited_widths import EditedWidths
 from app.reading.width_check import Pair, lines
 from app.reading.width_columns import columns_of
 from app.reading.width_reading import WidthReading
-from app.views.widths import PAGES, WidthsView
+from app.views.widths import PAGES, SEARCHED, WidthsView
 from tests import scenes, width_searches
 from tests.gestures import drag, settle, theme
 from tests.width_window import FOUND, INNER, NAMES, STREAM, WHOLE, asked, go, play, view, widths
@@ -42,16 +44,16 @@ def test_every_page_shows_something_in_both_themes(view: WidthsView) -> None:
 
 def test_what_is_arranged_comes_back(view: WidthsView) -> None:
     view.line.toggle("FBNet-C")
-    view.shrink.beta.setValue(1.5)
+    view.shrink.asked.beta.setValue(1.5)
     view.profile.mode.setCurrentIndex(2)
     view.sensitivity.measure.setCurrentIndex(1)
     state = json.loads(json.dumps(view.state()))
     view.line.toggle("FBNet-C")
-    view.shrink.beta.setValue(2)
+    view.shrink.asked.beta.setValue(2)
     view.profile.mode.setCurrentIndex(0)
     view.restore(state)
     assert "FBNet-C" in view.line.references
-    assert view.shrink.beta.value() == 1.5
+    assert view.shrink.asked.beta.value() == 1.5
     assert view.profile.mode.currentData() == "blocks"
     assert view.sensitivity.measure.currentData() == "loss"
     view.restore({"line": 3, "shrink": {"beta": "x"}, "sensitivity": None, "columns": "nothing"})
@@ -117,7 +119,7 @@ def test_a_shrinkage_is_asked_of_the_network_before_its_widths_change(view: Widt
     view.editing.put({INNER: 9}, "nine")
     found = asked(view)
     go(view, "shrink")
-    view.shrink.beta.setValue(1.5)
+    view.shrink.asked.beta.setValue(1.5)
     view.shrink.run.click()
     request = next(one for one in found if one.method == "lw_dna")
     assert request.edits == Edits()
@@ -154,13 +156,13 @@ def test_values_of_a_group_are_defined(view: WidthsView) -> None:
     view.shrink._point(0)
     entries = view.shrink.readout._entries
     assert len(entries) == 7
-    assert all(entry.tip for entry in entries)
+    assert all(entry.words and entry.section for entry in entries)
 
 
 def test_both_counts_and_the_control_stand_in_the_table(view: WidthsView) -> None:
     go(view, "shrink")
     play(view, width_searches.shrink_events(FOUND))
-    texts = [[cell.text().replace("\u00a0", " ") for cell in row] for row in view.shrink.cells]
+    texts = [[cell.text().replace("\u00a0", " ") for cell in row] for row in view.shrink.costs.cells]
     assert [row[0] for row in texts] == ["original", "widened", "found", "random control", "second batch"]
     assert texts[2][1].endswith("95 %")
     assert texts[2][2].endswith("96 %")
@@ -196,20 +198,46 @@ def test_widths_found_become_the_configuration_in_one_step(view: WidthsView) -> 
     assert widths(view) == {name: width for name, width in wanted.items() if width != original[name]}
     assert view.workspace.undo.count() == 1
     view.snapshots.fill()
-    assert set(view.snapshots.searched) == {"LW-DNA, found", "LW-DNA, random control", "LW-DNA, widened"}
+    assert set(view.snapshots.searched) == set(SEARCHED)
+
+
+def test_a_block_can_be_left_out_of_the_line(view: WidthsView) -> None:
+    go(view, "line")
+    whole = view.line.found
+    assert whole is not None
+    view.line.blocks.list.aboutToShow.emit()
+    names = [action.text() for action in view.line.blocks.list.actions() if action.isCheckable()]
+    assert tuple(names) == whole.every == whole.blocks
+    view.line.blocks.list.actions()[-3].trigger()
+    settle()
+    fewer = view.line.found
+    assert fewer is not None
+    assert fewer.blocks == whole.blocks[:-1]
+    assert fewer.every == whole.every
+    state = json.loads(json.dumps(view.state()))
+    view.line.use.click()
+    settle()
+    assert whole.layers[-1] not in widths(view) or whole.layers[-1] in fewer.layers
+    view.line.blocks.leave_out(())
+    view.restore(state)
+    assert view.line.blocks.left_out == {whole.blocks[-1]}
 
 
 # -- sensitivity -----------------------------------------------------------------------------------------------------
 
 
-def test_a_stopped_sensitivity_goes_on_where_it_was(view: WidthsView) -> None:
+def test_a_stopped_sensitivity_goes_on_where_it_was(view: WidthsView, tmp_path: Path) -> None:
     go(view, "sensitivity")
-    run = play(view, width_searches.sensitivity_events(FOUND, rows=4), folder="runs/half")
+    (tmp_path / "run.json").write_text("{}", encoding="utf-8")
+    view.workspace.set_methods((width_sensitivity.INFO,))
+    run = play(view, width_searches.sensitivity_events(FOUND, rows=4), folder=str(tmp_path))
     assert view.sensitivity.reading is not None
     assert view.sensitivity.reading.done == 12
     found = asked(view)
     view.sensitivity.strip.resume.click()
-    assert [request.resume for request in found] == ["runs/half"]
+    assert [request.resume for request in found] == [str(tmp_path)]
+    total = run.result["loss"].size
+    assert view.sensitivity.strip.said.text.endswith(f"12 of {total} narrowed networks are on disk")
     assert replace(found[0], resume="") == run.request
 
 
@@ -311,6 +339,12 @@ def test_costs_of_many_configurations_are_those_of_each() -> None:
     model, random = CostModel(FOUND), np.random.default_rng(3)
     values = np.array([[random.integers(1, 2 * v.count) for v in FOUND.variables] for _ in range(20)], dtype=np.int64)
     totals = model.totals_of(values)
-    each = [model.costs_of(row).totals for row in values]
+    costs = [model.costs_of(row) for row in values]
+    each = [one.totals for one in costs]
     assert totals["macs"].tolist() == [one.macs for one in each]
     assert totals["parameters"].tolist() == [one.parameters for one in each]
+    assert totals["activation_bytes"].tolist() == [one.activation_bytes for one in each]
+    narrow = (values <= [variable.count for variable in FOUND.variables]).all(axis=1)
+    exact = np.array([one.file_bytes for one in costs])
+    assert (totals["file"] >= exact)[narrow].all()
+    np.testing.assert_allclose(totals["file"], exact, rtol=1e-2)

@@ -165,6 +165,21 @@ def test_a_straight_network_stays_straight() -> None:
     assert np.abs(result.after - widths).max() <= 2
 
 
+def test_blocks_that_are_left_out_keep_their_widths() -> None:
+    model, layers = net("torchvision:mobilenet_v2")
+    whole = straight.ladder(model.found, layers)
+    last = frozenset({whole[-1].block})
+    result = straight.straighten(model, layers, presets.own_budget(model, "macs"), without=last)
+    assert [rung.block for rung in result.rungs] == [rung.block for rung in whole[:-1]]
+    assert [rung.index for rung in result.rungs] == list(range(1, len(whole)))
+    kept = next(group.name for group in model.found.free if group.name == whole[-1].layer)
+    assert kept not in result.proposal.widths
+    assert any(whole[-1].block in note for note in result.proposal.notes)
+    few = frozenset(rung.block for rung in whole[2:])
+    with pytest.raises(AnalysisError, match="Fewer than three blocks"):
+        straight.straighten(model, layers, presets.own_budget(model, "macs"), without=few)
+
+
 def test_straightening_keeps_first_block_stem_head_and_expansion() -> None:
     model, layers = net("torchvision:mobilenet_v2")
     result = straight.straighten(model, layers, presets.own_budget(model, "macs"))

@@ -72,7 +72,7 @@ def test_the_panel_says_so_too(view: WidthsView) -> None:
 # -- a file that was edited before -----------------------------------------------------------------------------------
 
 
-def test_what_was_edited_before_it_was_opened_cannot_be_saved_again(view: WidthsView) -> None:
+def test_what_was_edited_before_it_was_opened_is_told_and_saved_again(view: WidthsView) -> None:
     view.editing.put({INNER: 20}, "narrow")
     view.network.show_state()
     assert view.network.save.isEnabled()
@@ -81,9 +81,10 @@ def test_what_was_edited_before_it_was_opened_cannot_be_saved_again(view: Widths
     assert structure.prepared is not None
     structure.prepared = replace(structure.prepared, badges=("edited",))
     view.network.show_state()
-    assert not view.network.save.isEnabled()
+    assert view.network.save.isEnabled()
     assert view.network.check.isEnabled()
-    assert view.network.said.text == EDITED_FILE
+    assert view.network.said.text.startswith(EDITED_FILE)
+    assert "Not checked yet" in view.network.said.text
 
 
 # -- snapshots -------------------------------------------------------------------------------------------------------
@@ -197,12 +198,19 @@ def test_lw_dna_widths_take_the_rounding_of_the_profile(view: WidthsView) -> Non
     assert all(width % 8 == 0 for width in widths(view).values())
 
 
-def test_a_target_of_the_file_size_says_what_presets_keep(view: WidthsView) -> None:
-    for unit, said in (("macs", False), ("parameters", False), ("file", True), ("activation_bytes", True)):
-        view.profile.set_target(unit, 0.5)
-        view.presets.fill()
-        texts = [action.text() for action in view.presets.actions() if action.text().startswith("Keep the target")]
-        assert [("not of" in text) for text in texts] == [said]
+@pytest.mark.parametrize(
+    ("unit", "words"),
+    [("macs", "MACs"), ("parameters", "parameters"), ("file", "file size"), ("activation_bytes", "activations")],
+)
+def test_presets_keep_what_the_target_is_set_for(view: WidthsView, unit: str, words: str) -> None:
+    view.profile.set_target(unit, 0.6)
+    view.presets.fill()
+    texts = [action.text() for action in view.presets.actions() if action.text().startswith("Keep the target")]
+    assert texts == [f"Keep the target: 60 % of the {words}"]
+    next(action for action in view.presets.actions() if action.text() == "Uniform multiplier").trigger()
+    model = CostModel(FOUND)
+    share = presets.cost(model, widths(view), unit) / presets.cost(model, {}, unit)
+    assert 0.57 < share <= 0.6
 
 
 # -- shrinkage -------------------------------------------------------------------------------------------------------
@@ -214,8 +222,8 @@ def test_the_budget_plot_has_target_and_floors(view: WidthsView) -> None:
     heights = sorted(guide.at for guide in view.shrink.budget.item.guides if guide.axis == "y")
     assert heights == pytest.approx([100 * 27.0 / 40.8, 95, 100])
     assert {"target", "floor"} <= {key.words for key in view.shrink.legend.keys}
-    assert "48.5 %" in view.shrink.by_chance.text().replace("\u00a0", " ")
-    assert f"χ² 88, by chance about {len(NAMES)}" in view.shrink.by_chance.text()
+    assert "48.5 %" in view.shrink.costs.by_chance.text().replace("\u00a0", " ")
+    assert f"χ² 88, by chance about {len(NAMES)}" in view.shrink.costs.by_chance.text()
 
 
 def test_results_that_do_not_say_target_and_floors_are_shown_without() -> None:

@@ -436,18 +436,12 @@ def test_a_saved_network_is_the_edited_one(tmp_path: Path) -> None:
     assert result.value("file_bytes") == path.stat().st_size
     known = saved_edits(path)
     assert known is not None
-    assert known[1] == edits
+    assert replace(known[1], channels=()) == edits
+    assert [name for name, _ in known[1].channels] == ["conv1", "layer1.0.conv1"]  # what the rule chose is written down
     again = load(ModelSource("auto", (str(path),)), Compute(threads=1), derive=derive)
     wanted = derive(load(source, Compute(threads=1)), edits)
     for name, tensor in wanted.net.state_dict().items():
         assert (again.net.state_dict()[name] == tensor).all(), name
-    twice = replace(
-        request, model=ModelSource("auto", (str(path),)), params=(("path", str(tmp_path / "b.safetensors")),)
-    )
-    problem = Result.of(run(twice)).finished
-    assert problem is not None
-    assert problem.problem is not None
-    assert problem.problem.code == "edited"
     wrong = Result.of(run(replace(request, params=(("path", "a.bin"),)))).finished
     assert wrong is not None
     assert wrong.problem is not None

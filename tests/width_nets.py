@@ -10,8 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 from analysis.coupling.analysis import Anatomy
+from analysis.networks import CifarResNet
 from analysis.surgery.editing import edit, whole
 
 Ints = NDArray[np.int64]
@@ -19,12 +22,12 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Case:
-    """A network of torchvision or timm.
+    """A network of torchvision or timm, or a CIFAR ResNet with zero-padded shortcuts (option A).
 
     Attributes
     ----------
     name
-        "tv NAME" or "timm NAME".
+        "tv NAME", "timm NAME" or "cifar DEPTH".
     counts
         Free groups, variables, clusters; None where nobody counted them by other means.
     exact
@@ -48,7 +51,9 @@ class Case:
 
         torch.manual_seed(0)
         family, name = self.name.split(" ")
-        if family == "timm":
+        if family == "cifar":
+            net: nn.Module = CifarResNet(int(name))
+        elif family == "timm":
             net = timm.create_model(name)
         else:
             extra: dict[str, Any] = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
@@ -61,6 +66,7 @@ def _n(count: int) -> tuple[int, int, int]:
 
 
 CASES = (
+    Case("cifar 20", _n(12), rewritten=2, side=32),
     Case("tv resnet18", _n(12), side=32),
     Case("tv mobilenet_v2", _n(25)),
     Case("tv shufflenet_v2_x1_0", (49, 90, 25), rewritten=16),
@@ -69,6 +75,7 @@ CASES = (
     Case("timm rexnet_100", (46, 46, 35), rewritten=11),
     Case("tv regnet_y_400mf", _n(53)),
     Case("tv densenet121", _n(120)),
+    Case("cifar 56", _n(30), rewritten=2, side=32),
     Case("timm resnest14d", None, rewritten=-1),
     Case("tv vgg11_bn", _n(10), side=32),
     Case("tv vgg16_bn", _n(15), side=32),
@@ -105,7 +112,7 @@ CASES = (
     Case("timm edgenext_xx_small", exact=False, rewritten=-1, side=256),
     Case("timm vit_tiny_patch16_224", exact=False, rewritten=-1, side=224),
 )
-QUICK = CASES[:6]
+QUICK = CASES[:7]
 
 
 def randomised(net: nn.Module) -> nn.Module:
@@ -125,7 +132,7 @@ def picture(shape: tuple[int, ...], count: int = 2) -> Tensor:
 
 
 def masked(net: nn.Module, found: Anatomy, copies: Ints) -> nn.Module:
-    """The original with everything set to zero that reads a dropped channel. Pads that are loose are not covered."""
+    """The original with everything set to zero that reads a dropped channel, shortcuts padded with zeros among it."""
     twin = edit(net, found, whole(found))  # a copy in which ties stay ties
     tensors = dict((*twin.named_parameters(), *twin.named_buffers()))
     with torch.no_grad():
@@ -133,7 +140,48 @@ def masked(net: nn.Module, found: Anatomy, copies: Ints) -> nn.Module:
             if axis.role == "in":
                 dead = np.flatnonzero(copies[found.coupling.of(axis.labels)] == 0)
                 tensors[axis.name].index_fill_(axis.dim, torch.from_numpy(dead), 0)
-    return twin
+    return Unpadded(twin, _dropped_at_pads(found, copies)) if found.coupling.pads else twin
+
+
+def _dropped_at_pads(found: Anatomy, copies: Ints) -> dict[int, tuple[int, Tensor]]:
+    """Number of a call of `pad` to the channel dim of what it pads, and to the channels that are dropped there."""
+    coupling, dropped = found.coupling, {}
+    calls = [op.index for op in coupling.seen.ops if op.name == "pad"]
+    for value, (source, _) in coupling.pads.items():
+        labels = coupling.arrays[source]
+        assert labels is not None
+        (dim,) = (dim for dim, size in enumerate(labels.shape) if size > 1)
+        dead = torch.from_numpy(np.flatnonzero(copies[coupling.of(labels.ravel())] == 0))
+        dropped[calls.index(coupling.seen.values[value].maker)] = (dim, dead)
+    return dropped
+
+
+class Unpadded(nn.Module):
+    """A network whose calls of `pad` meet zeros at some channels."""
+
+    def __init__(self, net: nn.Module, dropped: dict[int, tuple[int, Tensor]]) -> None:
+        super().__init__()
+        self.net, self.dropped = net, dropped
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Run it."""
+        with _AtPads(self.dropped):
+            found: Tensor = self.net(x)
+        return found
+
+
+class _AtPads(TorchFunctionMode):
+    def __init__(self, dropped: dict[int, tuple[int, Tensor]]) -> None:
+        super().__init__()
+        self.dropped, self.calls = dropped, 0
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is F.pad:
+            if self.calls in self.dropped:
+                dim, dead = self.dropped[self.calls]
+                args = (args[0].index_fill(dim, dead, 0), *args[1:])
+            self.calls += 1
+        return func(*args, **(kwargs or {}))
 
 
 def by_variable(found: Anatomy, counts: Ints, seed: int = 0) -> Ints:

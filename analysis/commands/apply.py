@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("surgery")
     group.add_argument("--keep", metavar="RULE", default="l1", help=", ".join(KEEP))
     group.add_argument("--widen", default="split", choices=["split", "zero", "fresh"], help="how channels are added")
+    group.add_argument("--whole-groups", action="store_true", help="as groups --whole-groups, for grouped convolutions")
     group.add_argument("--seed", type=int, default=0, help="for random choices and new channels")
     group.add_argument("--out", metavar="FILE.safetensors", required=True)
 
@@ -54,21 +55,25 @@ def command(options: argparse.Namespace) -> int:
     from analysis.surgery.dissecting import dissect
 
     model = load(source, Compute(), seed=options.seed, derive=derive)
-    if "edited" in model.badges:
-        text = f"{model.name} has been edited already, and edits are counted from the network before them."
-        raise AnalysisError(text, "Apply the whole configuration to that network.", "edited")
-    found = dissect(model.net, model.input_shape, model.name)
+    found = dissect(model.net, model.input_shape, model.name, whole=options.whole_groups)
     widths = parse_widths(found.groups, _read(options.widths))
     copies = choose(found, widths, _scores(model, found, options))
     keep = f"{options.keep}:{options.seed}" if options.seed else options.keep
-    edits = Edits(widths=tuple(widths.items()), channels=channels_of(found, copies), keep=keep, widen=options.widen)
+    grouped = "whole" if options.whole_groups else ""
+    edits = Edits(
+        widths=tuple(widths.items()),
+        channels=channels_of(found, copies),
+        keep=keep,
+        widen=options.widen,
+        grouped=grouped,
+    )
     edited = derive(model, edits)
-    save(edited, options.out, edits)
+    save(edited, options.out, edited.edits)
     _report(model, edited, options.out)
     approximate = inexact(found.groups, widths)
     if approximate:
         print(approximate)
-    python = write_python(edited, options.out, edits)
+    python = write_python(edited, options.out, edited.edits)
     print(python.reason or f"rebuilt without LayerScope by {python.path}")
     return 0
 
@@ -118,4 +123,4 @@ def _report(before: Model, after: Model, path: str) -> None:
         ("activation bytes", old.activation_bytes, new.activation_bytes),
     ):
         print(f"{name:<16}  {one:>15,} -> {other:>15,}   ({other / max(one, 1):.3f})")
-    print(f"{before.name}: {after.facts[-1][1]}; saved as {path}")
+    print(f"{before.name}: {after.edits.summary()}; saved as {path}")

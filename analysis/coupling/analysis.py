@@ -37,7 +37,7 @@ class Anatomy:
     groups: WidthGroups
 
 
-def anatomy(net: nn.Module, input_shape: tuple[int, ...], model: str = "") -> Anatomy:
+def anatomy(net: nn.Module, input_shape: tuple[int, ...], model: str = "", *, whole: bool = False) -> Anatomy:
     """Find the coupled width groups of a network, which is not changed.
 
     Parameters
@@ -48,6 +48,8 @@ def anatomy(net: nn.Module, input_shape: tuple[int, ...], model: str = "") -> An
         (channels, height, width) of a picture.
     model
         Its name, for the description.
+    whole
+        See :func:`analysis.coupling.couple.couple`.
 
     Raises
     ------
@@ -60,7 +62,7 @@ def anatomy(net: nn.Module, input_shape: tuple[int, ...], model: str = "") -> An
     >>> [(group.name, group.width, group.locked) for group in anatomy(net, (3, 8, 8)).groups.groups]
     [('0', 8, False), ('2', 4, True)]
     """
-    coupling = couple(net, input_shape)
+    coupling = couple(net, input_shape, whole=whole)
     _lock_unreadable(coupling, net)
     return sorted_out(coupling, net, model)
 

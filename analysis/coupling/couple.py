@@ -73,7 +73,7 @@ class Coupling:
                 self.reasons[number] = (*self.reasons.get(number, ()), reason)
 
 
-def couple(net: nn.Module, input_shape: tuple[int, ...]) -> Coupling:
+def couple(net: nn.Module, input_shape: tuple[int, ...], *, whole: bool = False) -> Coupling:
     """Find what belongs together in a network, which is run as in :func:`analysis.graph.record` and not changed.
 
     Parameters
@@ -82,6 +82,8 @@ def couple(net: nn.Module, input_shape: tuple[int, ...]) -> Coupling:
         Any network of torch modules.
     input_shape
         (channels, height, width) of a picture.
+    whole
+        Grouped convolutions lose and gain whole groups; else the same places in every group.
 
     Raises
     ------
@@ -93,7 +95,7 @@ def couple(net: nn.Module, input_shape: tuple[int, ...]) -> Coupling:
         seen = trace(net, input_shape, guarded=True)
     recording, points = placed(seen)
     layers = {index: point.name for point in points for index in point.ops}
-    book = Book()
+    book = Book(whole=whole)
     walk = Walk(seen, net, book, layers)
     _follow(walk)
     unreached = _unreached(net, seen, book)
@@ -122,7 +124,21 @@ def _follow(walk: Walk) -> None:
         book.lock(walk.labels(value), Reason("", "", "the output of the network"))
     if _strangers(walk.seen):
         book.lock(np.arange(book.count), Reason("", "the network", "numbers leave torch and come back"))
+    _lock_decisions(walk)
     lock_computed(walk)
+
+
+def _lock_decisions(walk: Walk) -> None:
+    """Lock what a module computes that chooses by numbers: its other ways were not seen."""
+    seen = walk.seen
+    for name, index in seen.decisions:
+        call = seen.calls[index]
+        while call.parent >= 0 and not call.outputs:  # the number goes to the module around
+            call = seen.calls[call.parent]
+        reason = Reason(name, seen.label(call.index), "what is computed depends on the numbers of the picture")
+        met = {value for op in seen.ops[call.first : call.last] for value in (*op.inputs, *op.outputs)}
+        for value in sorted({*met, *call.inputs, *call.outputs}):
+            walk.book.lock(walk.book.arrays.get(value), reason)
 
 
 def _unreached(net: nn.Module, seen: Trace, book: Book) -> tuple[str, ...]:

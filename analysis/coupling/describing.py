@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from math import prod
 
 import numpy as np
+import torch
 from torch import nn
 
 from analysis.coupling.couple import Coupling
 from analysis.coupling.grouping import PRODUCING, Grouping, Lengths, channel_labels
 from analysis.coupling.labels import Labels
+from analysis.coupling.nesting import nestings
 from analysis.measures.widths.description import (
     Member,
     Producer,
@@ -25,6 +27,19 @@ from analysis.tracing.operations import CONVOLUTIONS
 from analysis.tracing.standin import storage_key
 from analysis.tracing.trace import Op
 
+DTYPES = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.int16: "I16",
+    torch.int8: "I8",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
+"""Types as safetensors calls them."""
 _COSTED = ("conv", "linear", "activation")
 
 
@@ -90,7 +105,7 @@ def _groups(coupling: Coupling, grouping: Grouping) -> Iterator[WidthGroup]:
     axes = list(coupling.axes.values())
     variables = list(_variables(coupling, grouping))
     members = _members(coupling, grouping)
-    why = _why(coupling, grouping)
+    why, nested = _why(coupling, grouping), nestings(coupling, grouping)
     averaged = {
         owner: str(reason)
         for labels, reason in coupling.averaged
@@ -114,6 +129,7 @@ def _groups(coupling: Coupling, grouping: Grouping) -> Iterator[WidthGroup]:
             tuple(why.get(index, ())),
             averaged.get(index, ""),
             tuple(own),
+            nested.get(index, ()),
         )
 
 
@@ -159,8 +175,10 @@ def _stores(coupling: Coupling, lengths: Lengths, net: nn.Module) -> tuple[tuple
         tensor = state[first]
         axes = [coupling.axes.get((first, dim)) for dim in range(tensor.ndim)]
         sizes = tuple(lengths.of(axis.labels) if axis else -1 for axis in axes)
-        copies = sum(name in saved for name in others)
-        stores.append(Store(first, first in trained, tuple(tensor.shape), sizes, tensor.element_size(), copies))
+        kept = tuple(name for name in others if name in saved)
+        kind = DTYPES.get(tensor.dtype, "F32")
+        shape = tuple(tensor.shape)
+        stores.append(Store(first, first in trained, shape, sizes, tensor.element_size(), len(kept), kind, kept))
     return tuple(stores), {name: place for place, names_ in enumerate(names.values()) for name in names_}
 
 

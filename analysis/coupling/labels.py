@@ -115,6 +115,10 @@ class Book:
         Value of a padded output to (value of its source, source channel of each output channel or -1).
     averaged
         Labels that a layer norm averages over.
+    grids
+        (labels, unit, reason): channels in groups of `unit`, whose borders no class may cross.
+    whole
+        True if grouped convolutions keep whole groups together, False for the same places in all groups.
     """
 
     count: int = 0
@@ -128,6 +132,7 @@ class Book:
     pads: dict[int, tuple[int, Labels]] = field(default_factory=dict)
     averaged: list[tuple[Labels, Reason]] = field(default_factory=list)
     grids: list[tuple[Labels, int, Reason]] = field(default_factory=list)
+    whole: bool = False
 
     def fresh(self, count: int) -> Labels:
         """Make new labels."""

@@ -15,7 +15,7 @@ from analysis.tracing.trace import Op, Ref
 
 
 def convolution(walk: Walk, op: Op) -> None:
-    """Make new outputs; tie in and out by groups. Grouped channels move by position, depthwise ones by group."""
+    """Make new outputs; tie in and out. Grouped channels move by position or by whole groups, depthwise as these do."""
     given = convolution_arguments(op.name, op.arguments, dict(op.keywords))
     source, kernel = given["input"].value, given["weight"].value
     shape, groups = walk.shape(kernel), int(given.get("groups", 1))
@@ -32,7 +32,7 @@ def convolution(walk: Walk, op: Op) -> None:
     elif groups == 1:
         walk.book.attach(name, int(transposed), outputs, "out", layer)
         walk.book.attach(name, int(not transposed), entering, "in", layer)
-    elif entering.size == groups or outputs.size == groups:
+    elif walk.book.whole or entering.size == groups or outputs.size == groups:
         _whole_groups(walk, op, name, (entering, outputs), groups)
     else:
         _positions(walk, op, name, (entering, outputs), groups)

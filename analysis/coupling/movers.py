@@ -257,7 +257,12 @@ def _check_pad(coupling: Coupling, op: Op, copies: Ints) -> Iterator[Correction]
     found = _find(entering.keys, origin[there] * KEY + copy[there])
     assert found is not None  # each of these keys was counted above
     slots[there] = found
-    yield Correction(op.index, 0, op.index, "pad", slots, wanted.dim, entering.index.size)
+    yield Correction(op.index, 0, _first_of_pad(coupling, op), "pad", slots, wanted.dim, entering.index.size)
+
+
+def _first_of_pad(coupling: Coupling, op: Op) -> int:
+    """Find the pad itself where places are looked up after it, see :func:`analysis.coupling.moving.selection`."""
+    return coupling.seen.values[op.inputs[0]].maker if op.name == "index_select" else op.index
 
 
 def _check_assignment(coupling: Coupling, op: Op, copies: Ints) -> Iterator[Correction]:

@@ -82,6 +82,30 @@ def movement(walk: Walk, op: Op) -> None:
     walk.book.movements.append(Movement(op.index, source))
 
 
+def selection(walk: Walk, op: Op) -> None:
+    """Places looked up right after padding, as edits write it: together a pad with zeros anywhere. Else a movement."""
+    padded = op.inputs[0]
+    arguments = arguments_of(walk, op)
+    if padded not in walk.book.pads or arguments is None or walk.seen.consumers.get(padded) != (op.index,):
+        movement(walk, op)
+        return
+    labels, (source, places) = walk.labels(padded), walk.book.pads[padded]
+    assert labels is not None  # a pad of channels has them
+    (dim,) = varying(labels)
+    try:
+        (part,) = moved(FUNCTIONS[op.name], along(places, dim, labels.ndim), walk.shape(padded), arguments)
+    except (RuntimeError, TypeError, IndexError, ValueError):
+        movement(walk, op)
+        return
+    chosen = np.ravel(compressed(part))
+    if part.shape != walk.shape(op.outputs[0]) or chosen.size != part.shape[dim]:
+        movement(walk, op)
+        return
+    del walk.book.pads[padded]
+    walk.give(op, along(walk.book.fresh(chosen.size), dim, labels.ndim))
+    walk.book.pads[op.outputs[0]] = (source, chosen)
+
+
 def expand_as(walk: Walk, op: Op) -> None:
     """Labels pass; the other tensor only lends its shape."""
     labels, ndim = walk.labels(op.inputs[0]), len(walk.shape(op.outputs[0]))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import count
 from operator import getitem
 from typing import Any
 
@@ -23,7 +25,23 @@ _IDLE = frozenset(
     }
 )
 """Operations that may be left out when nobody takes their result."""
+_PLACES = "channels_"
+"""Buffers with places of channels are called so, and numbered."""
 _TUPLES = frozenset({"chunk", "split", "tensor_split", "unbind", "split_with_sizes"})
+
+
+@dataclass(slots=True)
+class _Places:
+    """Places of channels that a new forward looks up, in buffers with names that no earlier edit has taken."""
+
+    taken: frozenset[str]
+    buffers: dict[str, torch.Tensor] = field(default_factory=dict)
+
+    def add(self, slots: torch.Tensor) -> str:
+        names = (f"{_PLACES}{number}" for number in count())
+        name = next(name for name in names if name not in self.taken and name not in self.buffers)
+        self.buffers[name] = slots
+        return name
 
 
 def by_module(coupling: Coupling, wrong: Iterable[Correction]) -> dict[str, list[list[Correction]]]:
@@ -52,17 +70,28 @@ def rewrite(net: nn.Module, coupling: Coupling, path: str, calls: list[list[Corr
     graph = read(module)
     nodes = _nodes(coupling, path, graph)
     corrections = _agreed(coupling, path, calls)
-    buffers: dict[str, torch.Tensor] = {}
+    earlier = _places_in(module)
+    places = _Places(earlier)
     old = list(graph.nodes)
     for correction in corrections:
-        _correct(coupling, graph, nodes, correction, buffers)
+        _correct(coupling, graph, nodes, correction, places)
     for node in reversed(old):
-        if not node.users and node.op in ("call_function", "call_method") and node_name(node) in _IDLE | {"shape"}:
+        idle = node.op in ("call_function", "call_method") and node_name(node) in _IDLE | {"shape"}
+        if not node.users and (idle or node.op == "get_attr"):
             graph.erase_node(node)
     graph.lint()
-    for name, index in buffers.items():
+    for name in earlier - {node.target for node in graph.nodes if node.op == "get_attr"}:
+        delattr(module, name)  # an earlier edit looked places up there
+    for name, index in places.buffers.items():
         module.register_buffer(name, index)
     return _replace_forward(module, graph)
+
+
+def _places_in(module: nn.Module) -> frozenset[str]:
+    """Names of the buffers in which the forward that an earlier edit has written looks up places of channels."""
+    if not hasattr(type(module), "forward_code"):
+        return frozenset()
+    return frozenset(name for name, _ in module.named_buffers(recurse=False) if name.startswith(_PLACES))
 
 
 def readable(net: nn.Module, coupling: Coupling, path: str, wrong: Iterable[Correction]) -> None:
@@ -102,9 +131,7 @@ def _key(coupling: Coupling, correction: Correction) -> tuple[Any, ...]:
     return order, correction.output, correction.kind, correction.slots.tolist(), correction.length, correction.sizes
 
 
-def _correct(
-    coupling: Coupling, graph: fx.Graph, nodes: list[Node], correction: Correction, buffers: dict[str, torch.Tensor]
-) -> None:
+def _correct(coupling: Coupling, graph: fx.Graph, nodes: list[Node], correction: Correction, places: _Places) -> None:
     node = nodes[coupling.seen.ops[correction.op].order]
     if correction.kind == "sizes":
         _resize(coupling, node, correction)
@@ -115,7 +142,7 @@ def _correct(
     assert isinstance(source, Node)
     with graph.inserting_before(node):
         rank = len(coupling.seen.values[coupling.seen.ops[correction.first].inputs[0]].shape)
-        chosen = _choose(graph, source, correction, buffers, rank)
+        chosen = _choose(graph, source, correction, places, rank)
     if coupling.seen.ops[correction.op].name not in _TUPLES:
         node.replace_all_uses_with(chosen)
         return
@@ -144,7 +171,7 @@ def _pads(dim: int, before: int, after: int, rank: int) -> list[int]:
     return [0, 0] * (rank - 1 - dim) + [before, after]
 
 
-def _choose(graph: fx.Graph, source: Node, correction: Correction, buffers: dict[str, torch.Tensor], rank: int) -> Node:
+def _choose(graph: fx.Graph, source: Node, correction: Correction, places: _Places, rank: int) -> Node:
     """Write the selection of channels in the plainest form: all, a slice, zeros around it, or a list of places."""
     slots, dim, length = correction.slots, correction.dim, correction.length
     there = np.flatnonzero(slots >= 0)
@@ -162,9 +189,7 @@ def _choose(graph: fx.Graph, source: Node, correction: Correction, buffers: dict
         return source
     if low or high < slots.size or (slots < 0).any():  # one more channel of zeros, to be taken wherever there is none
         source = graph.create_node("call_function", F.pad, (source, _pads(dim, 0, 1, rank)), name="padded")
-    name = f"channels_{len(buffers)}"
-    buffers[name] = torch.from_numpy(np.where(slots < 0, length, slots))
-    index_node = graph.get_attr(name)
+    index_node = graph.get_attr(places.add(torch.from_numpy(np.where(slots < 0, length, slots))))
     return graph.create_node("call_function", torch.index_select, (source, dim, index_node), name="picked")
 
 

@@ -7,7 +7,7 @@ from math import prod
 
 from analysis.coupling.labels import Reason
 from analysis.coupling.layers import batch_norm, convolution, group_norm, layer_norm, linear, normalize, prelu
-from analysis.coupling.moving import FUNCTIONS, assignment, concatenation, expand_as, movement, padding
+from analysis.coupling.moving import FUNCTIONS, assignment, concatenation, expand_as, movement, padding, selection
 from analysis.coupling.pointwise import POINTWISE, pointwise, unknown
 from analysis.coupling.reducing import norm, pool, reduction, softmax
 from analysis.coupling.walk import Walk
@@ -34,6 +34,7 @@ RULES: Mapping[str, Rule] = {
     "prelu": prelu,
     "expand_as": expand_as,
     "setitem": assignment,
+    "index_select": selection,
 }
 
 _LIFTS = ("view", "reshape", "unsqueeze", "getitem")

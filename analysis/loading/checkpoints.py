@@ -53,7 +53,8 @@ class Saved:
     weights_sha256
         Content hash of the tensors in the file.
     edits, preprocessing, input
-        What was changed; how pictures are prepared; input shape (channels, height, width).
+        What was changed, all of it counted from that network: the latest edits, with those that came before in their
+        `before`; how pictures are prepared; input shape (channels, height, width).
     """
 
     format: int

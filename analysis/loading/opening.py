@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from analysis.edits import Edits
 from analysis.loading import architectures, checkpoints, constructors, exported, factories
 from analysis.loading.architectures import Architecture, Match
 from analysis.loading.checkpoints import Checkpoint
@@ -16,7 +17,7 @@ from analysis.loading.exported import Exported
 from analysis.loading.shared_weights import StoredRing
 from analysis.loading.sources import WORDS, demo_checkpoints, expand, is_weight_file
 from analysis.problems import AnalysisError
-from analysis.request import ModelSource, Preprocessing
+from analysis.request import NO_EDITS, ModelSource, Preprocessing
 
 ASSUMED = Preprocessing()
 CHOICES = "Choose --weights FILE, --weights pretrained (from the local cache) or --weights random."
@@ -44,6 +45,8 @@ class Draft:
         Structure of an exported program.
     shared
         Rings that its weights were made from.
+    edits
+        What was done to the network of that name.
     """
 
     net: nn.Module
@@ -56,6 +59,7 @@ class Draft:
     source_sha256: str = ""
     program: Exported | None = None
     shared: tuple[StoredRing, ...] = ()
+    edits: Edits = NO_EDITS
 
 
 def weights_file(source: ModelSource) -> str:

@@ -35,11 +35,17 @@ MEASURES = (
     "static gain by zoom, shuffled",
     "static gain by column",
     "static gain by column, shuffled",
+    "static gain by size",
+    "static gain by size, shuffled",
+    "static gain by class",
+    "static gain by class, shuffled",
 )
 """Rows of the dim "measure". Oracles are upper bounds; static gains are held out; intervals: 95 %."""
 
-GROUPINGS = ("brightness", "contrast", "zoom", "column")
-"""What pictures are grouped by; "column" is one of the user's own, which a run may do without."""
+GROUPINGS = ("size", "brightness", "contrast", "zoom", "column", "class")
+"""What pictures are grouped by. "size" is the side of the recorded picture; "column" is one of the user's own, which a
+run may do without; "class" is the label itself and so no rule that could be used."""
+LABEL = "class"
 
 Row = tuple[float, float, float]
 NOTHING: Row = (float("nan"), float("nan"), float("nan"))
@@ -88,8 +94,9 @@ def summary(
     found["rescue corrected"] = (saved.corrected, np.nan, np.nan)
     found["independence ceiling"] = (oracles.independence_ceiling(correct), np.nan, np.nan)
     found["effective configurations"] = (float(len(oracles.effective(duplicate_of))), np.nan, np.nan)
-    for name in (name for name in GROUPINGS if name in records):
-        real, control = grouped(correct, np.asarray(records[name], dtype=np.float64), seed)
+    for name in (name for name in GROUPINGS if name in records or name == LABEL):
+        values = label if name == LABEL else records[name]
+        real, control = grouped(correct, np.asarray(values, dtype=np.float64), seed, each=name == LABEL)
         found[f"static gain by {name}"] = real
         found[f"static gain by {name}, shuffled"] = control
     table = np.array([found.get(name, NOTHING) for name in MEASURES])
@@ -109,15 +116,25 @@ def _oracles(correct: NDArray[np.bool_], prediction: Integers, loss: NDArray[Any
     }
 
 
-def grouped(correct: NDArray[np.bool_], values: Floats, seed: int = 0, count: int = 5) -> tuple[Row, Row]:
-    """Measure the grouped static gain for a number per picture, and its control; NaN where pictures do not differ."""
+def grouped(
+    correct: NDArray[np.bool_], values: Floats, seed: int = 0, count: int = 5, each: bool = False
+) -> tuple[Row, Row]:
+    """Measure the grouped static gain for a number per picture, and its control; NaN where pictures do not differ.
+
+    Parameters
+    ----------
+    count
+        Number of quantiles; where there are at most twice as many values, each value is a group.
+    each
+        Make each value a group in any case.
+    """
     known = np.isfinite(values)
     if not known.all():
         correct, values = correct[known], values[known]
     distinct = np.unique(values)
     if len(distinct) < 2 or len(values) < 2:
         return NOTHING, NOTHING
-    few = len(distinct) <= 2 * count
+    few = each or len(distinct) <= 2 * count
     groups = np.searchsorted(distinct, values) if few else selection.quantile_groups(values, count)
     gain = selection.static_gain(correct, groups.astype(np.int64), seed=seed)
     return (gain.gain, gain.low, gain.high), (gain.shuffled, gain.shuffled_low, gain.shuffled_high)

@@ -77,8 +77,19 @@ def by_loss(correct: Bools, loss: Floats) -> LossOracles:
 
 def rank_curve(correct: Bools, loss: Floats) -> Floats:
     """Accuracy of the configuration with the j-th lowest loss of each picture, axes (j,)."""
-    curve: Floats = np.take_along_axis(correct, loss_order(loss), axis=1).mean(axis=0)
-    return curve
+    return rank_means(correct.astype(np.float64), loss)
+
+
+def rank_means(values: Floats, loss: Floats) -> Floats:
+    """Mean over pictures of a number under the configuration with the j-th lowest loss of each, axes (j,).
+
+    Parameters
+    ----------
+    values
+        (picture, configuration), e.g. the probability of the label.
+    """
+    means: Floats = np.take_along_axis(values, loss_order(loss), axis=1).mean(axis=0)
+    return means
 
 
 def growth_curve(correct: Bools, sizes: Sequence[int] = ()) -> Floats:

@@ -36,21 +36,32 @@ def why_invalid(
     """Say why a configuration is not used, "" if it is valid."""
     if all(option.family != "stride" for option in chosen):
         return ""
-    stem, nominal = _reductions(points, input_map)
-    sizes = map_sizes(points, chosen)
+    totals, sizes = total_reductions(points, chosen, input_map), map_sizes(points, chosen)
     for axis, side in enumerate(("rows", "columns")):
-        total, before = float(stem[axis]), float(stem[axis])
-        for point, option, t, bound in zip(points, chosen, nominal, bounds, strict=True):
-            own = point.stride[axis]
-            between = t[axis] / own / before  # strides of layers that lie between two switch points
-            total *= between * (option.scale[axis] if option.family == "stride" else own)
-            before = float(t[axis])
-            low, high = bound[axis]
+        for point, reduced, bound in zip(points, totals, bounds, strict=True):
+            total, (low, high) = reduced[axis], bound[axis]
             if not low <= total <= high:
                 return f"{side} are reduced {total:g}-fold after {point.name}, outside {low:g} to {high:g}"
         if min(size[axis] for size in sizes) < 1 or _last(points, sizes, last_map)[axis] < min(2, last_map[axis]):
             return f"the last map has fewer than 2 {side}"
     return ""
+
+
+def total_reductions(
+    points: Sequence[SwitchPoint], chosen: Sequence[Option], input_map: Pair
+) -> tuple[tuple[float, float], ...]:
+    """Total reduction T of the map after each switch point, per axis: strides multiply it, enlargements divide it."""
+    stem, nominal = _reductions(points, input_map)
+    found: list[list[float]] = [[], []]
+    for axis in (0, 1):
+        total, before = float(stem[axis]), float(stem[axis])
+        for point, option, t in zip(points, chosen, nominal, strict=True):
+            own = point.stride[axis]
+            between = t[axis] / own / before  # strides of layers that lie between two switch points
+            total *= between * (option.scale[axis] if option.family == "stride" else own)
+            before = float(t[axis])
+            found[axis].append(total)
+    return tuple(zip(*found, strict=True))
 
 
 def _last(points: Sequence[SwitchPoint], sizes: Sequence[Pair], last_map: Pair) -> Pair:

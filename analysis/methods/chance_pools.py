@@ -7,7 +7,9 @@ configuration; then the oracles are compared for equally many guesses.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -15,17 +17,19 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from analysis import grouping
 from analysis.catalogue import MethodInfo, Param
-from analysis.events import Chunk, Declared, Output, Progress
+from analysis.events import Array, Chunk, Declared, Output, Progress
 from analysis.images import Batch
 from analysis.job import Job, Step
 from analysis.measures import oracles
-from analysis.measures.findings import grouped
+from analysis.measures.findings import GROUPINGS, LABEL, grouped
 from analysis.outcomes import scores_of
 from analysis.outputs import check_labels
 from analysis.perturb import disturbed, jittered
 from analysis.reshape import shadow
-from analysis.sweep import PARAMS, Sweep, prepare, quiet
+from analysis.result import empty_array
+from analysis.sweep import PARAMS, Sweep, drawn, prepare, quiet
 
 INFO = MethodInfo(
     name="chance_pools",
@@ -34,6 +38,7 @@ INFO = MethodInfo(
     needs=frozenset({"model", "images", "labels"}),
     params=(
         *PARAMS[:5],
+        *grouping.PARAMS,
         Param("copies", 16, "Copies in each pool, and configurations drawn for comparison", 2, 256),
         Param("target", 0.0, "Accuracy of a single copy to match, 0 for that of the drawn configurations", 0.0, 1.0),
         Param("perturbation", "zoom and shift", "What is done to pictures", choices=("zoom and shift", "noise")),
@@ -41,6 +46,7 @@ INFO = MethodInfo(
         Param("memory", 1024, "MiB that a batch may take", 16, 1 << 20, shapes_result=False),
     ),
     limit=200,
+    resumes=("measured", "pictures"),
 )
 POOLS = ("configurations", "perturbation", "jitter")
 MATCHED = 100  # pictures that strengths are matched on
@@ -48,8 +54,32 @@ STEPS = 6
 CLOSE = 0.01
 STRONGEST = {"zoom and shift": 4.0, "noise": 4.0, "jitter": 2.0}
 
-Booleans = NDArray[np.bool_]
 Answer = Callable[[Batch, int, float], Tensor]  # pictures, number of the copy, strength -> scores
+T = TypeVar("T")
+Steps = Generator[Step, None, T]
+STREAMED = ("prediction", "correct", "target", "tried")
+"""Outputs that hold finished work, of which an unfinished run may have a part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What is measured.
+
+    Attributes
+    ----------
+    answers, sizes
+        What each pool answers, and how many copies it has.
+    own
+        What the request says of every picture: zoom factor, the user's column.
+    found
+        Output to what has been found so far.
+    """
+
+    job: Job
+    answers: tuple[Answer, ...]
+    sizes: tuple[int, ...]
+    own: Mapping[str, NDArray[np.float64]]
+    found: dict[str, Array]
 
 
 def run(job: Job) -> Iterator[Step]:
@@ -57,31 +87,35 @@ def run(job: Job) -> Iterator[Step]:
     sweep = yield from prepare(job)
     check_labels(job.images.labels, sweep.classes)
     copies = int(job.params["copies"])
-    chosen = _drawn(len(sweep.space.configurations), copies, job.request.seed)
-    yield _declared(job, sweep, copies)
+    own, column = grouping.zooms_of(job), grouping.column_of(job)
+    chosen = drawn(len(sweep.space.configurations), copies, job.request.seed)
+    declared = _declared(job, sweep, copies, column[0])
+    yield declared
+    study = Study(
+        job,
+        _answers(job, sweep, chosen),
+        (len(chosen), copies, copies),
+        {"zoom": own, "column": column[1]},
+        {output.name: empty_array(output) for output in declared.outputs},
+    )
+    _take_over(study, declared)
     yield Chunk("configuration", (), np.array([*chosen, *[-1] * (copies - len(chosen))], dtype=np.int32))
     few = np.linspace(0, job.images.count - 1, min(MATCHED, job.images.count)).astype(np.int64)
-    answers = _answers(job, sweep, chosen)
-    target = float(job.params["target"])
-    if not target:
-        found: list[Booleans] = []
-        yield from _pool(job, answers[0], len(chosen), 0.0, few, found, "Accuracy of drawn configurations")
-        target = float(found[0].mean())
-    yield Chunk("target", (), np.asarray(target))
-    strengths = [0.0]
-    for number in (1, 2):
-        strongest = STRONGEST["jitter" if number == 2 else str(job.params["perturbation"])]
-        matched: list[float] = []
-        yield from _match(job, answers[number], copies, target, strongest, few, matched)
-        strengths += matched
-    yield Chunk("strength", (), np.array(strengths))
-    yield from _measure(job, answers, (len(chosen), copies, copies), strengths)
+    yield from _target(study, few)
+    for pool in (1, 2):
+        yield from _match(study, pool, few)
+    yield from _measure(study)
+    grouping.warn_of_rows(job)
+    yield from _totals(study)
 
 
-def _drawn(count: int, copies: int, seed: int) -> tuple[int, ...]:
-    """Draw configurations without replacement, always with the network as it is."""
-    others = np.random.RandomState([seed, count]).permutation(np.arange(1, count))[: copies - 1]
-    return (0, *sorted(int(number) for number in others))
+def _take_over(study: Study, declared: Declared) -> None:
+    """Take over what an unfinished run has found: steps of matching, and copies of pictures."""
+    earlier, found = study.job.earlier, study.found
+    names = (*STREAMED, *(output.name for output in declared.outputs if output.dims == ("sample",)))
+    if earlier is not None and all(name in earlier and earlier[name].shape == found[name].shape for name in names):
+        for name in names:
+            found[name][...] = earlier[name]
 
 
 def _answers(job: Job, sweep: Sweep, chosen: tuple[int, ...]) -> tuple[Answer, Answer, Answer]:
@@ -110,85 +144,113 @@ def _with_weights(net: nn.Module, pixels: Tensor, weights: dict[str, Tensor]) ->
     return functional_call(net, weights, (pixels,)) if weights else net(pixels)
 
 
-def _pool(
-    job: Job, answer: Answer, copies: int, strength: float, places: NDArray[np.int64], found: list[Booleans], text: str
-) -> Iterator[Step]:
-    """Run a pool on some pictures and append which answers are right, axes (picture, copy)."""
-    rows = []
-    for batch in job.images.batches(order=places):
+def _shown(study: Study, batch: Batch) -> Batch:
+    """Zoom the pictures of a batch as the run asks for."""
+    return replace(batch, pixels=grouping.zoomed(batch.pixels, torch.from_numpy(study.own["zoom"][batch.index])))
+
+
+def _single(study: Study, pool: int, strength: float, places: NDArray[np.int64], text: str) -> Steps[float]:
+    """Accuracy of a single guess of a pool on some pictures."""
+    right = seen = 0
+    for batch in study.job.images.batches(order=places):
         assert batch.labels is not None  # the method needs labels
-        columns = []
-        for copy in range(copies):
+        shown = _shown(study, batch)
+        for copy in range(study.sizes[pool]):
             with quiet(batch.pixels.device):
-                right = answer(batch, copy, strength).argmax(dim=1) == batch.labels
-            columns.append(right.cpu().numpy())
+                guess = study.answers[pool](shown, copy, strength).argmax(dim=1)
+            right += int(torch.eq(guess, batch.labels).sum())
+            seen += len(batch.index)
             yield Progress(0, 0, text)
-        rows.append(np.stack(columns, axis=1))
-    found.append(np.concatenate(rows))
+    return right / max(seen, 1)
 
 
-def _match(
-    job: Job,
-    answer: Answer,
-    copies: int,
-    target: float,
-    strongest: float,
-    places: NDArray[np.int64],
-    matched: list[float],
-) -> Iterator[Step]:
-    """Bisect for the strength at which a single copy has the accuracy wanted, in at most six steps."""
-    low, high, best, distance = 0.0, strongest, 0.0, np.inf
+def _target(study: Study, places: NDArray[np.int64]) -> Iterator[Step]:
+    """Accuracy to match: that of the parameter, of an unfinished run, or of the drawn configurations."""
+    found, wanted = study.found["target"], float(study.job.params["target"])
+    if not wanted:
+        wanted = float(found)
+        if not np.isfinite(wanted):
+            wanted = yield from _single(study, 0, 0.0, places, "Accuracy of drawn configurations")
+    found[...] = wanted
+    yield Chunk("target", (), found)
+    yield from _sent(study, "strength", (0,), 0.0)
+
+
+def _match(study: Study, pool: int, places: NDArray[np.int64]) -> Iterator[Step]:
+    """Bisect for the strength at which a single copy has the accuracy wanted, in at most six steps.
+
+    The accuracy of every step is kept, so that a run that goes on repeats the way without repeating the work.
+    """
+    target, tried = float(study.found["target"]), study.found["tried"][pool]
+    low, high = 0.0, STRONGEST["jitter" if pool == 2 else str(study.job.params["perturbation"])]
+    best, distance = 0.0, np.inf
     for step in range(STEPS):
         middle = (low + high) / 2
-        found: list[Booleans] = []
-        yield from _pool(job, answer, copies, middle, places, found, f"Matching strength, step {step + 1} of {STEPS}")
-        accuracy = float(found[0].mean())
+        accuracy = float(tried[step])
+        if not np.isfinite(accuracy):
+            text = f"Matching strength, step {step + 1} of {STEPS}"
+            accuracy = yield from _single(study, pool, middle, places, text)
+        yield from _sent(study, "tried", (pool, step), accuracy)
         if abs(accuracy - target) < distance:
             best, distance = middle, abs(accuracy - target)
         if distance <= CLOSE:
             break
         low, high = (middle, high) if accuracy > target else (low, middle)
-    matched.append(best)
+    yield from _sent(study, "strength", (pool,), best)
 
 
-def _measure(job: Job, answers: tuple[Answer, ...], sizes: tuple[int, ...], strengths: list[float]) -> Iterator[Step]:
-    count = job.images.count
-    correct = np.zeros((len(POOLS), count, max(sizes)), dtype=bool)
-    seen = np.zeros(count, dtype=bool)
-    contrast, brightness = np.full(count, np.nan), np.full(count, np.nan)
-    total, done = count * sum(sizes), 0
-    for batch in job.images.batches():
+def _sent(study: Study, name: str, at: tuple[int, ...], value: float) -> Iterator[Chunk]:
+    study.found[name][at] = value
+    yield Chunk(name, at, np.asarray(value))
+
+
+def _measure(study: Study) -> Iterator[Step]:
+    """Run all pools on all pictures; what an unfinished run has found of a copy of a batch is not run again."""
+    images, found = study.job.images, study.found
+    total, done = images.count * sum(study.sizes), 0
+    for batch in images.batches():
         assert batch.labels is not None  # the method needs labels
-        first = int(batch.index[0])
-        for pool, (answer, size) in enumerate(zip(answers, sizes, strict=True)):
-            found = np.full((int(batch.index[-1]) + 1 - first, max(sizes)), -1, dtype=np.int32)
+        shown, rows = _shown(study, batch), slice(int(batch.index[0]), int(batch.index[-1]) + 1)
+        for pool, size in enumerate(study.sizes):
             for copy in range(size):
-                with quiet(batch.pixels.device):
-                    prediction = answer(batch, copy, strengths[pool]).argmax(dim=1)
-                found[batch.index - first, copy] = prediction.cpu().numpy()
-                correct[pool, batch.index, copy] = (prediction == batch.labels).cpu().numpy()
                 done += len(batch.index)
+                if (found["prediction"][pool, batch.index, copy] >= 0).all():
+                    continue
+                with quiet(batch.pixels.device):
+                    answer = study.answers[pool](shown, copy, float(found["strength"][pool]))
+                guess = answer.argmax(dim=1).cpu().numpy()
+                found["prediction"][pool, batch.index, copy] = guess
+                found["correct"][pool, batch.index, copy] = guess == batch.labels.cpu().numpy()
                 yield Progress(done, total, f"Running {POOLS[pool]}")
-            yield Chunk("prediction", (pool, first), found)
-            right = np.where(found >= 0, correct[pool, first : first + len(found)], 255).astype(np.uint8)
-            yield Chunk("correct", (pool, first), right)
-        seen[batch.index] = True
-        flat = batch.pixels.double().flatten(1)
-        brightness[batch.index] = flat.mean(dim=1).cpu().numpy()
-        contrast[batch.index] = flat.std(dim=1).cpu().numpy()
-    yield from _totals(job, correct[:, seen], sizes, {"brightness": brightness[seen], "contrast": contrast[seen]})
+                yield from _rows(study, pool, rows)  # every finished copy is on disk before the next begins
+            yield from _rows(study, pool, rows)
+        for name, values in grouping.described(images, batch, study.own).items():
+            if name in found:
+                found[name][batch.index] = values
+                yield Chunk(name, (rows.start,), found[name][rows])
 
 
-def _totals(
-    job: Job, correct: Booleans, sizes: tuple[int, ...], groups: dict[str, NDArray[np.float64]]
-) -> Iterator[Chunk]:
-    parts = [correct[pool, :, :size] for pool, size in enumerate(sizes)]
+def _rows(study: Study, pool: int, rows: slice) -> Iterator[Chunk]:
+    """Send what a pool says of some pictures; the prediction comes last and says that a copy is finished."""
+    for name in ("correct", "prediction"):
+        yield Chunk(name, (pool, rows.start), study.found[name][pool, rows])
+
+
+def _totals(study: Study) -> Iterator[Chunk]:
+    job, sizes, found = study.job, study.sizes, study.found
+    seen = found["measured"] == 1
+    parts = [found["correct"][pool, seen, :size] == 1 for pool, size in enumerate(sizes)]
     curves = np.full((len(POOLS), max(sizes)), np.nan)
     for pool, part in enumerate(parts):
         curves[pool, : sizes[pool]] = oracles.growth_curve(part)
     yield Chunk("growth", (), curves)
     yield Chunk("mean_accuracy", (), np.array([part.mean() for part in parts]))
-    gains = np.array([[grouped(part, values, job.request.seed)[0] for values in groups.values()] for part in parts])
+    gains = np.full((len(POOLS), len(GROUPINGS), 3), np.nan)
+    for place, name in enumerate(GROUPINGS):
+        source = "label" if name == LABEL else name
+        if source in found:
+            values = found[source][seen].astype(np.float64)
+            gains[:, place] = [grouped(part, values, job.request.seed, each=name == LABEL)[0] for part in parts]
     yield Chunk("static_gain", (), gains)
     size = min(sizes)
     beyond = [oracles.beyond_pool(parts[0], part, size) for part in parts[1:]]
@@ -202,7 +264,7 @@ def _totals(
             job.warn("not_matched", text)
 
 
-def _declared(job: Job, sweep: Sweep, copies: int) -> Declared:
+def _declared(job: Job, sweep: Sweep, copies: int, column: str) -> Declared:
     count, pools = job.images.count, len(POOLS)
     outputs = (
         Output("prediction", ("pool", "sample", "copy"), (pools, count, copies), "int32", title="Prediction"),
@@ -211,16 +273,19 @@ def _declared(job: Job, sweep: Sweep, copies: int) -> Declared:
         Output("growth", ("pool", "size"), (pools, copies), title="Oracle of random subsets (upper bound)"),
         Output("mean_accuracy", ("pool",), (pools,), title="Accuracy of a single copy"),
         Output("strength", ("pool",), (pools,), title="Strength of the disturbance"),
+        Output("tried", ("pool", "step"), (pools, STEPS), title="Accuracy of a single copy at each step of matching"),
         Output("target", (), (), title="Accuracy that was matched"),
-        Output("static_gain", ("pool", "grouping", "end"), (pools, 2, 3), title="Grouped static gain"),
+        Output("static_gain", ("pool", "grouping", "end"), (pools, len(GROUPINGS), 3), title="Grouped static gain"),
         Output("oracle_beyond", ("pool", "end"), (pools, 3), title="Oracle of configurations less that of the pool"),
+        *grouping.outputs_of(job, column),
     )
-    names = (("pool", POOLS), ("grouping", ("brightness", "contrast")), ("end", ("value", "low", "high")))
+    names = (("pool", POOLS), ("grouping", GROUPINGS), ("end", ("value", "low", "high")))
     facts = (
         ("copies", f"{copies} guesses of each kind; copy 0 is undisturbed"),
         ("configurations drawn", f"from {len(sweep.space.configurations)} of {job.params['family']}"),
         ("oracle", "an upper bound: it rises with the number of guesses by chance alone"),
         ("strength", f"matched on {min(MATCHED, count)} pictures in at most {STEPS} steps"),
         ("perturbation", str(job.params["perturbation"])),
+        *grouping.facts_of(job, column),
     )
     return Declared(outputs, names=names, facts=facts)

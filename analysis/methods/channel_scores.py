@@ -51,7 +51,8 @@ def run(job: Job) -> Iterator[Step]:
             text = "The rule taylor needs labels."
             raise AnalysisError(text, "Choose the rule activation, or labelled pictures.", "needs_labels")
         check_labels(job.images.labels, job.model.recording.output_shape[0])
-    found = dissect(job.model.net, job.model.input_shape, job.model.name)
+    whole = job.request.edits.grouped == "whole"
+    found = dissect(job.model.net, job.model.input_shape, job.model.name, whole=whole)
     order = _order(found)
     if not order.size:
         raise AnalysisError("No width of the network can change.", "See width_groups for the reasons.", "locked")

@@ -19,10 +19,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from analysis.catalogue import MethodInfo, Param
-from analysis.events import Chunk, Declared, Output, Progress
+from analysis.events import Array, Chunk, Declared, Output, Progress
 from analysis.job import Job, Step
 from analysis.measures.selection import greedy_cover, halves
 from analysis.outputs import check_labels
+from analysis.result import empty_array
 from analysis.sweep import PARAMS, Sweep, batches_of, prepare, sweep_batch
 from analysis.taps import taps
 
@@ -39,31 +40,55 @@ INFO = MethodInfo(
         Param("decay", 0.01, "Weight decay", 0.0, 10.0),
     ),
     limit=500,
+    resumes=("measured", "pictures"),
 )
 RULES = ("network as it is", "best static", "logistic", "MLP", "oracle of candidates", "oracle of all")
 RATE = 0.02
+STREAMED = ("feature", "correct", "measured")
+"""Outputs that hold finished work, of which an unfinished run may have a part; in the order in which they are sent."""
 
 
 def run(job: Job) -> Iterator[Step]:
     """Run all configurations, train both models on one half, and score every rule on the other."""
     sweep = yield from prepare(job)
     check_labels(job.images.labels, sweep.classes)
-    yield _declared(job, sweep)
-    rows: list[NDArray[np.int64]] = []
-    features: list[NDArray[Any]] = []
-    right: list[NDArray[np.bool_]] = []
-    for batch in batches_of(sweep, job.images):
-        features.append(_features(job, sweep, batch.pixels))
+    declared = _declared(job, sweep)
+    yield declared
+    found = {output.name: empty_array(output) for output in declared.outputs if output.name in STREAMED}
+    finished = _finished_before(job, found)
+    if finished is not None:
+        yield from _chunks(found, slice(0, job.images.count))
+    for batch in batches_of(sweep, job.images, finished):
+        found["feature"][batch.index] = _features(job, sweep, batch.pixels)
         parts = sweep_batch(sweep, batch.pixels, batch.labels)
         while True:
             try:
                 next(parts)
             except StopIteration as end:
-                right.append(end.value["correct"] == 1)
+                found["correct"][batch.index] = end.value["correct"]
                 break
             yield Progress(int(batch.index[0]), job.images.count, "Running configurations")
-        rows.append(batch.index)
-    yield from _choose(job, sweep, np.concatenate(rows), np.concatenate(features), np.concatenate(right))
+        found["measured"][batch.index] = 1
+        yield from _chunks(found, slice(int(batch.index[0]), int(batch.index[-1]) + 1))
+    rows = np.flatnonzero(found["measured"] == 1)
+    yield from _choose(job, sweep, rows, found["feature"][rows], found["correct"][rows] == 1)
+
+
+def _finished_before(job: Job, found: dict[str, Array]) -> NDArray[np.bool_] | None:
+    """Take over what an unfinished run has found; return which pictures that covers."""
+    earlier = job.earlier
+    if earlier is None or any(name not in earlier or earlier[name].shape != found[name].shape for name in found):
+        return None
+    for name, array in found.items():
+        array[...] = earlier[name]
+    return np.asarray(found["measured"] == 1)
+
+
+def _chunks(found: dict[str, Array], rows: slice) -> Iterator[Chunk]:
+    """Send the rows of some pictures, at most 64 at a time; "measured" comes last and says that all is there."""
+    for first in range(rows.start, rows.stop, 64):
+        for name in STREAMED:
+            yield Chunk(name, (first,), found[name][first : min(first + 64, rows.stop)])
 
 
 def _features(job: Job, sweep: Sweep, pixels: Tensor) -> NDArray[Any]:
@@ -74,22 +99,22 @@ def _features(job: Job, sweep: Sweep, pixels: Tensor) -> NDArray[Any]:
         flat = tensor.double().flatten(2)
         found[:] = [torch.cat([flat.mean(dim=2), flat.std(dim=2)], dim=1)]
 
-    with taps(job.model.net, job.model.recording, [_source(job, sweep)], consume):
+    with taps(job.model.net, job.model.recording, [_source(job, sweep)[0]], consume):
         job.model.net(pixels)
     return found[0].cpu().numpy()
 
 
-def _source(job: Job, sweep: Sweep) -> str:
-    """Name of the last row with a map before the first switch point."""
+def _source(job: Job, sweep: Sweep) -> tuple[str, int]:
+    """Name and channels of the last row with a map before the first switch point."""
     layers = job.model.recording.layers
     names = [layer.name for layer in layers]
     first = names.index(sweep.space.points[0].name)
     known = [
-        layer.name
+        (layer.name, layer.shape[0])
         for layer in layers[:first]
         if len(layer.shape) == 3 and layer.kind in ("input", "conv", "activation", "block")
     ]
-    return known[-1] if known else "input"
+    return known[-1] if known else ("input", job.images.channels)
 
 
 def _choose(
@@ -163,7 +188,7 @@ def _forward(x: Tensor, weights: list[nn.Parameter], biases: list[nn.Parameter])
 
 
 def _declared(job: Job, sweep: Sweep) -> Declared:
-    rules, count = len(RULES), job.images.count
+    rules, count, several = len(RULES), job.images.count, len(sweep.space.configurations)
     outputs = (
         Output("accuracy", ("rule",), (rules,), title="Accuracy on the other half"),
         Output("gap_closed", ("rule",), (rules,), title="Part of the way to the oracle"),
@@ -171,6 +196,9 @@ def _declared(job: Job, sweep: Sweep) -> Declared:
         Output("choice", ("chooser", "sample"), (2, count), "int32", title="Chosen configuration"),
         Output("reported", ("sample",), (count,), "uint8", title="On the half that is reported"),
         Output("candidate", ("candidate",), (int(job.params["candidates"]),), "int32", title="Candidates"),
+        Output("feature", ("sample", "feature"), (count, 2 * _source(job, sweep)[1]), title="Pooled features"),
+        Output("correct", ("sample", "configuration"), (count, several), "uint8", title="Right"),
+        Output("measured", ("sample",), (count,), "uint8", title="Picture is finished"),
     )
     names = (
         ("rule", RULES),
@@ -178,7 +206,7 @@ def _declared(job: Job, sweep: Sweep) -> Declared:
         ("configuration", sweep.space.names),
     )
     facts = (
-        ("features", f"mean and spread over positions of {_source(job, sweep)}"),
+        ("features", f"mean and spread over positions of {_source(job, sweep)[0]}"),
         ("split", "half of the pictures train, the other half reports; both evenly by class"),
         ("candidates", "greedy cover of the training half, with the network as it is"),
         ("oracle", "an upper bound"),

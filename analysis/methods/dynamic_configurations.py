@@ -16,17 +16,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from analysis.catalogue import MethodInfo, Param
+from analysis import grouping
+from analysis.catalogue import MethodInfo
 from analysis.events import Array, Chunk, Declared, Output, Progress
 from analysis.job import Job, Step
 from analysis.measures import oracles
-from analysis.measures.columns import read_column
 from analysis.measures.findings import MEASURES, summary
 from analysis.outcomes import TOP, scores_of
 from analysis.outcomes import records as outcomes_of
 from analysis.outputs import check_labels
-from analysis.perturb import moved
-from analysis.problems import AnalysisError
 from analysis.result import empty_array
 from analysis.sweep import PARAMS, Sweep, batches_of, prepare, quiet, sweep_batch
 from analysis.walk import node_counts
@@ -37,15 +35,10 @@ INFO = MethodInfo(
     summary="What each picture could have had if some layers could choose stride, dilation or kernel size.",
     params=(
         *PARAMS,
-        Param("zooms", "1", "Zoom factors about the centre, dealt out over the pictures, e.g. 0.5,0.71,1,1.41,2"),
-        Param(
-            "column",
-            "",
-            "Table with one value per picture to group them by: FILE or FILE:COLUMN (CSV, npy, npz)",
-            reads=True,
-        ),
+        *grouping.PARAMS,
     ),
     limit=500,
+    resumes=("measured", "pictures"),
 )
 LARGEST_CHUNK = 1 << 20
 KEEP_LISTS = 256 << 20  # bytes of records above which the lists of five classes are left out
@@ -54,7 +47,7 @@ MILLION = 1_000_000
 
 def run(job: Job) -> Iterator[Step]:
     """Run every configuration on every picture, then read oracles and chance references off the records."""
-    zooms, column = _zooms(job), _column(job)
+    zooms, column = grouping.zooms_of(job), grouping.column_of(job)
     sweep = yield from prepare(job)
     check_labels(job.images.labels, sweep.classes)
     declared = _declared(job, sweep, column[0])
@@ -68,32 +61,6 @@ def run(job: Job) -> Iterator[Step]:
     _warn(job, sweep, found)
 
 
-def _zooms(job: Job) -> NDArray[np.float64]:
-    """Zoom factor of every picture: the factors take turns within each class."""
-    try:
-        factors = [float(word) for word in str(job.params["zooms"]).split(",")]
-    except ValueError:
-        factors = []
-    if not factors or not all(0.1 <= factor <= 10 for factor in factors):
-        text = f"'{job.params['zooms']}' are no zoom factors."
-        raise AnalysisError(text, "Give numbers from 0.1 to 10, e.g. 0.5,1,2.", "zooms")
-    labels = job.images.labels
-    kinds = np.zeros(job.images.count, dtype=np.int64) if labels is None else labels
-    turn = np.zeros(job.images.count, dtype=np.int64)
-    for kind in np.unique(kinds):
-        rows = np.flatnonzero(kinds == kind)
-        turn[rows] = (np.arange(len(rows)) + kind) % len(factors)
-    return np.array(factors)[turn]
-
-
-def _column(job: Job) -> tuple[str, NDArray[np.float64]]:
-    """Read the user's own grouping: its name, and a value for every picture of the run."""
-    if not job.params["column"]:
-        return "", np.full(job.images.count, np.nan)
-    title, values = read_column(str(job.params["column"]), job.images.samples.total)
-    return title, values[job.images.indices]
-
-
 def _pictures(job: Job, sweep: Sweep, own: dict[str, NDArray[np.float64]], found: dict[str, Array]) -> Iterator[Step]:
     """Run the batches that no earlier run has finished."""
     images, zooms = job.images, own["zoom"]
@@ -105,7 +72,7 @@ def _pictures(job: Job, sweep: Sweep, own: dict[str, NDArray[np.float64]], found
         yield from _chunks(found, rows)
     total = max(1, whole * images.count // MILLION)
     for batch in batches_of(sweep, images, finished):
-        pixels = _zoomed(batch.pixels, torch.from_numpy(zooms[batch.index]))
+        pixels = grouping.zoomed(batch.pixels, torch.from_numpy(zooms[batch.index]))
         parts = sweep_batch(sweep, pixels, batch.labels)
         while True:
             try:
@@ -115,15 +82,9 @@ def _pictures(job: Job, sweep: Sweep, own: dict[str, NDArray[np.float64]], found
                 break
             yield Progress(done // MILLION, total, "Running configurations (million multiply-adds)")
         place = slice(int(batch.index[0]), int(batch.index[-1]) + 1)
-        flat = batch.pixels.double().flatten(1)
-        records |= {
-            "label": (batch.labels if batch.labels is not None else torch.full((len(flat),), -1)).cpu().numpy(),
-            "brightness": flat.mean(dim=1).cpu().numpy(),
-            "contrast": flat.std(dim=1).cpu().numpy(),
-            **{name: values[batch.index] for name, values in own.items()},
-            **(_plainly(job, sweep, pixels, batch.labels) if "plain_correct" in found else {}),
-            "measured": np.ones(len(flat)),
-        }
+        records |= grouping.described(images, batch, own)
+        if "plain_correct" in found:
+            records |= _plainly(job, sweep, pixels, batch.labels)
         for name, values in records.items():
             if name in found:
                 found[name][batch.index] = values
@@ -146,12 +107,6 @@ def _another_network(job: Job, sweep: Sweep) -> str:
     if job.params["policy"] == "resize" and sweep.space.resizes:
         return "not the network as it is: shortcuts are resized"
     return "not the network as it is: new batch-norm statistics" if job.params["recalibrate"] else ""
-
-
-def _zoomed(pixels: Tensor, factors: Tensor) -> Tensor:
-    if bool((factors == 1).all()):
-        return pixels
-    return moved(pixels, factors.to(pixels), torch.zeros(len(pixels), 2))
 
 
 def _finished_before(job: Job, found: dict[str, Array]) -> NDArray[np.bool_] | None:
@@ -188,6 +143,7 @@ def _static(job: Job, sweep: Sweep, zooms: NDArray[np.float64]) -> Iterator[Chun
     yield Chunk("macs", (), survey.macs)
     yield Chunk("tree_macs", (), survey.tree_macs)
     yield Chunk("receptive_field", (), survey.receptive_field)
+    yield Chunk("reduction", (), survey.reduction)
     yield Chunk("last_map", (), survey.last_map)
     yield Chunk("map_size", (), survey.maps)
 
@@ -233,16 +189,12 @@ def _declared(job: Job, sweep: Sweep, column: str) -> Declared:
         Output("mean_prediction", ("sample",), (count,), "int32", title="Answer of the mean of probabilities"),
         Output("vote_prediction", ("sample",), (count,), "int32", title="Answer of the majority"),
         Output("distinct_answers", ("sample",), (count,), "int32", "answers", "Different answers"),
-        Output("label", ("sample",), (count,), "int32", title="Label"),
-        Output("brightness", ("sample",), (count,), title="Mean of the normalised pixels"),
-        Output("contrast", ("sample",), (count,), title="Standard deviation of the normalised pixels"),
-        Output("zoom", ("sample",), (count,), title="Zoom factor"),
-        *([Output("column", ("sample",), (count,), title=column)] if column else []),
-        Output("measured", ("sample",), (count,), "uint8", title="Picture is finished"),
+        *grouping.outputs_of(job, column),
         Output("option", ("configuration", "point"), (several, points), "int32", title="Number of the option"),
         Output("macs", one, (several,), "int64", "MAC", "Multiply-adds of a picture"),
         Output("tree_macs", one, (several,), "int64", "MAC", "Multiply-adds it adds to the walk"),
         Output("receptive_field", ("configuration", "axis"), (several, 2), unit="px", title="Receptive field"),
+        Output("reduction", ("configuration", "axis"), (several, 2), title="Total reduction T after the last point"),
         Output("last_map", ("configuration", "axis"), (several, 2), "int64", "positions", "Last map"),
         Output("map_size", (*one, "point", "axis"), (several, points, 2), "int64", "positions", "Map after each point"),
         Output("duplicate_of", one, (several,), "int32", title="First configuration with the same answers"),
@@ -303,15 +255,13 @@ def _facts(job: Job, sweep: Sweep, column: str) -> tuple[tuple[str, str], ...]:
             "head resamples" if _resamples(sweep) else "as the network has it",
         ),
     ]
+    if params["subset"]:
+        facts.append(("subset", f"{len(space.configurations)} configurations, drawn at random with the seed"))
     if params["upsample_gain"] != "none":
         facts.append(("gain of fractional strides", "area of the enlargement (ours)"))
     if params["recalibrate"]:
         facts.append(("batch norm", f"statistics of {params['recalibrate']} pictures for each configuration (ours)"))
-    if column:
-        facts.append(("column", f"{column}, of the user"))
-    if str(params["zooms"]) != "1":
-        facts.append(("zoom", f"factors {params['zooms']} about the centre, in turns"))
-    return tuple(facts)
+    return (*facts, *grouping.facts_of(job, column))
 
 
 def _resamples(sweep: Sweep) -> bool:
@@ -321,6 +271,7 @@ def _resamples(sweep: Sweep) -> bool:
 
 
 def _warn(job: Job, sweep: Sweep, found: dict[str, Any]) -> None:
+    grouping.warn_of_rows(job)
     if sweep.space.dropped:
         reasons = tuple(f"{name}: {reason}" for name, reason in sweep.space.dropped)
         text = f"{len(reasons)} configurations were left out, because they are out of bounds or do not run."

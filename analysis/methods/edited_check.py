@@ -14,6 +14,7 @@ from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from analysis.catalogue import MethodInfo, Param
+from analysis.derive import derive
 from analysis.events import Chunk, Declared, Output, Progress
 from analysis.images import Batch
 from analysis.job import Job, Step
@@ -71,10 +72,10 @@ def run(job: Job) -> Iterator[Step]:
 
 
 def _original(job: Job) -> Model:
-    """Network before the edits; without edits the network itself."""
+    """Network before the edits of the request, as a file has it that was edited before; without edits the network."""
     if job.request.edits.empty or job.request.model is None:
         return job.model
-    found = load(job.request.model, job.request.compute, seed=job.request.seed)
+    found = load(job.request.model, job.request.compute, seed=job.request.seed, derive=derive)
     found.net.eval()
     return found
 
@@ -89,7 +90,8 @@ def _costs(job: Job, original: Model, edited: Model) -> Iterator[Step]:
     others = edits.removed or edits.geometry or edits.ring
     if others:
         job.warn("other_edits", "There are edits beside widths: the closed form is that of the widths alone.")
-    found = dissect(original.net, original.input_shape, original.name).groups
+    whole = edits.grouped == "whole"
+    found = dissect(original.net, original.input_shape, original.name, whole=whole).groups
     approximate = inexact(found, dict(edits.widths))
     if approximate:
         job.warn("inexact", approximate)

@@ -30,7 +30,7 @@ def run(job: Job) -> Iterator[Step]:
     """Write the files, then say which, and how large the first is."""
     path = str(job.params["path"])
     if path:
-        _check(job, path)
+        _check(path)
     outputs = (
         Output("parameters", (), (), "int64", "weights", "Parameters"),
         Output("macs", (), (), "int64", "multiply-adds", "Multiply-adds of one picture"),
@@ -39,12 +39,12 @@ def run(job: Job) -> Iterator[Step]:
     yield Progress(0, 2, "Writing the weights")
     python = Written("")
     if path:
-        save(job.model, path, job.request.edits)
+        save(job.model, path, job.model.edits)
         yield Progress(1, 2, "Writing the Python file")
-        python = write_python(job.model, path, job.request.edits)
+        python = write_python(job.model, path, job.model.edits)
         if python.reason:
             job.warn("no_python_file", python.reason)
-    facts = (("file", path or "none"), ("edits", job.request.edits.summary()))
+    facts = (("file", path or "none"), ("edits", job.model.edits.summary()))
     yield Declared(outputs, facts=(*facts, ("python", python.path), ("python_reason", python.reason)))
     totals = job.model.recording.totals
     yield Chunk("parameters", (), np.asarray(totals.parameters))
@@ -52,17 +52,13 @@ def run(job: Job) -> Iterator[Step]:
     yield Chunk("file_bytes", (), np.asarray(Path(path).stat().st_size if path else 0))
 
 
-def _check(job: Job, path: str) -> None:
+def _check(path: str) -> None:
     """Refuse what could not be opened again.
 
     Raises
     ------
     AnalysisError
-        If the path ends in something else, or the network was read from a file that has edits already.
+        If the path ends in something else.
     """
     if not path.endswith(ENDING):
         raise AnalysisError("The network is saved as a safetensors file.", f"Choose a name that ends in {ENDING}.")
-    told = sum(name == "edits" for name, _ in job.model.facts)
-    if told > (0 if job.request.edits.empty else 1):
-        text = f"{job.model.name} has been edited already, and edits are counted from the network before them."
-        raise AnalysisError(text, "Open that network and apply the whole configuration to it.", "edited")

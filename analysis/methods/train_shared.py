@@ -43,6 +43,7 @@ INFO = MethodInfo(
     title="Train with shared weights",
     version=2,
     by_batch=True,
+    resumes=("held_loss", "epochs"),
     summary="Accuracy against degrees of freedom: networks trained on rings of several sizes, dense ones beside them.",
     needs=frozenset({"model", "images", "labels"}),
     params=(
@@ -334,7 +335,7 @@ def _save(job: Job, net: nn.Module, sharing: Sharing, path: Path) -> None:
     """Write the ring and what is not shared, so that `--model auto --weights PATH` opens the network again."""
     model = job.model
     state: dict[str, Tensor] = net.state_dict()
-    edits = Edits(ring=sharing.to_pairs())
+    edits = Edits(ring=sharing.to_pairs()).after(model.edits)
     saved = Saved(
         checkpoints.FORMAT, model.name, content_sha256(state), edits, job.images.preprocessing, model.input_shape
     )

@@ -29,7 +29,8 @@ COLUMNS = (  # name, unit, title
 
 def run(job: Job) -> Iterator[Step]:
     """Give the numbers of each group, and the whole description for whoever edits."""
-    found: WidthGroups = dissect(job.model.net, job.model.input_shape, job.model.name).groups
+    model, whole = job.model, job.request.edits.grouped == "whole"
+    found: WidthGroups = dissect(model.net, model.input_shape, model.name, whole=whole).groups
     size, description = len(found.groups), to_bytes(found)
     outputs = (
         *(Output(name, ("group",), (size,), "int64", unit, title) for name, unit, title in COLUMNS),

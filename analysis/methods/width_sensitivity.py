@@ -39,6 +39,7 @@ INFO = MethodInfo(
         Param("groups", "", "Width groups, comma-separated; empty for all that can change"),
     ),
     limit=1000,
+    resumes=("loss", "narrowed networks"),
 )
 
 

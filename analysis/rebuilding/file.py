@@ -77,9 +77,9 @@ def write_python(model: Model, weights: str | Path, edits: Edits) -> Written:
 
 
 def _check(edits: Edits, target: Path) -> None:
-    if edits.geometry:
+    if any(step.geometry for step in edits.steps):
         raise Unwritable("convolutions with another dilation or stride are made while the network runs")
-    if edits.ring:
+    if any(step.ring for step in edits.steps):
         raise Unwritable("its weights are read from a shared ring, which only LayerScope does")
     if target.exists() and not _ours(target):
         raise Unwritable(f"{target.name} is there already and was not written by LayerScope")

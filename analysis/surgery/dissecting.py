@@ -15,9 +15,10 @@ from analysis.surgery.editing import edit, rewritten_modules
 from analysis.surgery.tape import Difference, differences
 from analysis.tracing.recorder import trace
 from analysis.tracing.standin import CannotCopyError, empty_copy
+from analysis.tracing.trace import Trace
 
 
-def dissect(net: nn.Module, input_shape: tuple[int, ...], model: str = "") -> Anatomy:
+def dissect(net: nn.Module, input_shape: tuple[int, ...], model: str = "", *, whole: bool = False) -> Anatomy:
     """Find the coupled width groups of a network, and try an edit of all of them on a copy.
 
     Parameters
@@ -28,6 +29,8 @@ def dissect(net: nn.Module, input_shape: tuple[int, ...], model: str = "") -> An
         (channels, height, width) of a picture.
     model
         Its name, for the description.
+    whole
+        Grouped convolutions lose and gain whole groups; else the same places in every group.
 
     Returns
     -------
@@ -39,7 +42,7 @@ def dissect(net: nn.Module, input_shape: tuple[int, ...], model: str = "") -> An
     AnalysisError
         If the network does not run on such a picture.
     """
-    found = anatomy(net, input_shape, model)
+    found = anatomy(net, input_shape, model, whole=whole)
     if not _may_compute_with_widths(found):
         return found
     for attempt in range(len(found.groups.groups) + 3):
@@ -55,11 +58,11 @@ def _may_compute_with_widths(found: Anatomy) -> bool:
     if seen.readers:
         return True
     return any(
-        isinstance(item, (int, float)) and not isinstance(item, bool)
+        isinstance(item, (int, float)) and not isinstance(item, bool) and not (op.name == "add" and item == 0)
         for op in seen.ops
         if op.name in _ARITHMETIC and not seen.calls[op.call].kind.__module__.startswith("torch.nn")
         for item in op.arguments
-    )
+    )  # 0 is where Python's sum() begins
 
 
 _ARITHMETIC = frozenset({"add", "sub", "mul", "div", "pow"})
@@ -68,17 +71,36 @@ _ARITHMETIC = frozenset({"add", "sub", "mul", "div", "pow"})
 def _lock_arithmetic(net: nn.Module, input_shape: tuple[int, ...], found: Anatomy, attempt: int) -> bool:
     """Double all free channels on a copy without numbers; lock what computes otherwise. True if anything was locked."""
     coupling = found.coupling
-    copies = np.where(coupling.locked, 1, 2).astype(np.int64)
     try:
-        empty = "torch._dynamo" in sys.modules
-        like = empty_copy(net)[0] if empty else net
-        edited = edit(like, found, copies, spare=empty)
-        after = trace(edited, input_shape, spare=empty)
+        edited, after = _tried(net, input_shape, found)
     except (AnalysisError, CannotCopyError) as error:
         return _lock_readers(found, attempt, " ".join(str(error).split()))
     several = differences(coupling.seen, after, rewritten_modules(edited))
     locked = [_lock(found, difference) for difference in several]
     return any(locked)
+
+
+def _tried(net: nn.Module, input_shape: tuple[int, ...], found: Anatomy) -> tuple[nn.Module, Trace]:
+    """Double all free channels, and record the result; with numbers only where it does not run without."""
+    copies = np.where(found.coupling.locked, 1, 2).astype(np.int64)
+    if "torch._dynamo" in sys.modules:
+        try:
+            edited = edit(empty_copy(net)[0], found, copies, spare=True)
+            return edited, trace(edited, input_shape, spare=True)
+        except (AnalysisError, CannotCopyError):
+            if _runs_empty(net, input_shape):
+                raise
+    edited = edit(net, found, copies)
+    return edited, trace(edited, input_shape)
+
+
+def _runs_empty(net: nn.Module, input_shape: tuple[int, ...]) -> bool:
+    """Tell whether a network runs on tensors without numbers at all."""
+    try:
+        trace(empty_copy(net)[0], input_shape, spare=True)
+    except (AnalysisError, CannotCopyError):
+        return False
+    return True
 
 
 def _lock_readers(found: Anatomy, attempt: int, error: str) -> bool:

@@ -12,24 +12,30 @@ from analysis.edits import Edits
 from analysis.graph import record
 from analysis.models import Model
 from analysis.problems import AnalysisError
-from analysis.surgery.choosing import choose, read_channels, widths_of
+from analysis.surgery.choosing import channels_of, choose, read_channels, widths_of
 from analysis.surgery.dissecting import dissect, refuse_arithmetic
 from analysis.surgery.editing import edit
 from analysis.surgery.importance import importance
+
+GROUPED = ("", "whole")
 
 
 def change_widths(model: Model, edits: Edits) -> Model:
     """Return the network with other widths; the given one stays as it is.
 
     Channels are those that `edits.channels` names; for other groups the rule `edits.keep` chooses ("l1" if empty,
-    "random:SEED" for a seed). `edits.widen` says how channels are added ("split" if empty).
+    "random:SEED" for a seed). `edits.widen` says how channels are added ("split" if empty), `edits.grouped` whether
+    grouped convolutions change by whole groups.
 
     Raises
     ------
     AnalysisError
         If the widths are not legal, or channels were chosen on another network.
     """
-    found = dissect(model.net, model.input_shape, model.name)
+    if edits.grouped not in GROUPED:
+        text = f"'{edits.grouped}' is no way to change grouped convolutions."
+        raise AnalysisError(text, "Choose whole, or leave it out.", "grouped")
+    found = dissect(model.net, model.input_shape, model.name, whole=bool(edits.grouped))
     widths = dict(edits.widths)
     rule, _, seed = (edits.keep or "l1").partition(":")
     if set(widths) <= {name for name, _ in edits.channels}:  # nothing is left to a rule, which may need pictures
@@ -40,7 +46,9 @@ def change_widths(model: Model, edits: Edits) -> Model:
     _agree(found, widths, edits, copies)
     net = edit(model.net, found, copies, edits.widen or "split", int(seed or 0)).eval()
     refuse_arithmetic(found, net)
-    return replace(model, net=net, recording=record(net, model.input_shape))
+    # A rule would choose otherwise on other weights: what was chosen is written down.
+    told = replace(model.edits, channels=channels_of(found, copies))
+    return replace(model, net=net, recording=record(net, model.input_shape), edits=told)
 
 
 def _agree(found: Anatomy, widths: dict[str, int], edits: Edits, copies: Ints) -> None:

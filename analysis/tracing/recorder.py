@@ -135,6 +135,10 @@ def kind_of(module: nn.Module) -> type:
     return kind
 
 
+DECIDING = frozenset({"bool", "item", "int", "float", "index", "tolist", "is_nonzero", "equal", "allclose"})
+"""Functions that take numbers out of a tensor, mostly to branch on them."""
+
+
 class _Recorder(TorchFunctionMode):
     """Watches one forward pass. All recorded tensors are kept alive, so that their identity numbers stay unique."""
 
@@ -145,6 +149,7 @@ class _Recorder(TorchFunctionMode):
         self._buffers: dict[tuple[Hashable, ...], str] = {}  # storage -> first name
         self._state: dict[int, str] = {}
         self._readers: set[str] = set()
+        self._decisions: dict[tuple[str, int], None] = {}
         self.ops: list[Op] = []
         self.values: list[Value] = []
         self.calls: list[Call] = []
@@ -180,6 +185,7 @@ class _Recorder(TorchFunctionMode):
             self._state,
             self._overlapping(),
             frozenset(self._readers),
+            tuple(self._decisions),
         )
 
     def _know_state(self) -> None:
@@ -271,11 +277,18 @@ class _Recorder(TorchFunctionMode):
         if not counted(name, result):
             if name in ("shape", "size"):
                 self._readers.add(self._path())
+            elif name in DECIDING and any(self._is_feature(tensor) for tensor in given):
+                frame = self._stack.frames[-1] if self._stack and self._stack.frames else Frame("", 1)
+                self._decisions[name, max(frame.index, 0)] = None
             return result
         inputs = tuple(self._number(tensor, version) for tensor, version in zip(given, versions, strict=True))
         changed = [tensor for tensor, version in zip(given, versions, strict=True) if tensor._version != version]
         self._write(name, (args, kwargs), inputs, tensors_in(result), changed, macs)
         return result
+
+    def _is_feature(self, tensor: Tensor) -> bool:
+        known = self._known.get(id(tensor))
+        return known is not None and self.values[known[0]].feature
 
     def _write(
         self, name: str, given: Any, inputs: tuple[int, ...], made: list[Tensor], changed: list[Tensor], macs: int

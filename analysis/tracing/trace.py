@@ -146,6 +146,9 @@ class Trace:
         Names of parameters and buffers that share memory with others of different shape or strides.
     readers
         Paths of modules whose forward asks tensors for their sizes.
+    decisions
+        (operation, call) pairs: where a number was taken out of a tensor that depends on the picture, so that another
+        picture may take another way.
     """
 
     ops: tuple[Op, ...]
@@ -158,6 +161,7 @@ class Trace:
     state: Mapping[int, str] = field(default_factory=dict)
     overlapping: frozenset[str] = frozenset()
     readers: frozenset[str] = frozenset()
+    decisions: tuple[tuple[str, int], ...] = ()
 
     @cached_property
     def consumers(self) -> dict[int, tuple[int, ...]]:

@@ -26,7 +26,9 @@ from PySide6.QtWidgets import (
 )
 
 from analysis.measures.bundles import Bundle
+from app.browsing.term_header import TermHeader
 from app.drawing.label_colors import label_color
+from app.drawing.named import page_of, tip_of
 from app.reading import numbers
 from app.reading.glossary import TERMS
 from app.theme import Theme
@@ -34,12 +36,14 @@ from app.theme import Theme
 Index = QModelIndex | QPersistentModelIndex
 NOWHERE = QModelIndex()
 COLUMNS = (
-    ("bundle", "Number of the bundle, in order of its first picture"),
-    ("size", TERMS["bundle_size"].definition),
-    ("h", TERMS["bundle_label_entropy"].definition),
-    ("adds", TERMS["bundle_contribution"].definition),
-    ("labels", "How many pictures of each label are in it"),
+    ("bundle", "bundle_number"),
+    ("size", "bundle_size"),
+    ("h", "bundle_label_entropy"),
+    ("adds", "bundle_contribution"),
+    ("labels", "bundle_labels"),
+    ("there (Δ)", "bundle_together"),
 )
+"""Titles and terms of the glossary."""
 LABELS, THERE = 4, 5
 """Columns of the labels, and of a second network, which is there while one is compared with."""
 
@@ -77,7 +81,7 @@ class BundleModel(QAbstractTableModel):
 
     def columnCount(self, parent: Index = NOWHERE) -> int:
         """Return the number of columns."""
-        return 0 if parent.isValid() else len(COLUMNS) + bool(self.together)
+        return 0 if parent.isValid() else THERE + bool(self.together)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return numbers as text, right-aligned; labels in words on hovering."""
@@ -112,18 +116,15 @@ class BundleModel(QAbstractTableModel):
         """Return titles and their definitions."""
         if orientation != Qt.Orientation.Horizontal:
             return None
-        title, tip = COLUMNS[section] if section < THERE else self._there()
+        title, term = COLUMNS[section]
         if role == Qt.ItemDataRole.DisplayRole:
             return title
         if role == Qt.ItemDataRole.ToolTipRole:
-            return tip
+            beside = f" Of {self.name}." if section == THERE else ""
+            return tip_of(TERMS[term].definition + beside, page_of(term))
         if role == Qt.ItemDataRole.TextAlignmentRole and section != LABELS:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         return None
-
-    def _there(self) -> tuple[str, str]:
-        tip = f"How many of its pictures {self.name} merges into one bundle at the point that corresponds"
-        return "there (Δ)", f"{tip}; in brackets how many more or fewer"
 
 
 def zero(value: float) -> str:
@@ -158,6 +159,7 @@ class BundleTable(QTableView):
 
     chosen = Signal(int)
     """Number of the bundle."""
+    help_wanted = Signal(str)
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -172,8 +174,9 @@ class BundleTable(QTableView):
         self.setAccessibleName("Bundles")
         self.setTabKeyNavigation(False)
         self.verticalHeader().hide()
-        header = self.horizontalHeader()
-        header.setHighlightSections(False)
+        header = TermHeader(tuple(term for _, term in COLUMNS), self)
+        header.help_wanted.connect(self.help_wanted)
+        self.setHorizontalHeader(header)
         header.setStretchLastSection(False)
         header.setMinimumSectionSize(28)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)

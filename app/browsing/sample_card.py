@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetricsF, QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from analysis.request import Preprocessing
 from app.browsing.grid import fitted
+from app.drawing.named import Name, NamedNumbers
+from app.forms.term_label import TermText
 from app.forms.widgets import GRID, label
 from app.reading import numbers
+from app.reading.glossary import TERMS
 from app.reading.samples import Guess
 from app.theme import Theme
 
@@ -49,7 +52,7 @@ class Pixels(QWidget):
         painter.drawImage(room, self.image)
 
 
-class GuessBars(QWidget):
+class GuessBars(NamedNumbers):
     """The most likely classes with bars: the true one in colour."""
 
     def __init__(self, theme: Theme) -> None:
@@ -64,7 +67,6 @@ class GuessBars(QWidget):
         """Show other classes."""
         self.guesses = found
         self.setAccessibleDescription(", ".join(f"{g.name} {numbers.percent(g.share)}" for g in found))
-        self.setToolTip("\n".join(_exact(guess) for guess in found))
         self.updateGeometry()
         self.update()
 
@@ -72,6 +74,20 @@ class GuessBars(QWidget):
         """Height of a line of text, and of an entry: text above its bar."""
         text = QFontMetricsF(self.theme.font()).height()
         return text, text + 8
+
+    def names(self) -> tuple[Name, ...]:
+        """Return the shares."""
+        metrics, (text, entry) = QFontMetricsF(self.theme.font()), self._lines()
+        wide = [metrics.horizontalAdvance(numbers.percent(guess.share)) for guess in self.guesses]
+        known = TERMS["prediction_share"]
+        return tuple(
+            Name(QRectF(self.width() - width, row * entry, width, text), known.page, known.definition)
+            for row, width in enumerate(wide)
+        )
+
+    def tip_at(self, place: QPointF) -> str:
+        """Return all digits, and what they are."""
+        return "\n".join((*(_exact(guess) for guess in self.guesses), super().tip_at(place))).strip()
 
     def sizeHint(self) -> QSize:
         """Return the room of all entries."""
@@ -98,25 +114,38 @@ class GuessBars(QWidget):
             if guess.other == guess.other:
                 painter.setPen(self.theme.color("outline"))
                 painter.drawRect(QRectF(0.5, round(top + text) - 0.5, max(1, round(self.width() * guess.other) - 1), 4))
+        self.underline(painter)
+
+
+TERM_OF = {"Prediction": "verdict", "Loss": "picture_loss"}
+"""Names of facts and their terms in the glossary."""
 
 
 class SampleCard(QScrollArea):
     """Everything about the chosen picture, from top to bottom."""
 
+    help_wanted = Signal(str)
+
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self.theme = theme
-        self.heading, self.facts = label("", wrap=True), label("", "soft", wrap=True)
+        self.heading, self.facts = label("", wrap=True), TermText(theme, "soft", TERM_OF)
         self.verdict, self.note = label("", wrap=True), label("", "small", wrap=True)
         self.pixels, self.bars = Pixels(theme), GuessBars(theme)
+        self.under, self.under_words = label("", "small", wrap=True), label("", "soft", wrap=True)
+        self.under_bars = GuessBars(theme)
+        self.under_bars.setAccessibleName("Most likely classes under the selected configuration")
         self.heading.setAccessibleName("Chosen picture")
-        for words in (self.heading, self.facts, self.note):
+        for part in (self.facts, self.bars, self.under_bars):
+            part.help_wanted.connect(self.help_wanted)
+        for words in (self.heading, self.note, self.under_words):
             words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         inner = QWidget()
         column = QVBoxLayout(inner)
         column.setContentsMargins(12, 8, 12, 12)
         column.setSpacing(GRID)
-        for widget in (self.pixels, self.heading, self.facts, self.verdict, self.bars, self.note):
+        under = (self.under, self.under_words, self.under_bars)
+        for widget in (self.pixels, self.heading, self.facts, self.verdict, self.bars, *under, self.note):
             column.addWidget(widget)
         column.addStretch(1)
         self.setWidget(inner)
@@ -132,7 +161,8 @@ class SampleCard(QScrollArea):
         self.verdict.hide()
         self.bars.hide()
         self.note.hide()
-        self.facts.setText(words)
+        self.show_under("", "", ())
+        self.facts.say(words)
         self.facts.show()
 
     def show_sample(self, name: str, image: QImage, guesses: tuple[Guess, ...], words: tuple[str, str, str]) -> None:
@@ -155,10 +185,19 @@ class SampleCard(QScrollArea):
             size = f"{image.height()}×{image.width()} pixels"
             factor = self.pixels.factor
             facts = f"{size}{f', shown {factor:.0f}×' if factor > 1 else ''}\n{facts}".strip()
-        for widget, text in ((self.heading, name), (self.facts, facts), (self.verdict, verdict), (self.note, note)):
+        for widget, text in ((self.heading, name), (self.verdict, verdict), (self.note, note)):
             _say(widget, text)
+        self.facts.say(facts)
+        self.facts.setVisible(bool(facts))
         self.pixels.setVisible(not image.isNull())
         self.bars.setVisible(bool(guesses))
+
+    def show_under(self, heading: str, words: str, guesses: tuple[Guess, ...]) -> None:
+        """Show what the selected configuration says of the picture; without a heading, nothing."""
+        _say(self.under, heading)
+        _say(self.under_words, words)
+        self.under_bars.show_guesses(guesses)
+        self.under_bars.setVisible(bool(guesses))
 
 
 def _exact(guess: Guess) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 from app.bundling.page import Page, bundles
 from app.drawing.merge_flow import REST, Block, FlowPlot, columns_of
 from app.drawing.readout import Entry, Key
+from app.reading import numbers
 from app.reading.bundles import Reading, outputs_axis
 from app.theme import Theme, mix
 
@@ -36,7 +37,7 @@ class FlowPage(Page):
         if reading is None or checkpoint < 0:
             return
         line = reading.lines[0]
-        drawn = (id(reading.result), checkpoint, reading.result.arrived.get("bundle_ids", 0))
+        drawn = (id(reading.result), checkpoint, reading.result.arrived.get("bundle_ids", 0), self.other)
         if drawn != self._drawn:
             self._drawn = drawn
             self.plot.set_axis(outputs_axis(reading.axis, line))
@@ -44,7 +45,7 @@ class FlowPage(Page):
             ids = tuple(reading.ids(checkpoint, int(point)) for point in line.points)
             columns = columns_of(ids, reading.labels, reading.class_count) if known else ()
             joined = any(block.bundle != REST for column in columns for block in column.blocks)
-            self.plot.show_columns(columns if joined else ())
+            self.plot.show_columns(columns if joined else (), self._outlines(reading, checkpoint) if joined else ())
             self.plot.set_note("" if joined else NOTHING)
         place = np.flatnonzero(line.points == self.look.point)
         here = int(place[0]) if len(place) else -1
@@ -65,8 +66,32 @@ class FlowPage(Page):
             words += f" · {splits:,} bands of bundles that fall apart again"
         elif reading.exact:
             words += " · in exact mode bundles never fall apart"
+        words += self._second_claim(reading)
         hidden = " · branches are left out" if len(reading.lines) > 1 else ""
         return words + hidden
+
+    def _outlines(self, reading: Reading, checkpoint: int) -> tuple[tuple[Block, ...], ...]:
+        """Bundles of the second network at the points that correspond; () without any."""
+        other, points = self.other, reading.lines[0].points
+        number = other.checkpoint(checkpoint) if other is not None else -1
+        if other is None or number < 0 or not np.all(other.reading.labels >= 0):
+            return ()
+        there = np.flatnonzero(other.points[points] >= 0)
+        ids = tuple(other.reading.ids(number, int(other.points[points[place]])) for place in there)
+        found = columns_of(ids, other.reading.labels, other.reading.class_count)
+        blocks: list[tuple[Block, ...]] = [() for _ in points]
+        for place, column in zip(there.tolist(), found, strict=True):
+            blocks[place] = column.blocks
+        return tuple(blocks)
+
+    def _second_claim(self, reading: Reading) -> str:
+        """Say where pictures first join in the second network."""
+        if self.other is None:
+            return ""
+        outlines = self.plot.flow.outlines
+        joined = [place for place, blocks in enumerate(outlines) if any(block.bundle != REST for block in blocks)]
+        first = reading.point_words(int(reading.lines[0].points[joined[0]])) if joined else "at no point here"
+        return f" · {self.other.name}: first {'at ' if joined else ''}{first}"
 
     def _show_keys(self, joined: bool) -> None:
         theme = self.theme
@@ -80,6 +105,7 @@ class FlowPage(Page):
                 Key("bar", "bundle of one label", mix(base, theme.color("surface"), 0.62)),
                 Key("bar", "alone, or in smaller bundles than the largest 30", theme.color("unused")),
                 Key("frame", "dashed: falls apart", theme.color("text_soft")),
+                *(self.outline_key(", its bundles") if any(self.plot.flow.outlines) else ()),
             )
         )
 
@@ -90,9 +116,25 @@ class FlowPage(Page):
             return
         point = self._point(place)
         if block.bundle == REST:
-            found: tuple[Entry, ...] = (Entry("alone or in smaller bundles", f"{block.size:,} pictures", "text_soft"),)
+            found: tuple[Entry, ...] = (
+                Entry("alone or in smaller bundles", f"{block.size:,} pictures", "text_soft", term="bundle_size"),
+            )
         else:
             what = "in conflict" if block.conflict else "one label"
-            found = (Entry(f"bundle {block.bundle}", f"{block.size:,} pictures, {what}", "bundles"),)
+            found = (
+                Entry(f"bundle {block.bundle}", f"{block.size:,} pictures, {what}", "bundles", term="bundle_size"),
+            )
+            found += self._second_entries(point, block)
         total = float(reading.table("bundles")[self.look.checkpoint, point])
-        self.told.emit(reading.point_words(point), (*found, Entry("of", bundles(total), "text_soft")))
+        self.told.emit(reading.point_words(point), (*found, Entry("of", bundles(total), "text_soft", term="bundles")))
+
+    def _second_entries(self, point: int, block: Block) -> tuple[Entry, ...]:
+        """Say how many pictures of a bundle the second network merges into one as well."""
+        other = self.other
+        together = other.together(self.look.checkpoint, point, (block.bundle,)) if other is not None else {}
+        if other is None or block.bundle not in together:
+            return ()
+        count = together[block.bundle]
+        tip = "Largest number of its pictures that are in one bundle there; in brackets: less the bundle here"
+        words = f"{count:,} of them in one bundle ({numbers.signed(count - block.size, 0)})"
+        return (Entry(other.name, words, "text", tip, "compared"),)

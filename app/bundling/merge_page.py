@@ -173,15 +173,15 @@ class MergePage(Page):
         if reading is None or self.first is None or not 0 <= row < len(self.first):
             self.told.emit("", ())
             return
-        first, definition = int(self.first[row, column]), TERMS["first_merge"].definition
+        first = int(self.first[row, column])
         words = reading.point_words(first) if first >= 0 else NEVER
-        found = [Entry("first at", words, "bundles", definition)]
+        found = [Entry("first at", words, "bundles", term="first_merge")]
         if first >= 0:
             count = int(self.pairs[row, column])
             text = f"{count:,} pair{'' if count == 1 else 's'} of pictures"
-            found.append(Entry("merged there", text, "text_soft", TERMS["merged_pairs"].definition))
+            found.append(Entry("merged there", text, "text_soft", term="merged_pairs"))
         if self.there is not None and self.other is not None:
-            found.append(Entry(self.other.name, self._there_words(row, column), "outline", definition))
+            found.append(Entry(self.other.name, self._there_words(row, column), "outline", term="first_merge"))
         names = reading.classes[row] if row == column else f"{reading.classes[row]} – {reading.classes[column]}"
         self.told.emit(names, tuple(found))
 

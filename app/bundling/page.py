@@ -11,7 +11,6 @@ from app.forms.side_page import SidePage, definitions
 from app.reading import numbers
 from app.reading.bundle_comparison import SecondReading
 from app.reading.bundles import Look, Reading
-from app.reading.glossary import TERMS
 from app.theme import Theme
 
 
@@ -36,10 +35,12 @@ class Page(SidePage):
         self.other: SecondReading | None = None
         """The network that is compared with, None for nothing."""
         self.look = Look()
+        self.why_not = ""
+        """Why the second network is not drawn here, "" if it is."""
 
     def show_reading(self, reading: Reading, look: Look, other: SecondReading | None = None) -> None:
         """Show a run, before a second one; called whenever anything of them, or what is looked at, may have changed."""
-        self.reading, self.look, self.other = reading, look, other
+        self.reading, self.look, self.other, self.why_not = reading, look, other, ""
         self.refresh()
 
     def outline_key(self, words: str = "") -> tuple[Key, ...]:
@@ -76,27 +77,26 @@ def entries(reading: Reading, checkpoint: int, point: int) -> tuple[Entry, ...]:
         return (Entry("", "not finite" if gone else "not measured yet", "text_soft"),)
     total = int(reading.counted()[checkpoint, point])
     found = [
-        Entry("bundles", f"{value('bundles'):,.0f} of {total:,}", "text_soft", TERMS["bundles"].definition),
-        Entry("H", entropy_words(reading, value("entropy")), "bundles", TERMS["entropy"].definition),
+        Entry("bundles", f"{value('bundles'):,.0f} of {total:,}", "text_soft", term="bundles"),
+        Entry("H", entropy_words(reading, value("entropy")), "bundles", term="entropy"),
         Entry(
             "in conflict",
             f"{value('samples_in_conflict'):,.0f} pictures in {bundles(value('conflicting_bundles'))}",
             "bundles",
-            TERMS["samples_in_conflict"].definition,
+            term="samples_in_conflict",
         ),
-        Entry("largest", f"{value('largest_bundle'):,.0f}", "text_soft", TERMS["largest_bundle"].definition),
-        Entry("error floor", numbers.percent(value("error_floor")), "text_soft", TERMS["error_floor"].definition),
+        Entry("largest", f"{value('largest_bundle'):,.0f}", "text_soft", term="largest_bundle"),
+        Entry("error floor", numbers.percent(value("error_floor")), "text_soft", term="error_floor"),
     ]
     critical = critical_words(reading, checkpoint, point)
     if critical:
-        found.append(Entry("critical", critical, "text_soft", TERMS["critical_tolerance"].definition))
+        found.append(Entry("critical", critical, "text_soft", term="critical_tolerance"))
     update = update_ratio(reading, checkpoint, point)
     if math.isfinite(update):
-        tip = "Largest value times η/B, in units of the largest weight W; above 1 the grid is coarser than τ"
-        found.append(Entry("max|a|·η/B", f"{update:.2g} W", "text_soft", tip))
+        found.append(Entry("max|a|·η/B", f"{update:.2g} W", "text_soft", term="update_ratio"))
     gaps = value("non_finite")
     if gaps > 0:
-        found.append(Entry("not finite", f"{gaps:,.0f} pictures left out", "text_soft", TERMS["non_finite"].definition))
+        found.append(Entry("not finite", f"{gaps:,.0f} pictures left out", "text_soft", term="non_finite"))
     state = reading.state_words(checkpoint, point)
     if state:
         found.append(Entry("", state, "text_soft"))
@@ -109,7 +109,7 @@ def differences(reading: Reading, other: SecondReading | None, checkpoint: int, 
         return ()
     theirs = float(other.values(other.reading.table("entropy"), checkpoint)[point])
     if theirs != theirs:
-        return (Entry(other.name, "has no such point", "text_soft"),)
+        return (Entry(other.name, "has no such point", "text_soft", term="compared"),)
     ours = float(reading.table("entropy")[checkpoint, point])
     conflict = 100 * float(reading.value("conflict")[checkpoint, point])
     conflict -= 100 * float(other.values(other.reading.value("conflict"), checkpoint)[point])
@@ -117,10 +117,10 @@ def differences(reading: Reading, other: SecondReading | None, checkpoint: int, 
     why = other.why_no_difference(checkpoint)
     if why:
         tip = "Entropy grows with the number of pictures and the width of the grid"
-        return (Entry(other.name, f"H {entropy}; no difference: {why}", "text", tip),)
+        return (Entry(other.name, f"H {entropy}; no difference: {why}", "text", tip, "compared"),)
     words = f"H {entropy} ({numbers.signed(ours - theirs, 3)}), in conflict {numbers.signed(conflict, 1)} points"
     tip = "The network that is compared with; in brackets and as points: how much more it is here"
-    return (Entry(other.name, words, "text", tip),)
+    return (Entry(other.name, words, "text", tip, "compared"),)
 
 
 def update_ratio(reading: Reading, checkpoint: int, point: int) -> float:

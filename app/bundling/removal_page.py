@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from app.drawing.readout import Entry, Key, Legend, Line
 from app.drawing.removal_plot import RemovalPlot, Removed
+from app.forms.term_label import TermLabel
 from app.forms.widgets import button, label
 from app.reading import numbers
 from app.reading.glossary import TERMS
@@ -30,14 +31,15 @@ HUES = {"conflicting": "bundles", "non-conflicting": "rank", "all": "cost"}
 ORDERS = (("lowest critical tolerance first", "configurations"), ("highest first", "widths"))
 SIDE = 262
 COSTS = (
-    ("accuracy", "Accuracy", "Share of the run's pictures that is recognised, without retraining"),
-    ("parameters", "Parameters", TERMS["parameters"].definition),
-    ("macs", "MACs", TERMS["macs"].definition),
-    ("latency0", "Latency, 1 picture", "Median time of a forward pass, of the network that the run has reduced"),
-    ("latency1", "Latency, 64 pictures", "Median time of a forward pass, of the network that the run has reduced"),
-    ("peak_memory0", "Peak memory, 1", "Largest memory of tensors at one time, one picture"),
-    ("peak_memory1", "Peak memory, 64", "Largest memory of tensors at one time, 64 pictures"),
+    ("accuracy", "Accuracy", "removal_accuracy"),
+    ("parameters", "Parameters", "parameters"),
+    ("macs", "MACs", "macs"),
+    ("latency0", "Latency, 1 picture", "removal_latency"),
+    ("latency1", "Latency, 64 pictures", "removal_latency"),
+    ("peak_memory0", "Peak memory, 1", "peak_memory"),
+    ("peak_memory1", "Peak memory, 64", "peak_memory"),
 )
+"""Numbers of the grid, their names, and their terms in the glossary."""
 
 
 class RemovalPage(QWidget):
@@ -48,6 +50,7 @@ class RemovalPage(QWidget):
     measured = Signal(tuple)
     """The user wants the network without these blocks measured; empty for the whole study."""
     told = Signal(str, object)
+    help_wanted = Signal(str)
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -81,6 +84,10 @@ class RemovalPage(QWidget):
         tree.setHeaderLabels(["remove block", "critical", ""])
         tree.headerItem().setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         tree.headerItem().setToolTip(1, f"{TERMS['critical_tolerance'].definition} Of the block's branch.")
+        tree.header().setSectionsClickable(True)
+        tree.header().sectionClicked.connect(
+            lambda section: self.help_wanted.emit(TERMS["critical_tolerance"].page) if section == 1 else None
+        )
         tree.header().setStretchLastSection(False)
         tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         tree.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
@@ -136,9 +143,9 @@ class RemovalPage(QWidget):
         grid.setColumnStretch(4, 1)
         for place, words in enumerate(("whole", "without", "change"), start=1):
             grid.addWidget(label(words, "small"), 0, place, Qt.AlignmentFlag.AlignRight)
-        for row, (name, words, definition) in enumerate(COSTS, start=1):
-            title = label(words, "small")
-            title.setToolTip(definition)
+        for row, (name, words, term) in enumerate(COSTS, start=1):
+            title = TermLabel(words, term)
+            title.help_wanted.connect(self.help_wanted)
             grid.addWidget(title, row, 0)
             cells = (label("", "small"), label("", "small"), label("", "small"))
             for place, cell in enumerate(cells, start=1):
@@ -275,7 +282,7 @@ class RemovalPage(QWidget):
             if np.isfinite(curve.mean[size]):
                 text = f"{curve.mean[size]:.1f} %"
                 spread = "" if curve.ordered else f" ± {curve.spread[size]:.1f}"
-                found.append(Entry(curve.name, text + spread, curve.hue))
+                found.append(Entry(curve.name, text + spread, curve.hue, term="removal_accuracy"))
         if self.second is not None:
             found += _differences(curves_of(reading), *self.second, size)
         self.told.emit(f"{size} removed", tuple(found))
@@ -317,7 +324,7 @@ def _differences(curves: tuple[Removed, ...], name: str, second: RemovalReading,
         text = f"{outline.mean[size]:.1f} %"
         if ours is not None and math.isfinite(ours.mean[size]):
             text += f" ({numbers.signed(float(ours.mean[size] - outline.mean[size]), 1)})"
-        found.append(Entry(f"{name}, {outline.name}", text, "text"))
+        found.append(Entry(f"{name}, {outline.name}", text, "text", term="removal_accuracy"))
     return found
 
 

@@ -7,10 +7,13 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
 from analysis.measures.partitions import time_average
-from app.bundling.page import Page, entries
+from app.bundling.page import Page, differences, entries
 from app.drawing.bundle_map import BundleMap, Map, shade, zero_color
 from app.drawing.curves import Curve, CurvePlot, Guide, Spots
-from app.drawing.readout import Key, Legend
+from app.drawing.readout import Entry, Key, Legend
+from app.drawing.signed_matrix import SignedCells, difference_keys, largest
+from app.forms.difference import DifferenceSwitch
+from app.reading import numbers
 from app.reading.bundles import ENTROPY, Line, Reading
 from app.reading.depth import Floats
 from app.reading.glossary import TERMS
@@ -60,6 +63,8 @@ class TrainingPage(Page):
         halves.addWidget(above)
         halves.addWidget(below)
         halves.setSizes([300, 190])
+        self.switch = DifferenceSwitch(self.refresh)
+        self.claim_row.addWidget(self.switch)
         self.body.addWidget(halves, 1)
 
     def set_kind(self, kind: str) -> None:
@@ -72,6 +77,7 @@ class TrainingPage(Page):
         reading = self.reading
         if reading is None:
             return
+        self._offer_difference(reading)
         for number, plot in enumerate(self.maps):
             plot.setVisible(number < len(reading.lines))
             if number < len(reading.lines):
@@ -101,11 +107,42 @@ class TrainingPage(Page):
         top = (reading.highest if reading.highest > 0 else 1.0) if self.kind == ENTROPY else 1.0
         names = tuple(reading.point_words(int(point)) for point in line.points)
         plot.cells.stages = stage_rows(reading, line)
-        plot.show_map(Map(values.T, broken.T, time_average(values), top), names, reading.checkpoints)
-        words = WORDS[self.kind]
+        theirs = self._second_values(line)
+        cells = SignedCells((values - theirs).T, self._reach(reading)) if self.switch.on else None
+        mean = time_average(theirs) if theirs.size else theirs
+        shown = Map(values.T, broken.T, time_average(values), top, cells=cells, outline=mean)
+        plot.show_map(shown, names, reading.checkpoints)
+        words = f"difference in {WORDS[self.kind]}" if self.switch.on else WORDS[self.kind]
         plot.set_title(f"{words} of {'branches' if line.name == 'branch' else 'outputs'}")
         row = np.flatnonzero(line.points == self.look.point)
         plot.select(int(row[0]) if len(row) else -1, self.look.checkpoint)
+
+    # -- the network that is compared with ----------------------------------------------------------------------------
+
+    def _offer_difference(self, reading: Reading) -> None:
+        """Offer differences in the maps, or say why there are none."""
+        other = self.other
+        reasons = () if other is None else tuple(map(other.why_no_difference, range(len(reading.checkpoints))))
+        self.why_not = next((why for why in reasons if why), "")
+        self.switch.offer(other.name if other is not None and not self.why_not else "")
+
+    def _second_values(self, line: Line) -> Floats:
+        """(checkpoints, points of the line) values of the second network where it corresponds; empty for none."""
+        other, reading = self.other, self.reading
+        if other is None or reading is None:
+            return np.empty(0)
+        table = other.reading.value(self.kind)
+        return np.stack([other.values(table, i)[line.points] for i in range(len(reading.checkpoints))])
+
+    def _reach(self, reading: Reading) -> float:
+        """Magnitude of the strongest colour of a difference, the same for both maps."""
+        own = reading.value(self.kind)
+        return max(largest(own[:, line.points] - self._second_values(line)) for line in reading.lines)
+
+    def _difference_keys(self, reading: Reading) -> tuple[Key, ...]:
+        unit = " nats" if self.kind == ENTROPY else ""
+        words = f"{numbers.short(self._reach(reading))}{unit}"
+        return difference_keys(self.theme, self.switch.name, f"{words} less", f"{words} more")
 
     def _show_keys(self, reading: Reading) -> None:
         theme = self.theme
@@ -115,6 +152,10 @@ class TrainingPage(Page):
             Key("bar", "just above", shade(theme, 0.0)),
             Key("bar", top, shade(theme, 1.0)),
         ]
+        if self.switch.on:
+            keys = list(self._difference_keys(reading))
+        elif any(np.isfinite(plot.strip.outline).any() for plot in self.maps):
+            keys += self.outline_key(", mean over time")
         if reading.non_finite().any():
             keys.append(Key("hatch", "not finite", theme.color("non_finite")))
         self.legend.show_keys(tuple(keys))
@@ -194,7 +235,10 @@ class TrainingPage(Page):
             return
         point = int(reading.lines[line].points[row])
         heading = f"{reading.point_words(point)} · {reading.checkpoints[column]}"
-        self.told.emit(heading, entries(reading, column, point))
+        self.told.emit(heading, self._entries(reading, column, point))
+
+    def _entries(self, reading: Reading, column: int, point: int) -> tuple[Entry, ...]:
+        return (*entries(reading, column, point), *differences(reading, self.other, column, point))
 
     def _point_at(self, place: tuple[float, float] | None) -> None:
         reading = self.reading
@@ -204,7 +248,7 @@ class TrainingPage(Page):
         column = min(max(round(place[0]), 0), len(reading.checkpoints) - 1)
         point = self.point(reading)
         heading = f"{reading.point_words(point)} · {reading.checkpoints[column]}"
-        self.told.emit(heading, entries(reading, column, point))
+        self.told.emit(heading, self._entries(reading, column, point))
 
 
 def stage_rows(reading: Reading, line: Line) -> tuple[int, ...]:

@@ -21,6 +21,8 @@ from app.drawing.readout import Key, Line
 from app.forms.side_page import definitions
 from app.forms.widgets import button, label
 from app.reading import building, numbers
+from app.reading.comparing import compared_run, network_name
+from app.reading.configuration_comparison import both, second_by_hand
 from app.reading.configurations import LOST, WON, Look, Reading, is_ready, short
 from app.theme import Theme
 from app.workspace import Run, Workspace
@@ -204,7 +206,12 @@ class BuildPage(Page):
 
     def _show_tried(self) -> None:
         runs = building.tried(self.workspace)
-        self.tried.show_rows(tuple(self._row(run) for run in reversed(runs)))
+        compared = compared_run(self.workspace)
+        second = second_by_hand(self.workspace) if compared is not None else {}
+        rows = tuple(self._row(run, second) for run in reversed(runs))
+        self.tried.show_rows(rows, network_name(compared) if compared is not None and second else "")
+        if compared is not None and runs and not second:
+            self.why_not = "it was tried with none of these configurations"
         open_run = next((run for run in runs if run.open), None)
         failed = next((run for run in reversed(runs) if run.state == "failed"), None)
         words = "Every configuration that is run here is listed; a pinned one stands in Oracle, Matrix and Cost."
@@ -215,20 +222,22 @@ class BuildPage(Page):
             words = f"{problem.message} {problem.hint}" if problem else words
         self.said.say(words)
 
-    def _row(self, run: Run) -> TriedRow:
+    def _row(self, run: Run, second: dict[str, float]) -> TriedRow:
         text = building.text_of(run)
         name = short(read_extra(text.partition(RESIZED)[0])[0]) + (RESIZED if text.endswith(RESIZED) else "")
         if not is_ready(run.result):
             state = "…" if run.open else run.state
-            return TriedRow(text, (name, state, "", "", ""), text in self.pins, False)
+            return TriedRow(text, (name, state, "", "", "", ""), text in self.pins, False)
         reading = Reading(run.result)
         cost = numbers.short(float(reading.macs[-1]))
         if not reading.labelled:
-            return TriedRow(text, (name, "no labels", "", "", cost), text in self.pins, True)
+            return TriedRow(text, (name, "no labels", "", "", cost, ""), text in self.pins, True)
         own, plain = (numbers.percent(float(reading.accuracy[place])) for place in (-1, 0))
         kinds = reading.kinds[:, -1]
         so_far = "" if run.state == "completed" else f", {len(reading.rows)} so far"
-        texts = (name, f"{own} ({plain}{so_far})", f"{(kinds == WON).sum():,}", f"{(kinds == LOST).sum():,}", cost)
+        there = both(float(reading.accuracy[-1]), second.get(text, float("nan"))) or numbers.NOTHING
+        counts = (f"{(kinds == WON).sum():,}", f"{(kinds == LOST).sum():,}")
+        texts = (name, f"{own} ({plain}{so_far})", *counts, cost, there)
         return TriedRow(text, texts, text in self.pins, True)
 
     # -- doing -------------------------------------------------------------------------------------------------------

@@ -58,15 +58,8 @@ def card_of(reading: Records, look: Look, thumbnails: Thumbnails) -> Card:
 
 
 def _ranked(reading: Records, row: int, number: int, label: int) -> tuple[Ranked, ...]:
-    at = int(reading.rows[row])
-    if "top5" not in reading.result:
-        guess = int(reading.prediction[row, number])
-        return (Ranked(reading.class_name(guess), float(reading.table("confidence")[row, number]), guess == label),)
-    classes, shares = reading.result["top5"][at, number], reading.result["top5_probability"][at, number]
-    return tuple(
-        Ranked(reading.class_name(int(kind)), float(share), int(kind) == label)
-        for kind, share in zip(classes, shares, strict=True)
-    )
+    likely = reading.likely(row, number)
+    return tuple(Ranked(reading.class_name(kind), share, kind == label) for kind, share in likely)
 
 
 def steps_of(reading: Records, number: int) -> tuple[Step, ...]:
@@ -79,13 +72,13 @@ def steps_of(reading: Records, number: int) -> tuple[Step, ...]:
     return tuple(Step(*parts) for parts in zip(names, tokens, own, plain, strict=True))
 
 
-def _notes(reading: Records, look: Look) -> tuple[str, ...]:
+def _notes(reading: Records, look: Look) -> tuple[tuple[str, str], ...]:
     number = look.configuration
     ratio = float(reading.macs[number] / max(int(reading.macs[0]), 1))
     cost = macs_words(float(reading.macs[number])) + ("" if number == 0 else f" ({ratio:.2f} × {reading.own})")
-    found = [cost]
+    found = [(cost, "macs")]
     if reading.labelled:
         share = numbers.percent(float(reading.result["true_probability"][int(reading.rows[look.row]), number]))
-        found.append(f"probability of the label: {share}")
-        found.append(f"right under {int(reading.right[look.row])} of {len(reading.names)}")
+        found.append((f"probability of the label: {share}", "true_probability"))
+        found.append((f"right under {int(reading.right[look.row])} of {len(reading.names)}", "right_under"))
     return tuple(found)

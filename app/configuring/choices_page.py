@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QSplitter
 
 from analysis.measures import selection
 from app.configuring.page import NO_LABELS, Page
+from app.configuring.rank_plot import RankPlot
 from app.drawing.bar_rows import Bar, BarRow, BarRowsPlot
 from app.drawing.readout import Entry, Key
 from app.reading import numbers
@@ -25,8 +28,17 @@ class ChoicesPage(Page):
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme, "Choices")
         self.plot = BarRowsPlot(theme, "Choices per switch point", "", "share of pictures")
-        self.body.addWidget(self.plot, 1)
+        self.ranks = RankPlot(theme)
+        halves = QSplitter(Qt.Orientation.Vertical)
+        halves.setHandleWidth(3)
+        halves.setChildrenCollapsible(False)
+        halves.addWidget(self.plot)
+        halves.addWidget(self.ranks)
+        halves.setSizes([320, 190])
+        self.body.addWidget(halves, 1)
         self.define(self.plot, "choice_share", "opportunity")
+        self.define(self.ranks, "rank_curve")
+        self.ranks.told.connect(self.told)
         self.plot.row_hovered.connect(self._hover)
 
     def refresh(self, reading: Reading, look: Look) -> None:
@@ -34,11 +46,16 @@ class ChoicesPage(Page):
         self.plot.set_note("" if reading.labelled else NO_LABELS)
         rows = rows_of(reading, self.other) if reading.labelled else ()
         self.plot.show_rows(rows, (0.0, 1.0))
+        self.why_not = self.other.why_no_choices if self.other is not None else ""
         self.plot.set_title("best ÷ opportunity at the right: above 1 an option is best more often than it is right")
         words = {"opportunity": "opportunity: one vote a picture, spread over its right configurations"}
         keys = tuple(Key("bar", words.get(name, f"{name} by loss"), self.theme.color(hue)) for name, hue in KINDS)
         second = self.outline_key() if self.other is not None and self.other.same_configurations else ()
-        self.legend.show_keys((*keys, *second) if reading.labelled else ())
+        ranked = reading.labelled and len(reading.names) > 1
+        self.ranks.setVisible(ranked)
+        if ranked:
+            self.ranks.show_reading(reading)
+        self.legend.show_keys((*keys, *(self.ranks.keys() if ranked else ()), *second) if reading.labelled else ())
         points = " · ".join(f"{chr(ord('A') + place)} = {name}" for place, name in enumerate(reading.points))
         self.claim.say(points)
 
@@ -48,8 +65,12 @@ class ChoicesPage(Page):
             return
         found = self.plot.rows[row]
         values = zip(KINDS, found.bars, strict=True)
-        told = tuple(Entry(name, _with_second(bar), hue) for (name, hue), bar in values)
-        self.told.emit(found.name, (*told, Entry("best ÷ opportunity", found.text, "text_soft")))
+        told = tuple(Entry(name, _with_second(bar), hue, term=_term(name)) for (name, hue), bar in values)
+        self.told.emit(found.name, (*told, Entry("best ÷ opportunity", found.text, "text_soft", term="opportunity")))
+
+
+def _term(name: str) -> str:
+    return "opportunity" if name == "opportunity" else "choice_share"
 
 
 def _with_second(bar: Bar) -> str:
@@ -72,7 +93,7 @@ def rows_of(reading: Reading, other: SecondConfigurations | None = None) -> tupl
         for option in range(len(shares["best"])):
             first = int(np.flatnonzero(reading.options[:, point] == option)[0])
             token = reading.token(first, point)
-            name = f"{chr(ord('A') + point)}  {reading.family} {token}" + (" (plain)" if option == 0 else "")
+            name = f"{chr(ord('A') + point)}  {reading.family} {token}" + (" (its own)" if option == 0 else "")
             bars = tuple(
                 Bar(
                     float(shares[kind][option]),

@@ -60,12 +60,12 @@ class ChosenBar(QWidget):
         self.names.clear()
         self.names.addItems([f"{name} ({own})" if not number else name for number, name in enumerate(names)])
 
-    def show_look(self, reading: Reading, number: int) -> None:
-        """Show what is looked at."""
+    def show_look(self, reading: Reading, number: int, untried: str = "") -> None:
+        """Show what is looked at, and what is selected without having been tried by the run."""
         self._set_shown(True)
         self.names.setCurrentIndex(number)
         self.pictures.setEnabled(reading.labelled)
-        words = []
+        words = [f"{untried} is selected, which this run has not tried"] if untried else []
         if reading.labelled and number:
             kinds = reading.kinds[:, number]
             words = [f"pictures won: {int((kinds == WON).sum()):,}", f"lost: {int((kinds == LOST).sum()):,}"]

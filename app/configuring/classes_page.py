@@ -88,16 +88,16 @@ class ClassesPage(Page):
         number = int(self._order[row])
         plain, top, saved, listed = table_of(reading)[number].tolist()
         found: tuple[Entry, ...] = (
-            Entry("pictures", f"{int(counts(reading)[number]):,}", "text_soft"),
-            Entry(reading.own, numbers.percent(plain), "widths"),
-            Entry("upper bound", numbers.percent(top), "configurations"),
-            Entry("rescue", numbers.percent(saved), "text_soft"),
-            Entry("list", numbers.percent(listed), "cost"),
+            Entry("pictures", f"{int(counts(reading)[number]):,}", "text_soft", term="pictures"),
+            Entry(reading.own, numbers.percent(plain), "widths", term="configuration_accuracy"),
+            Entry("upper bound", numbers.percent(top), "configurations", term="any_correct"),
+            Entry("rescue", numbers.percent(saved), "text_soft", term="rescue"),
+            Entry("list", numbers.percent(listed), "cost", term="matched_list"),
         )
         theirs = second_values(reading, self.other)[number]
         if self.other is not None and np.isfinite(theirs).any():
             words = f"plain {both(plain, float(theirs[0]))}, upper bound {both(top, float(theirs[1]))}"
-            found = (*found, Entry(self.other.name, words, "outline"))
+            found = (*found, Entry(self.other.name, words, "outline", term="compared"))
         self.told.emit(reading.class_name(int(reading.known_classes[number])), found)
 
 

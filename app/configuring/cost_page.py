@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from analysis.measures import selection
+from analysis.measures.options import Option
 from app.configuring.page import NO_LABELS, Page
 from app.drawing.cost_plot import CostPlot, Dots
 from app.drawing.readout import Entry, Key
 from app.reading import numbers
-from app.reading.configurations import Look, Pinned, Reading, macs_words
+from app.reading.configurations import Look, Pinned, Reading, macs_words, scatter
 from app.reading.depth import Floats
-from app.reading.glossary import TERMS
 from app.theme import Theme
 
 
@@ -49,7 +49,7 @@ class CostPage(Page):
         self.claim.say(claim(reading, front.tolist()))
         theme = self.theme
         keys = (
-            Key("ring", "network as it is", theme.color("text")),
+            Key("ring", "network as it is" if reading.own == "plain" else reading.own_network, theme.color("text")),
             Key("ring", "looked at", theme.color("accent")),
             Key("dot", f"{words} {ends[0]}", theme.heat(0.25)),
             Key("dot", ends[1], theme.heat(1.0)),
@@ -90,6 +90,9 @@ def shade_of(reading: Reading) -> tuple[Floats, str, tuple[str, str]]:
     if len(np.unique(area)) > 1:
         values, words = np.log2(np.maximum(area, 1)), "last map"
         ends = tuple(f"{value:.0f} positions" for value in (area.min(), area.max()))
+    elif {name.partition(":")[0] for name in reading.names} == {"dil"}:
+        values, words = total_dilation(reading), "total dilation"
+        ends = tuple(f"{value:g}" for value in (values.min(), values.max()))
     else:
         values, words = field, "receptive field"
         ends = tuple(f"{value:,.0f} px" for value in (field.min(), field.max()))
@@ -98,13 +101,21 @@ def shade_of(reading: Reading) -> tuple[Floats, str, tuple[str, str]]:
     return np.asarray(shade), words, (ends[0], ends[1])
 
 
+def total_dilation(reading: Reading) -> Floats:
+    """Sum of the dilations of all switch points, the mean of both axes, per configuration."""
+    sizes = [[Option.read(f"dil{token}").size for token in name.partition(":")[2].split("|")] for name in reading.names]
+    total: Floats = np.array(sizes, dtype=np.float64).mean(axis=2).sum(axis=1)
+    return total
+
+
 def pinned_entries(pin: Pinned) -> tuple[Entry, ...]:
     """List what is known of a configuration built by hand."""
-    reach = f"{numbers.percent(pin.accuracy)} ({numbers.percent(pin.plain)} plain, N = {len(pin.reading.rows):,})"
+    own = f"{numbers.percent(pin.plain)} {pin.reading.own}"
+    reach = f"{numbers.percent(pin.accuracy)} ({own}, N = {len(pin.reading.rows):,})"
     return (
-        Entry("", pin.details, "text_soft", TERMS["by_hand"].definition),
-        Entry("accuracy", reach, "configurations", TERMS["configuration_accuracy"].definition),
-        Entry("cost", macs_words(float(pin.macs)), "cost", TERMS["macs"].definition),
+        Entry("", pin.details, "text_soft", term="by_hand"),
+        Entry("accuracy", reach, "configurations", term="configuration_accuracy"),
+        Entry("cost", macs_words(float(pin.macs)), "cost", term="macs"),
     )
 
 
@@ -118,4 +129,9 @@ def claim(reading: Reading, front: list[int]) -> str:
     words = "on the Pareto front" if 0 in front else "not on the Pareto front"
     top = f"best single one: {reading.names[best]}, {numbers.percent(float(reading.accuracy[best]))}"
     own = numbers.percent(float(reading.accuracy[0]))
+    lead = float(reading.accuracy[best] - reading.accuracy[0])
+    within = scatter(float(reading.accuracy[0]), len(reading.rows))
+    if lead < within:
+        top = f"none is more accurate by more than the scatter of {100 * within:.1f} points"
+        return f"The {reading.own_network} ({own}) is {words} · {top}"
     return f"The {reading.own_network} ({own}) is {words} · {top} on the same pictures, which flatters it"

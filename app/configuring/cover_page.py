@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QSplitter
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QSplitter
 
 from analysis.measures import oracles
-from app.configuring.page import NO_LABELS, Page
+from app.configuring.page import NO_LABELS, Page, differences, entries
 from app.drawing.bar_rows import Bar, BarRow, BarRowsPlot
 from app.drawing.curves import Curve, CurvePlot, Guide, Spots
-from app.drawing.readout import Key
+from app.drawing.readout import Entry, Key
 from app.reading import numbers
+from app.reading.configuration_comparison import SecondConfigurations, both
 from app.reading.configurations import Look, Reading
 from app.theme import Theme
 
@@ -38,6 +39,15 @@ class CoverPage(Page):
         for splitter in (below, halves):
             splitter.setHandleWidth(3)
             splitter.setChildrenCollapsible(False)
+        self.from_own = QCheckBox("begin with the plain network")
+        self.from_own.setChecked(True)
+        self.from_own.setToolTip("Off: the first configuration is the one that is right most often, whichever it is")
+        self.from_own.toggled.connect(lambda _on: self._again())
+        start = QHBoxLayout()
+        start.setContentsMargins(12, 0, 8, 0)
+        start.addWidget(self.from_own)
+        start.addStretch(1)
+        self.body.addLayout(start)
         self.body.addWidget(halves, 1)
         self.define(self.stairs, "greedy_cover")
         self.define(self.chosen)
@@ -45,9 +55,17 @@ class CoverPage(Page):
         self.chosen.row_clicked.connect(self._choose)
         self.chosen.row_hovered.connect(self._hover)
 
+    def _again(self) -> None:
+        if self.reading is not None:
+            self.refresh(self.reading, self.look)
+
     def refresh(self, reading: Reading, look: Look) -> None:
         """Draw the cover of one half and what it reaches on the other."""
         enough = reading.labelled and len(reading.rows) >= 4
+        self.from_own.setVisible(enough)
+        self.from_own.setText(f"begin with the {reading.own_network}")
+        for one in (reading, *((self.other.reading,) if self.other is not None else ())):
+            one.cover_from_own = self.from_own.isChecked()
         self.stairs.set_note(
             "" if enough else NO_LABELS if not reading.labelled else "Too few pictures for two halves."
         )
@@ -57,35 +75,50 @@ class CoverPage(Page):
                 plot.show_rows(())
             self.legend.show_keys(())
             return
-        self._show_stairs(reading)
+        second = self._second()
+        self._show_stairs(reading, second)
         cover = reading.cover
         half = len(reading.halves[0])
+        theirs = same_set(reading, second)
         self.chosen.show_rows(
             tuple(
-                BarRow(reading.names[number], (Bar(gain / half, "configurations"),),
+                BarRow(reading.names[number], (Bar(gain / half, "configurations", outline=other),),
                        f"+{gain} · {numbers.short(float(reading.macs[number]))}")
-                for number, gain in zip(cover.chosen, cover.gains, strict=True)
+                for number, gain, other in zip(cover.chosen, cover.gains, theirs, strict=True)
             ),
             selected=cover.chosen.index(look.configuration) if look.configuration in cover.chosen else -1,
         )  # fmt: skip
-        self._show_lattice(reading)
+        self._show_lattice(reading, second)
         self.claim.say(claim(reading))
         theme = self.theme
         keys = (
-            Key("dash", "half that the set was chosen on (dashed)", theme.color("outline")),
+            Key("dash", "half that the set was chosen on (dashed)", theme.color("configurations")),
             Key("dot", "other half", theme.color("configurations")),
         )
-        self.legend.show_keys(keys)
+        self.legend.show_keys((*keys, *(self.outline_key() if second is not None else ())))
 
-    def _show_stairs(self, reading: Reading) -> None:
+    def _second(self) -> SecondConfigurations | None:
+        """Return the network that is compared with, if it tried the same configurations on enough pictures."""
+        other = self.other
+        if other is None:
+            return None
+        few = len(other.reading.rows) < 4
+        self.why_not = other.why_no_choices or ("it has too few pictures for two halves" if few else "")
+        return other if not self.why_not else None
+
+    def _show_stairs(self, reading: Reading, second: SecondConfigurations | None) -> None:
         cover = reading.cover
         count = min(len(cover.chosen), MOST)
         x = np.arange(1, count + 1, dtype=np.float64)
         chosen, other = np.array(cover.selected[:count]), np.array(cover.reported[:count])
-        curves = (
-            Curve(x, chosen, hue="outline", steps=True, dashed=True),
+        curves: tuple[Curve, ...] = (
+            Curve(x, chosen, hue="configurations", steps=True, dashed=True),
             Curve(x, other, hue="configurations", steps=True),
         )
+        if second is not None:
+            theirs = np.array(second.reading.cover.reported[:MOST])
+            behind = Curve(np.arange(1, len(theirs) + 1, dtype=np.float64), theirs, hue="outline", steps=True)
+            curves = (behind, *curves)
         report = reading.halves[1]
         whole = float(reading.correct[report].any(axis=1).mean())
         guides = (
@@ -94,19 +127,22 @@ class CoverPage(Page):
         )
         self.stairs.show_curves(curves, guides)
         self.stairs.show_spots((Spots(x, other, hue="configurations"),))
-        low = float(min(chosen.min(), other.min()))
+        low = float(min(curve.y.min() for curve in curves))
         home = ((0.7, count + 0.3), (max(0.0, low - 0.06), 1.01))
         if self.stairs.home != home:
             self.stairs.set_home(*home)
 
-    def _show_lattice(self, reading: Reading) -> None:
+    def _show_lattice(self, reading: Reading, second: SecondConfigurations | None) -> None:
+        theirs = {letters: oracle for letters, _, oracle in second.reading.subsets} if second is not None else {}
         smallest = min(count for _, count, _ in reading.subsets)
         rows = []
         points = oracles.point_subsets(reading.options)
         for (letters, count, oracle), (_, members) in zip(reading.subsets, points, strict=True):
             equal = float(oracles.growth_curve(reading.correct[:, members])[smallest - 1])
-            bars = (Bar(oracle, "configurations", hollow=True), Bar(equal, "cost"))
-            rows.append(BarRow(f"{letters} (K = {count})", bars, numbers.percent(oracle)))
+            outline = theirs.get(letters, float("nan"))
+            bars = (Bar(oracle, "configurations", hollow=True, outline=outline), Bar(equal, "cost"))
+            text = both(oracle, outline)
+            rows.append(BarRow(f"{letters} (K = {count})", bars, numbers.percent(oracle) + f" · {text}" * bool(text)))
         self.lattice.show_rows(tuple(rows))
         self.lattice.set_title(f"points that may choose: upper bound; grey: {smallest} at random")
 
@@ -117,6 +153,36 @@ class CoverPage(Page):
     def _hover(self, row: int) -> None:
         known = self.reading is not None and 0 <= row < len(self.chosen.rows)
         self.tell_configuration(self.reading.cover.chosen[row] if self.reading is not None and known else -1)
+
+    def tell_configuration(self, number: int) -> None:
+        """Tell what a configuration reaches, and what it adds in either network."""
+        reading = self.reading
+        if reading is None or number not in reading.cover.chosen:
+            super().tell_configuration(number)
+            return
+        place = reading.cover.chosen.index(number)
+        (bar,) = self.chosen.rows[place].bars
+        words = both(bar.value, bar.outline)
+        found = (
+            *entries(reading, number),
+            Entry("adds", numbers.percent(bar.value), "configurations", term="greedy_cover"),
+        )
+        if self.other is not None and words:
+            found = (*found, Entry(f"{self.other.name}, adds", words, "outline", term="compared"))
+        self.told.emit(reading.names[number], (*found, *differences(self.other, number)))
+
+
+def same_set(reading: Reading, other: SecondConfigurations | None) -> list[float]:
+    """Share of pictures that the same configurations add, in the same order, in a second network; NaN without one.
+
+    Of the half of its pictures that its own set is chosen on.
+    """
+    chosen = list(reading.cover.chosen)
+    if other is None:
+        return [float("nan")] * len(chosen)
+    right = other.reading.correct[other.reading.halves[0]][:, other.columns[chosen]]
+    reached = np.maximum.accumulate(right, axis=1).mean(axis=0)
+    return [float(share) for share in np.diff(reached, prepend=0.0)]
 
 
 def _count(number: float) -> str:

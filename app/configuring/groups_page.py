@@ -1,27 +1,39 @@
-"""Groups of pictures: does one fixed configuration per group, chosen on one half, help on the other half."""
+"""Groups of pictures: does one fixed configuration per group help on pictures it was not chosen on, and at what scale.
+
+Above one row per group; below the scale at which the configurations of each group look.
+"""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
 from analysis.measures import selection
 from analysis.measures.columns import read_column
-from analysis.measures.findings import GROUPINGS
+from analysis.measures.findings import GROUPINGS, LABEL
+from analysis.measures.oracles import Floats
 from analysis.problems import AnalysisError
 from app.configuring.page import NO_LABELS, Page, interval
+from app.configuring.scale_plot import ScalePlot
 from app.drawing.bar_rows import Bar, BarRow, BarRowsPlot
 from app.drawing.readout import Entry, Key, Line
 from app.forms.widgets import button, label
 from app.reading import numbers
-from app.reading.chance import Pool, jitter_gain
+from app.reading.chance import Pool, gain_by, jitter_gain
+from app.reading.configuration_comparison import SecondConfigurations, both
 from app.reading.configurations import Group, Look, Reading, Row
 from app.theme import Theme
 
 OWN = "A table with one value for each picture: CSV, npy or npz; a column named place may say which picture a line is"
-SAME = "The pictures do not differ in this, so there are no groups."
+SAME = "Not measured: the pictures do not differ in this, so there are no groups."
+WHY_NONE = {
+    "size": "Not measured: all pictures are recorded with the same size, or their size is not known.",
+    "zoom": "Not measured: all pictures have the same zoom. Measure with zooms such as 0.5,0.71,1,1.41,2.",
+}
+IS_LABEL = "by the label itself, so no rule that could be used"
 
 
 class GroupsPage(Page):
@@ -40,6 +52,12 @@ class GroupsPage(Page):
         self.kinds.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.kinds.setAccessibleName("What groups are made by")
         self.kinds.activated.connect(lambda _row: self._again())
+        self.scales = QComboBox()
+        self.scales.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.scales.setAccessibleName("Scale of a configuration")
+        self.scales.setToolTip("What is drawn below: at what scale the configurations of each group look")
+        self.scales.activated.connect(lambda _row: self._again())
+        self.scale = ScalePlot(theme)
         self.control = Line(theme)
         self.own = button("Your own column…", self.choose_file, tip=OWN)
         self.pools: tuple[Pool, ...] = ()
@@ -54,12 +72,35 @@ class GroupsPage(Page):
         top.addWidget(self.kinds)
         top.addWidget(self.own)
         top.addWidget(self.control, 1)
+        self.halves = QSplitter(Qt.Orientation.Vertical)
+        self.halves.setHandleWidth(3)
+        self.halves.setChildrenCollapsible(False)
+        self.halves.addWidget(self.plot)
+        self.below = QWidget()
+        choice = QHBoxLayout()
+        choice.setContentsMargins(12, 4, 8, 0)
+        choice.setSpacing(8)
+        choice.addWidget(label("Scale", "soft"))
+        choice.addWidget(self.scales)
+        choice.addStretch(1)
+        lower = QVBoxLayout(self.below)
+        lower.setContentsMargins(0, 0, 0, 0)
+        lower.setSpacing(0)
+        lower.addLayout(choice)
+        lower.addWidget(self.scale, 1)
+        self.halves.addWidget(self.below)
+        self.halves.setSizes([270, 230])
         self.body.addLayout(top)
-        self.body.addWidget(self.plot, 1)
+        self.body.addWidget(self.halves, 1)
+        self._columns: dict[str, Floats] = {}
+        """Name to one value for every picture of the source, from tables of the user."""
         self._groups: tuple[Group, ...] = ()
+        self._second: dict[str, Group] = {}
         self._settled = False
         self._gains: dict[tuple[Reading, str], tuple[Row, Row]] = {}
         self.define(self.plot, "static_gain", "any_correct")
+        self.define(self.scale, "scale_study", "reach_by_hand")
+        self.scale.told.connect(self.told)
         self.plot.row_clicked.connect(self._click)
         self.plot.row_hovered.connect(self._hover)
 
@@ -83,12 +124,18 @@ class GroupsPage(Page):
             self.kinds.setCurrentText(first)
         kind = self.kinds.currentText()
         self._groups = reading.groups(kind) if reading.labelled else ()
-        self.plot.set_note("" if self._groups else NO_LABELS if not reading.labelled else SAME)
-        self.plot.show_rows(tuple(_row(reading, group) for group in self._groups))
+        nothing = NO_LABELS if not reading.labelled else WHY_NONE.get(kind, SAME)
+        self.plot.set_note("" if self._groups else nothing)
+        self._second = self._second_groups(kind)
+        self.plot.show_rows(tuple(_row(reading, group, self._second.get(group.words)) for group in self._groups))
         gain, shuffled = self._gain(reading, kind)
         known = math.isfinite(gain[0]) and bool(self._groups)
-        self.claim.say(claim(self._groups, kind, gain, shuffled, jitter_gain(self.pools, kind)) if known else "")
+        own = self._columns.get(kind)
+        jittered = jitter_gain(self.pools, kind) if own is None else gain_by(self.pools, own, reading.seed)
+        self.claim.say(claim(self._groups, kind, gain, shuffled, jittered, reading.own_network) if known else "")
+        self._show_scale(reading, kind)
         split = "mean and range of 50 splits above; one split is drawn below"
+        split = f"{IS_LABEL} · {split}" if kind == LABEL else split
         self.control.say(self.problem or (split if known else ""))
         theme = self.theme
         keys = (
@@ -96,7 +143,33 @@ class GroupsPage(Page):
             Key("bar", "one configuration chosen for the group on the other half", theme.color("sharing")),
             Key("frame", "upper bound", theme.color("configurations")),
         )
-        self.legend.show_keys(keys if self._groups else ())
+        below = self.scale.keys() if self.below.isVisibleTo(self) else ()
+        second = self.outline_key() if self._second else ()
+        self.legend.show_keys((*keys, *below, *second) if self._groups else ())
+
+    def _show_scale(self, reading: Reading, kind: str) -> None:
+        """Draw at what scale the configurations of each group look; classes have no order to correlate with."""
+        names = [scale.name for scale in reading.scales]
+        if names != [self.scales.itemText(row) for row in range(self.scales.count())]:
+            self.scales.clear()
+            self.scales.addItems(names)
+        shown = bool(self._groups) and kind != LABEL and len(reading.names) > 1
+        self.below.setVisible(shown)
+        if shown:
+            scale = reading.scales[max(0, self.scales.currentIndex())]
+            self.scale.show_study(reading, self._groups, kind, scale)
+
+    def _second_groups(self, kind: str) -> dict[str, Group]:
+        """Find groups of the second network with the same pictures, by their words; {} where they do not compare."""
+        other = self.other
+        if other is None or not self._groups:
+            return {}
+        own = self.reading is not None and kind in self.reading.columns_of_user
+        found = {} if own else {group.words: group for group in other.reading.groups(kind)}
+        same = {group.words: found[group.words] for group in self._groups if group.words in found}
+        self.why_not = other.why_no_pictures or ("your column is of this run's pictures" if own else "")
+        self.why_not = self.why_not or ("" if same else "its pictures fall into other groups")
+        return same if not self.why_not else {}
 
     def _gain(self, reading: Reading, kind: str) -> tuple[Row, Row]:
         """Return the grouped static gain and its control; for a column of the user they are worked out once."""
@@ -131,6 +204,7 @@ class GroupsPage(Page):
         if self._read == (reading, *self.tables):
             return
         self._read, self.problem, found = (reading, *self.tables), "", {}
+        self._columns = {}
         prepared = reading.result.prepared
         total = prepared.samples.total if prepared is not None else len(reading.result["measured"])
         for path in self.tables:
@@ -140,6 +214,7 @@ class GroupsPage(Page):
                 self.problem = f"{error} {error.hint}"
                 continue
             found[f"{name} (yours)"] = values[reading.places]
+            self._columns[f"{name} (yours)"] = values
         if self.problem:  # a table that does not fit is told once and forgotten
             self.tables = self.tables[:-1]
             self._read = (reading, *self.tables)
@@ -157,26 +232,54 @@ class GroupsPage(Page):
         group = self._groups[row]
         field = float(np.max(reading.result["receptive_field"][group.chosen]))
         found = (
-            Entry("pictures", f"{len(group.rows):,}", "text_soft"),
-            Entry(reading.own, numbers.percent(group.plain), "widths"),
-            Entry("chosen", f"{reading.names[group.chosen]}: {numbers.percent(group.fixed)}", "sharing"),
-            Entry("receptive field", f"{field:,.0f} px", "text_soft"),
-            Entry("upper bound", numbers.percent(group.oracle), "configurations"),
+            Entry("pictures", f"{len(group.rows):,}", "text_soft", term="pictures"),
+            Entry(reading.own, numbers.percent(group.plain), "widths", term="configuration_accuracy"),
+            Entry(
+                "chosen",
+                f"{reading.names[group.chosen]}: {numbers.percent(group.fixed)}",
+                "sharing",
+                term="static_gain",
+            ),
+            Entry("receptive field", f"{field:,.0f} px", "text_soft", term="reach_by_hand"),
+            Entry("upper bound", numbers.percent(group.oracle), "configurations", term="any_correct"),
+            *second_entries(self.other, group, self._second.get(group.words)),
         )
         self.told.emit(f"{self.kinds.currentText()} {group.words}", found)
 
 
-def _row(reading: Reading, group: Group) -> BarRow:
-    bars = (Bar(group.plain, "widths"), Bar(group.fixed, "sharing"), Bar(group.oracle, "configurations", hollow=True))
+def second_entries(other: SecondConfigurations | None, group: Group, theirs: Group | None) -> tuple[Entry, ...]:
+    """Say what a group reaches in the second network."""
+    if other is None or theirs is None:
+        return ()
+    pairs = (("plain", group.plain, theirs.plain), ("chosen", group.fixed, theirs.fixed))
+    words = [f"{word} {both(ours, there)}" for word, ours, there in pairs]
+    words.append(f"upper bound {both(group.oracle, theirs.oracle)}")
+    return (Entry(other.name, ", ".join(words), "outline", term="compared"),)
+
+
+def _row(reading: Reading, group: Group, theirs: Group | None = None) -> BarRow:
+    second = (theirs.plain, theirs.fixed, theirs.oracle) if theirs is not None else (math.nan,) * 3
+    bars = (
+        Bar(group.plain, "widths", outline=second[0]),
+        Bar(group.fixed, "sharing", outline=second[1]),
+        Bar(group.oracle, "configurations", hollow=True, outline=second[2]),
+    )
     few = len(group.rows) < selection.FEWEST
     text = f"{reading.names[group.chosen]} · {len(group.rows)}" + (" (too few)" if few else "")
     return BarRow(group.words, bars, text, faint=few)
 
 
-def claim(groups: tuple[Group, ...], kind: str, gain: Row, shuffled: Row, jittered: Row | None = None) -> str:
+def claim(
+    groups: tuple[Group, ...],
+    kind: str,
+    gain: Row,
+    shuffled: Row,
+    jittered: Row | None = None,
+    own: str = "plain network",
+) -> str:
     """Say in one line whether grouping helps more than both controls: shuffled groups, and jittered weights."""
     if all(len(group.rows) < selection.FEWEST for group in groups):
-        return f"Every group has fewer than {selection.FEWEST} pictures and keeps the plain network"
+        return f"Every group has fewer than {selection.FEWEST} pictures and keeps the {own}"
     words = f"Static gain by {kind} {interval(gain)} · shuffled groups {interval(shuffled)}"
     controls = [0.0, shuffled[0]]
     if jittered is not None:

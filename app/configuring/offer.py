@@ -24,6 +24,7 @@ class Offer(QWidget):
 
     def __init__(self, theme: Theme, words: str, act: Callable[[], None]) -> None:
         super().__init__()
+        self.words = words
         self.button = button(words, act)
         self.why = Line(theme)
         layout = QHBoxLayout(self)
@@ -32,8 +33,9 @@ class Offer(QWidget):
         layout.addWidget(self.why, 1)
         self.setVisible(False)
 
-    def show_state(self, wanted: bool, why_not: str) -> None:
-        """Offer it if it is wanted, or say why it cannot be measured."""
+    def show_state(self, wanted: bool, why_not: str, go_on: str = "") -> None:
+        """Offer it if it is wanted, or to go on with one that ended early, or say why it cannot be measured."""
         self.button.setVisible(not why_not)
-        self.why.say(why_not)
+        self.button.setText("Go on" if go_on else self.words)
+        self.why.say(why_not or go_on)
         self.setVisible(wanted)

@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QSplitter
 
 from analysis.measures import oracles, selection
-from analysis.measures.findings import GROUPINGS
+from analysis.measures.findings import GROUPINGS, LABEL
 from app.configuring.offer import Offer
 from app.configuring.page import NO_LABELS, Page, interval
 from app.drawing.bar_rows import BOTTOM, THINNEST, TOP, Bar, BarRow, BarRowsPlot
@@ -30,6 +30,21 @@ MOST_HIGH = 360
 LOWEST = -0.25
 """Where the axis begins at the latest: what lies below is cut, and its number stands beside."""
 SHORT = {"perturbation": "disturbed", "jitter": "jittered"}
+TERM_OF = {
+    "plain accuracy": "plain_accuracy",
+    "best static": "best_static",
+    "mean of one configuration": "mean_configuration",
+    "any-correct oracle": "any_correct",
+    "best-loss oracle": "best_loss",
+    "all-correct": "all_correct",
+    "independence ceiling": "independence_ceiling",
+    "matched list": "matched_list",
+    "shuffled labels": "shuffled_labels",
+    "oracle beyond list": "oracle_beyond_list",
+    "kappa": "oracle_kappa",
+}
+"""Term of each measure in the glossary."""
+ALONE = "One configuration alone: all oracles are its accuracy, and nothing grows."
 HUES = {"perturbation": "sharing", "jitter": "bundles"}
 
 
@@ -59,6 +74,7 @@ class OraclePage(Page):
         self.offer = Offer(theme, "Measure chance pools", lambda: self.measure_wanted.emit(POOLS))
         self.body.addWidget(self.offer)
         self.body.addWidget(halves, 1)
+        self.rows.help_wanted.connect(self.help_wanted)
         self.define(self.rows, "any_correct", "matched_list", "static_gain", "oracle_kappa")
         self.define(self.growth, "oracle_growth", "chance_pool")
 
@@ -79,6 +95,7 @@ class OraclePage(Page):
         self.rows.show_rows(rows, (min(0.0, max(LOWEST, math.floor(20 * lowest) / 20)), 1.0))
         self._show_growth(reading)
         self.claim.say(claim(reading), compared_words(reading, self.other))
+        self.why_not = self.other.why_no_choices if self.other is not None else ""
         theme = self.theme
         keys = (
             Key("bar", "one choice for all pictures", theme.color("widths")),
@@ -94,6 +111,10 @@ class OraclePage(Page):
         self.legend.show_keys((*keys, *pools, *self.outline_key()))
 
     def _show_growth(self, reading: Reading) -> None:
+        if len(reading.names) == 1:
+            self.growth.show_curves(())
+            self.growth.set_note(ALONE)
+            return
         curve = oracles.growth_curve(reading.correct[:, reading.effective])
         curves = [Curve(_log(len(curve)), curve, hue="configurations")]
         if self.other is not None and self.other.same_configurations:
@@ -122,15 +143,16 @@ class OraclePage(Page):
         answers = oracles.distinct_answers(reading.prediction)
         same = np.asarray((reading.prediction == reading.prediction[:, :1]).mean(axis=1))
         entropy = reading.table("entropy")
-        shares = (("answers like the plain one", float(same.mean())), ("one answer only", float((answers == 1).mean())))
+        shares = (
+            (f"answers like the {reading.own_network}", float(same.mean())),
+            ("one answer only", float((answers == 1).mean())),
+        )
         self.rows.set_note("")
         self.rows.show_rows(tuple(BarRow(name, (Bar(share, "widths"),), _percent(share)) for name, share in shares))
         self.growth.show_curves(())
         self.growth.set_note("Without labels there is no oracle.")
-        spread = (
-            f"{answers.mean():.2f} different answers a picture · mean entropy {entropy[:, 0].mean():.2f} nats plain"
-        )
-        self.claim.say(f"{spread}, {entropy.mean():.2f} over all", NO_LABELS)
+        spread = f"{answers.mean():.2f} different answers a picture · mean entropy {entropy[:, 0].mean():.2f} nats"
+        self.claim.say(f"{spread} {reading.own}, {entropy.mean():.2f} over all", NO_LABELS)
         self.legend.show_keys(())
 
 
@@ -153,9 +175,11 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f}{numbers.SPACE}%"
 
 
-def _row(name: str, row: Row, hue: str, hollow: bool = False, rule: bool = False, theirs: float = math.nan) -> BarRow:
+def _row(
+    name: str, row: Row, hue: str, hollow: bool = False, rule: bool = False, theirs: float = math.nan, term: str = ""
+) -> BarRow:
     text = " · ".join(words for words in (interval(row), both(row[0], theirs)) if words)
-    return BarRow(name, (Bar(row[0], hue, row[1], row[2], hollow, theirs),), text, rule)
+    return BarRow(name, (Bar(row[0], hue, row[1], row[2], hollow, theirs),), text, rule, term=term)
 
 
 def hue_of(pool: Pool) -> str:
@@ -178,8 +202,10 @@ def _beside(pool: Pool) -> BarRow:
     """Row of a chance pool: how much more as many configurations reach, if the two compare."""
     name = f"oracle − {SHORT.get(pool.name, pool.name)}, k = {len(pool.growth)}"
     if pool.matched:
-        return _row(name, pool.beyond, "configurations")
-    return BarRow(name, (Bar(math.nan, "configurations"),), "not matched: no comparison", faint=True)
+        return _row(name, pool.beyond, "configurations", term="oracle_beyond_pool")
+    return BarRow(
+        name, (Bar(math.nan, "configurations"),), "not matched: no comparison", faint=True, term="oracle_beyond_pool"
+    )
 
 
 def _rescue(reading: Reading) -> BarRow:
@@ -187,17 +213,21 @@ def _rescue(reading: Reading) -> BarRow:
     share, chance, corrected = (reading.measure(f"rescue{end}")[0] for end in ("", " by chance", " corrected"))
     if not math.isfinite(share):
         nothing = reading.settled and float(reading.accuracy[0]) == 1
-        return BarRow("rescue", (Bar(math.nan, "configurations"),), "nothing to rescue" if nothing else numbers.NOTHING)
+        words = "nothing to rescue" if nothing else numbers.NOTHING
+        return BarRow("rescue", (Bar(math.nan, "configurations"),), words, term="rescue")
     beside = f"chance {numbers.percent(chance)} · corrected {numbers.percent(corrected)}".replace("-", "−")
     return BarRow(
-        "rescue: upper bound", (Bar(share, "configurations", hollow=True),), f"{numbers.percent(share)} · {beside}"
+        "rescue: upper bound",
+        (Bar(share, "configurations", hollow=True),),
+        f"{numbers.percent(share)} · {beside}",
+        term="rescue",
     )
 
 
 def _pinned(pin: Pinned) -> BarRow:
     """Row of a configuration built by hand: its accuracy, and that of the plain network on the same pictures."""
     text = f"{numbers.percent(pin.accuracy)} · {100 * (pin.accuracy - pin.plain):+.1f} points".replace("-", "−")
-    return BarRow(pin.name, (Bar(pin.accuracy, "sharing"),), text)
+    return BarRow(pin.name, (Bar(pin.accuracy, "sharing"),), text, term="by_hand")
 
 
 def rows_of(reading: Reading, pools: tuple[Pool, ...], other: SecondConfigurations | None = None) -> tuple[BarRow, ...]:
@@ -211,14 +241,16 @@ def rows_of(reading: Reading, pools: tuple[Pool, ...], other: SecondConfiguratio
     second = other.reading if other is not None and other.same_configurations else None
 
     def row(words: str, name: str, hue: str, hollow: bool = False, rule: bool = False) -> BarRow:
-        return _row(words, measure(name), hue, hollow, rule, second.measure(name)[0] if second else math.nan)
+        theirs = second.measure(name)[0] if second else math.nan
+        gain = "static_gain_shuffled" if name.endswith("shuffled") else "static_gain"
+        return _row(words, measure(name), hue, hollow, rule, theirs, TERM_OF.get(name, gain))
 
     effective = measure("effective configurations")[0]
     differ = f" · {effective:.0f} differ" if math.isfinite(effective) else ""
     top = row(f"any right of {len(reading.names)}: upper bound", "any-correct oracle", "configurations", True, True)
     own = reading.plain_accuracy
     found = [
-        *([_row("plain accuracy", own, "widths")] if own is not None else []),
+        *([_row("plain accuracy", own, "widths", term="plain_accuracy")] if own is not None else []),
         row(f"{reading.own} accuracy", "plain accuracy", "widths"),
         row("best static, held out", "best static", "widths"),
         row("one configuration, mean", "mean of one configuration", "widths"),
@@ -235,7 +267,7 @@ def rows_of(reading: Reading, pools: tuple[Pool, ...], other: SecondConfiguratio
         row("κ of the oracle", "kappa", "configurations"),
     ]
     rule = True
-    for name in GROUPINGS:
+    for name in (name for name in GROUPINGS if name != LABEL):
         gain = measure(f"static gain by {name}")
         if math.isfinite(gain[0]):
             made = row(f"static gain by {name}", f"static gain by {name}", "configurations", rule=rule)
@@ -247,7 +279,11 @@ def rows_of(reading: Reading, pools: tuple[Pool, ...], other: SecondConfiguratio
             found.append(made)
             found.append(row("shuffled groups", f"static gain by {name}, shuffled", "cost"))
             jittered = jitter_gain(pools, name)
-            found += [_row("jittered weights", jittered, "cost")] if jittered is not None else []
+            found += (
+                [_row("jittered weights", jittered, "cost", term="static_gain_shuffled")]
+                if jittered is not None
+                else []
+            )
             rule = False
     return tuple(found)
 

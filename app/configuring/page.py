@@ -13,7 +13,6 @@ from app.forms.side_page import SidePage, definitions
 from app.reading import numbers
 from app.reading.configuration_comparison import SecondConfigurations, both
 from app.reading.configurations import METHOD, Look, Reading, Row, macs_words
-from app.reading.glossary import TERMS
 from app.theme import Theme
 
 NO_LABELS = "These pictures have no labels, so nothing can be right or wrong."
@@ -43,10 +42,12 @@ class Page(SidePage):
         self.other: SecondConfigurations | None = None
         """The network that is compared with, set before a run is shown; None for nothing."""
         self.look = Look()
+        self.why_not = ""
+        """Why the second network is not drawn here, "" if it is."""
 
     def show_reading(self, reading: Reading, look: Look) -> None:
         """Show a run; called whenever anything of it, or what is looked at, may have changed."""
-        self.reading, self.look = reading, look
+        self.reading, self.look, self.why_not = reading, look, ""
         self.refresh(reading, look)
 
     def refresh(self, reading: Reading, look: Look) -> None:
@@ -84,15 +85,18 @@ def entries(reading: Reading, number: int) -> tuple[Entry, ...]:
         accuracy = numbers.percent(float(reading.accuracy[number]))
         alone = f"{int(reading.solved_alone[number]):,} pictures"
         found = [
-            Entry("accuracy", accuracy, "configurations", TERMS["configuration_accuracy"].definition),
-            Entry("right alone", alone, "text_soft", TERMS["solved_alone"].definition),
+            Entry("accuracy", accuracy, "configurations", term="configuration_accuracy"),
+            Entry("right alone", alone, "text_soft", term="solved_alone"),
+            Entry("shared credit", f"{float(reading.shared_credit[number]):.1f}", "text_soft", term="shared_credit"),
         ]
     repeats = int(reading.result["duplicate_of"][number]) if "duplicate_of" in reading.result else number
     return (
         *found,
-        Entry("cost", macs_words(float(reading.macs[number])), "cost", TERMS["macs"].definition),
-        Entry("last map", f"{high}×{wide}", "text_soft"),
-        Entry("receptive field", f"{float(field[0]):,.0f}×{float(field[1]):,.0f} px", "text_soft"),
+        Entry("cost", macs_words(float(reading.macs[number])), "cost", term="macs"),
+        Entry("last map", f"{high}×{wide}", "text_soft", term="last_map"),
+        Entry(
+            "receptive field", f"{float(field[0]):,.0f}×{float(field[1]):,.0f} px", "text_soft", term="reach_by_hand"
+        ),
         *([Entry("", f"answers like {reading.names[repeats]}", "text_soft")] if 0 <= repeats != number else []),
     )
 
@@ -103,7 +107,11 @@ def differences(other: SecondConfigurations | None, number: int) -> tuple[Entry,
         return ()
     theirs = float(other.aligned(other.reading.accuracy)[number])
     words = both(float(other.shown.accuracy[number]), theirs) or "has no such configuration"
-    return (Entry(other.name, words, "outline", "The network that is compared with; in brackets: points more here"),)
+    return (
+        Entry(
+            other.name, words, "outline", "The network that is compared with; in brackets: points more here", "compared"
+        ),
+    )
 
 
 def interval(row: Row) -> str:

@@ -9,11 +9,13 @@ from PySide6.QtWidgets import QSplitter
 from analysis.measures.oracles import Floats, Integers
 from app.browsing.thumbnails import Thumbnails
 from app.configuring.cards import PictureCard
-from app.configuring.page import Page
+from app.configuring.page import Page, differences, entries
 from app.drawing.answer_matrix import Frame, FramedMatrix
 from app.drawing.curves import Curve, CurvePlot, Spots
 from app.drawing.matrix import Cells
-from app.drawing.readout import Key
+from app.drawing.readout import Entry, Key
+from app.reading import numbers
+from app.reading.configuration_comparison import SecondConfigurations
 from app.reading.configuration_order import tree_layout
 from app.reading.configurations import Look, Reading
 from app.theme import Theme
@@ -29,6 +31,7 @@ class PicturePage(Page):
         self.curve = CurvePlot(theme, "Probability under each configuration", "configurations, sorted", "probability")
         self.tree = FramedMatrix(theme, "Prefix tree", "first points", "last points")
         self.card = PictureCard(theme, thumbnails)
+        self.card.help_wanted.connect(self.help_wanted)
         self.layout_of: Integers = np.empty((0, 0), dtype=np.int64)
         self._order: Integers = np.empty(0, dtype=np.int64)
         left = QSplitter(Qt.Orientation.Vertical)
@@ -47,7 +50,7 @@ class PicturePage(Page):
         self.define(self.curve, "true_probability")
         self.define(self.tree, "prefix_tree")
         self.curve.clicked.connect(lambda x, _y, _extend: self._choose(self._at(x)))
-        self.curve.hovered.connect(lambda place: self.tell_configuration(self._at(place[0]) if place else -1))
+        self.curve.hovered.connect(lambda place: self._tell(self._at(place[0]) if place else -1))
         self.tree.cell_clicked.connect(lambda row, column: self._choose(int(self.layout_of[row, column])))
         self.tree.cell_hovered.connect(self._hover)
 
@@ -56,7 +59,8 @@ class PicturePage(Page):
         self.card.show_look(reading, look)
         values, words = values_of(reading, look)
         marks = marked(reading, look, values)
-        self._show_curve(values, marks, words)
+        theirs, self.why_not = second_values(self.other, look)
+        self._show_curve(values, marks, words, theirs)
         self._show_tree(reading, look, values, marks)
         self.claim.say(claim(reading, look, values))
         keys = tuple(
@@ -66,13 +70,16 @@ class PicturePage(Page):
         )
         chosen = Key("frame", "configuration that is looked at", self.theme.color("accent"))
         scale = (Key("bar", "0", self.theme.heat(0.0)), Key("bar", "1", self.theme.heat(1.0)))
-        self.legend.show_keys((*keys, chosen, *scale))
+        second = self.outline_key() if np.isfinite(theirs).any() else ()
+        self.legend.show_keys((*keys, chosen, *scale, *second))
 
-    def _show_curve(self, values: Floats, marks: dict[str, int], words: str) -> None:
+    def _show_curve(self, values: Floats, marks: dict[str, int], words: str, theirs: Floats) -> None:
         self._order = np.argsort(-values, kind="stable")
         x = np.arange(len(values), dtype=np.float64)
         self.curve.set_title(words)
-        self.curve.show_curves((Curve(x, values[self._order], hue="configurations"),))
+        own = Curve(x, values[self._order], hue="configurations")
+        second = (Curve(x, theirs[self._order], hue="outline"),) if np.isfinite(theirs).any() else ()
+        self.curve.show_curves((*second, own))
         spots = []
         for name, hue in MARKS:
             if name in marks:
@@ -110,7 +117,26 @@ class PicturePage(Page):
             self.configuration_chosen.emit(number)
 
     def _hover(self, row: int, column: int) -> None:
-        self.tell_configuration(int(self.layout_of[row, column]) if row >= 0 else -1)
+        self._tell(int(self.layout_of[row, column]) if row >= 0 else -1)
+
+    def _tell(self, number: int) -> None:
+        """Tell what a configuration reaches, and what the second network makes of this picture under it."""
+        reading = self.reading
+        if reading is None or not 0 <= number < len(reading.names):
+            self.told.emit("", ())
+            return
+        ours, words = values_of(reading, self.look)
+        found = [
+            *entries(reading, number),
+            Entry(words, numbers.percent(float(ours[number])), "text_soft", term="true_probability"),
+        ]
+        theirs = float(second_values(self.other, self.look)[0][number]) if self.other is not None else float("nan")
+        if self.other is not None and np.isfinite(theirs):
+            gain = numbers.signed(100 * (float(ours[number]) - theirs), 1)
+            found.append(
+                Entry(f"{self.other.name}, {words}", f"{numbers.percent(theirs)} ({gain})", "outline", term="compared")
+            )
+        self.told.emit(reading.names[number], (*found, *differences(self.other, number)))
 
 
 def _prefix(reading: Reading, number: int, points: tuple[int, ...]) -> str:
@@ -124,6 +150,19 @@ def values_of(reading: Reading, look: Look) -> tuple[Floats, str]:
     if look.row < 0:
         return np.asarray(table.mean(axis=0)), f"probability of the {words}, mean of all pictures"
     return table[look.row], f"probability of the {words}"
+
+
+def second_values(other: SecondConfigurations | None, look: Look) -> tuple[Floats, str]:
+    """Return what :func:`values_of` returns, of the second network for the same pictures; and why it has none."""
+    if other is None:
+        return np.empty(0), ""
+    nothing = np.full(len(other.columns), np.nan)
+    if other.why_no_pictures:
+        return nothing, other.why_no_pictures
+    rows = other.rows if look.row < 0 else other.rows[[look.row]]
+    if (rows < 0).any():
+        return nothing, "it has not seen all of these pictures" if look.row < 0 else "it has not seen this picture"
+    return other.aligned(np.asarray(other.reading.table("true_probability")[rows].mean(axis=0))), ""
 
 
 def marked(reading: Reading, look: Look, values: Floats) -> dict[str, int]:

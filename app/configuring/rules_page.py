@@ -11,9 +11,12 @@ from app.drawing.bar_rows import Bar, BarRow, BarRowsPlot
 from app.drawing.readout import Entry, Key
 from app.reading import numbers
 from app.reading.chance import CHOOSER
-from app.reading.configurations import Look, Reading, macs_words
-from app.reading.glossary import TERMS
+from app.reading.configuration_comparison import both
+from app.reading.configurations import Look, Reading, macs_words, scatter
 from app.theme import Theme
+
+OWN = "network as it is"
+"""Name of the rule that always keeps configuration 0, see :func:`analysis.measures.selection.policies`."""
 
 
 class RulesPage(Page):
@@ -39,26 +42,44 @@ class RulesPage(Page):
         self._told = (*found, *learned)
         half = f" · N = {len(reading.halves[1]):,}, half of the pictures" if enough else ""
         self.plot.set_title(f"gap closed and mean cost at the right{half}")
-        rows = (*(_row(rule) for rule in found), *(_row(rule, "chooser: ", n == 0) for n, rule in enumerate(learned)))
+        theirs = self._second()
+        own = OWN if reading.own == "plain" else reading.own_network
+        rows = (
+            *(_row(rule, own, theirs=theirs.get(rule.name, math.nan)) for rule in found),
+            *(_row(rule, own, "chooser: ", n == 0) for n, rule in enumerate(learned)),
+        )
         self.plot.show_rows(rows, (0.0, 1.0), ((found[0].accuracy, "text_soft"),) if found else ())
-        self.claim.say(claim(found, learned) if found else "")
+        count = len(reading.halves[1]) if enough else 0
+        self.claim.say(claim(found, learned, reading.own_network, count) if found else "")
         keys = (
             Key("bar", "rule, on the half that nothing was fitted on", self.theme.color("widths")),
             Key("frame", "upper bound: needs the label", self.theme.color("configurations")),
             Key("dash", reading.own_network, self.theme.color("text_soft")),
         )
-        self.legend.show_keys(keys if found else ())
+        self.legend.show_keys((*keys, *(self.outline_key() if theirs else ())) if found else ())
+
+    def _second(self) -> dict[str, float]:
+        """Accuracy of the rules in the second network, by their names; {} where it does not compare."""
+        other = self.other
+        if other is None:
+            return {}
+        few = len(other.reading.rows) < 4
+        self.why_not = other.why_no_choices or ("it has too few pictures for two halves" if few else "")
+        return {} if self.why_not else {rule.name: rule.accuracy for rule in other.reading.policies}
 
     def _hover(self, row: int) -> None:
         if not 0 <= row < len(self._told):
             self.told.emit("", ())
             return
         rule = self._told[row]
-        found = (
-            Entry("accuracy", numbers.percent(rule.accuracy), "widths", TERMS["policy_accuracy"].definition),
-            Entry("gap closed", gap_words(rule.gap_closed), "text_soft", TERMS["gap_closed"].definition),
-            Entry("mean cost", macs_words(rule.macs), "cost", TERMS["macs"].definition),
+        found: tuple[Entry, ...] = (
+            Entry("accuracy", numbers.percent(rule.accuracy), "widths", term="policy_accuracy"),
+            Entry("gap closed", gap_words(rule.gap_closed), "text_soft", term="gap_closed"),
+            Entry("mean cost", macs_words(rule.macs), "cost", term="macs"),
         )
+        outline = self.plot.rows[row].bars[0].outline
+        if self.other is not None and math.isfinite(outline):
+            found = (*found, Entry(self.other.name, both(rule.accuracy, outline), "outline", term="compared"))
         self.told.emit(rule.name, found)
 
 
@@ -67,20 +88,27 @@ def gap_words(gap: float) -> str:
     return f"{100 * gap:+.0f}{numbers.SPACE}%".replace("-", "−") if math.isfinite(gap) else numbers.NOTHING
 
 
-def _row(rule: Policy, before: str = "", rule_above: bool = False) -> BarRow:
+def _row(rule: Policy, own: str, before: str = "", rule_above: bool = False, theirs: float = math.nan) -> BarRow:
     bound = rule.name.startswith("oracle")
     hue = "configurations" if bound else "widths"
     text = " · ".join((numbers.percent(rule.accuracy), gap_words(rule.gap_closed), macs_words(rule.macs)))
-    name = {"oracle (upper bound)": "oracle", "oracle of candidates": "candidates", "oracle of all": "all"}.get(
-        rule.name, rule.name
-    )
+    short = {"oracle (upper bound)": "oracle", "oracle of candidates": "candidates", "oracle of all": "all", OWN: own}
+    name = short.get(rule.name, rule.name)
     words = f"{before}{name}" if not bound else f"{before}{name}: upper bound".replace("chooser: ", "")
-    return BarRow(words, (Bar(rule.accuracy, hue, hollow=bound),), text, rule_above)
+    return BarRow(words, (Bar(rule.accuracy, hue, hollow=bound, outline=theirs),), text, rule_above)
 
 
-def claim(found: tuple[Policy, ...], learned: tuple[Policy, ...]) -> str:
-    """Say in one line whether any rule helps."""
-    # A chooser has halves of its own, so each rule is compared with the plain network of its own half.
+def claim(found: tuple[Policy, ...], learned: tuple[Policy, ...], own: str = "plain network", count: int = 0) -> str:
+    """Say in one line whether any rule helps.
+
+    Parameters
+    ----------
+    own
+        Words for the network of configuration 0.
+    count
+        Pictures that accuracies are shares of: a difference within their scatter is called none; 0 to call none so.
+    """
+    # A chooser has halves of its own, so each rule is compared with configuration 0 of its own half.
     usable = [
         (rule.accuracy - several[0].accuracy, rule)
         for several in (found, learned)
@@ -90,6 +118,9 @@ def claim(found: tuple[Policy, ...], learned: tuple[Policy, ...]) -> str:
     lead, best = max(usable, key=lambda pair: pair[0])
     gain = 100 * lead
     if gain <= 0:
-        return f"No rule is better than the plain network ({numbers.percent(found[0].accuracy)} on this half)"
+        return f"No rule is better than the {own} ({numbers.percent(found[0].accuracy)} on this half)"
+    if count and lead < scatter(found[0].accuracy, count):
+        within = f"within the ±{100 * scatter(found[0].accuracy, count):.1f} of {count:,} pictures"
+        return f"No rule is clearly better than the {own}: the best, {best.name}, gains {gain:.1f} points, {within}"
     part = f", {gap_words(best.gap_closed)} of the way to the upper bound" if math.isfinite(best.gap_closed) else ""
     return f"Best rule: {best.name}, {gain:+.1f} points{part} · all numbers on the half that nothing was fitted on"

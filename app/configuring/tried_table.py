@@ -9,7 +9,8 @@ from PySide6.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem
 
 from app.theme import Theme
 
-HEADS = ("pin", "tried by hand", "right", "won", "lost", "MACs")
+HEADS = ("pin", "tried by hand", "right", "won", "lost", "MACs", "")
+"""The last one is the network that is compared with, there only if one is."""
 TIPS = (
     "Pinned configurations are columns of the matrix and rows of the oracle page",
     "Click to go on with it",
@@ -17,6 +18,7 @@ TIPS = (
     "Right here, wrong plain",
     "Wrong here, right plain",
     "Multiply-adds of one picture",
+    "Accuracy of the network that is compared with; in brackets: points more here",
 )
 NUMBER = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
@@ -65,6 +67,7 @@ class TriedTable(QTableWidget):
         self.setSelectionMode(QTableWidget.SelectionMode.NoSelection)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
+        self.setColumnHidden(len(HEADS) - 1, True)
         self._filling = False
         theme.changed.connect(self._frame_boxes)
         self._frame_boxes()
@@ -76,8 +79,12 @@ class TriedTable(QTableWidget):
         line = self.theme.color("text_soft").name()
         self.setStyleSheet(f"QTableWidget::indicator:unchecked {{ border: 1px solid {line}; border-radius: 2px; }}")
 
-    def show_rows(self, rows: tuple[TriedRow, ...]) -> None:
-        """Fill the table anew if something has changed."""
+    def show_rows(self, rows: tuple[TriedRow, ...], second: str = "") -> None:
+        """Fill the table anew if something has changed; with a name, the last column is a second network."""
+        self.setColumnHidden(len(HEADS) - 1, not second)
+        head = self.horizontalHeaderItem(len(HEADS) - 1)
+        assert head is not None  # made at the start
+        head.setText(second)
         if rows == self.rows:
             return
         self.rows, self._filling = rows, True

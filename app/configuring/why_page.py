@@ -12,6 +12,7 @@ from app.drawing.readout import Line
 from app.forms.widgets import button
 from app.reading import numbers
 from app.reading.attribution_reading import Explanation, reaches
+from app.reading.configuration_comparison import SecondConfigurations
 from app.reading.configurations import Look, Reading
 from app.reading.geometry_attribution import ALGORITHMS, compared
 from app.theme import Theme
@@ -34,6 +35,7 @@ class WhyPage(Page):
         self.refusal = ""
         """Why these configurations cannot be explained, "" if they can."""
         self.board = AttributionBoard(theme)
+        self.board.help_wanted.connect(self.help_wanted)
         self.explain = button("Explain", lambda: self.explain_wanted.emit(), tip="Attribute under these configurations")
         self.about = Line(theme)
         top = QHBoxLayout()
@@ -60,7 +62,10 @@ class WhyPage(Page):
         missing = [number for _, number in chosen if number not in self.answers]
         self.explain.setEnabled(bool(missing))
         scored = "the score of the label is explained" if reading.labelled else "the answer is explained"
-        self.about.say(f"{scored} · Grad-CAM above, integrated gradients (IG) below; best and worst by {by(reading)}")
+        said, self.why_not = second_claim(self.other, look)
+        self.about.say(
+            said or f"{scored} · Grad-CAM above, integrated gradients (IG) below; best and worst by {by(reading)}"
+        )
         self.claim.say(claim(reading, look, chosen))
         shown = [answer for answer in self.answers.values() if answer is not None]
         if not shown:
@@ -103,3 +108,16 @@ def claim(reading: Reading, look: Look, chosen: tuple[tuple[str, int], ...]) -> 
         share = numbers.percent(float(reading.table("confidence")[look.row, number]))
         parts.append(f"{words} {reading.names[number]}: {answer} {share}")
     return " · ".join(parts)
+
+
+def second_claim(other: SecondConfigurations | None, look: Look) -> tuple[str, str]:
+    """Say in one line what the best and worst configuration of the second network answer; and why nothing is said."""
+    if other is None:
+        return "", ""
+    if other.why_no_pictures:
+        return "", other.why_no_pictures
+    row = int(other.rows[look.row])
+    if row < 0:
+        return "", "it has not seen this picture"
+    said = claim(other.reading, Look(0, row), compared(other.reading, row)).partition(" · ")[2]
+    return f"{other.name}: {said}", ""

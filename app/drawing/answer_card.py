@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetricsF, QImage, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtWidgets import QSizePolicy
 
 from app.drawing.map_image import draw_fitted
+from app.drawing.named import Name, NamedNumbers
+from app.reading.glossary import TERMS
 from app.theme import Theme
 
 PAD, SIDE, STRIP = 10.0, 96.0, 46.0
@@ -55,24 +57,27 @@ class Card:
 
     Attributes
     ----------
-    title, notes
-        Words above, and lines below the maps.
+    title
+        Words above.
     image
         None while it is being read.
+    notes
+        Lines below the maps, each with its term in the glossary.
     """
 
     title: str
     image: QImage | None
     answers: tuple[Answer, ...]
     steps: tuple[Step, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
 
 
-class AnswerCard(QWidget):
+class AnswerCard(NamedNumbers):
     """A picture, bars of the most likely classes, and the geometry strip."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
+        self._names: list[Name] = []
         self.theme = theme
         self.card: Card | None = None
         self.note = ""
@@ -83,9 +88,19 @@ class AnswerCard(QWidget):
     def show_card(self, card: Card | None, note: str = "") -> None:
         """Show another picture, or say what to do to see one."""
         self.card, self.note = card, note
-        words = [card.title, *(a.heading for a in card.answers), *card.notes] if card else [note]
+        words = (
+            [card.title, *(a.heading for a in card.answers), *(words for words, _ in card.notes)] if card else [note]
+        )
         self.setAccessibleDescription(", ".join(words))
         self.update()
+
+    def names(self) -> tuple[Name, ...]:
+        """Return the numbers as they were painted last."""
+        return tuple(self._names)
+
+    def _name(self, place: QRectF, term: str) -> None:
+        if term:
+            self._names.append(Name(place, TERMS[term].page, TERMS[term].definition))
 
     def sizeHint(self) -> QSize:
         """Return room for all parts."""
@@ -101,6 +116,7 @@ class AnswerCard(QWidget):
         painter.setFont(self.theme.font("small"))
         metrics = QFontMetricsF(painter.font())
         room = QRectF(self.rect()).adjusted(PAD, PAD, -PAD, -PAD)
+        self._names = []
         if self.card is None:
             painter.setPen(self.theme.color("text_soft"))
             painter.drawText(room, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.note)
@@ -115,8 +131,10 @@ class AnswerCard(QWidget):
             y = self._draw_answer(painter, metrics, answer, y) + 6
         if self.card.steps:
             y = self._draw_steps(painter, metrics, y) + 4
-        for note in self.card.notes:
+        for note, term in self.card.notes:
+            self._name(QRectF(PAD, y, min(metrics.horizontalAdvance(note), room.width()), metrics.height()), term)
             y = self._write(painter, metrics, note, y, "text_soft")
+        self.underline(painter)
 
     def _write(self, painter: QPainter, metrics: QFontMetricsF, text: str, y: float, role: str) -> float:
         painter.setPen(self.theme.color(role))
@@ -135,6 +153,8 @@ class AnswerCard(QWidget):
             number = f"{100 * ranked.share:.1f} %"
             left = PAD + 0.45 * width
             painter.drawText(QRectF(PAD, y, width, height), Qt.AlignmentFlag.AlignRight, number)
+            wide = metrics.horizontalAdvance(number)
+            self._name(QRectF(PAD + width - wide, y, wide, height), "prediction_share")
             free = PAD + width - left - metrics.horizontalAdvance(number) - 6
             name = metrics.elidedText(ranked.name, Qt.TextElideMode.ElideRight, free)
             painter.drawText(QRectF(left, y, free + 2, height), 0, name)
@@ -160,6 +180,8 @@ class AnswerCard(QWidget):
                     painter.drawRect(rect.adjusted(0.5, 0.5, -0.5, -0.5))
             words = (step.name, step.option, f"{step.size[0]}×{step.size[1]}")
             painter.setPen(self.theme.color("text_soft"))
+            below = y + STRIP + 2 + 2 * metrics.height()
+            self._name(QRectF(left, below, metrics.horizontalAdvance(words[2]), metrics.height()), "map_size")
             for line, word in enumerate(words):
                 rect = QRectF(left, y + STRIP + 2 + line * metrics.height(), width, metrics.height())
                 painter.drawText(rect, 0, metrics.elidedText(word, Qt.TextElideMode.ElideRight, width - 2))

@@ -85,7 +85,7 @@ class FramedItem(MatrixItem):
             first = max(0, int(np.floor(-(scale.bottom / scale.per_y) + 0.5)))
             last = min(len(self._shades), int(np.ceil((scale.height - scale.bottom) / scale.per_y + 0.5)))
             tall = max(1, round((last - first) * scale.per_y))
-            column = self._colors()[strongest(self._shades[first:last, :1], tall, 0)]
+            column = self._table()[strongest(self._shades[first:last, :1], tall, 0)]
             colors = np.ascontiguousarray(column)
             image = QImage(colors.data, 1, len(colors), 4, QImage.Format.Format_RGB32)
             top = scale.y_of(0.5 - first)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QFontMetricsF, QHelpEvent, QImage, QLinearGradient, QPainter, QPaintEvent
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QFontMetricsF, QImage, QLinearGradient, QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy
 
 from app.drawing.map_image import NEGATIVE, POSITIVE, draw_fitted, picture_image, signed_overlay
+from app.drawing.named import Name, NamedNumbers, page_of, tip_of
 from app.reading.depth import Floats
 from app.theme import Theme
 
@@ -51,7 +52,7 @@ class Pane:
     picture: Floats | None = None
 
 
-class AttributionBoard(QWidget):
+class AttributionBoard(NamedNumbers):
     """Panes in rows, as large as they fit."""
 
     def __init__(self, theme: Theme) -> None:
@@ -127,19 +128,31 @@ class AttributionBoard(QWidget):
         top = max(PAD, (self.height() - high) / 2)
         return QRectF(left + column * (side + GAP), top + row * (side + self._words() + GAP) + self._line(), side, side)
 
-    def event(self, event: QEvent) -> bool:
-        """Say what the pane, or the pixel of its map, under the mouse is."""
-        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            text = self.tip_at(QPointF(event.pos()))
-            if text:
-                QToolTip.showText(event.globalPos(), text, self)
-            else:
-                QToolTip.hideText()
-            return True
-        return super().event(event)
+    def names(self) -> tuple[Name, ...]:
+        """Return titles of maps, and captions that judge one."""
+        if self._picture is None:
+            return ()
+        bold, small = (QFontMetricsF(self.theme.font(font)) for font in ("bold", "small"))
+        line, found = self._line(), []
+        for index, pane in enumerate(self.panes):
+            place = self.place(index)
+            if pane.values is not None:
+                width = min(bold.horizontalAdvance(pane.title), place.width())
+                title = QRectF(place.left(), place.top() - line, width, line)
+                found.append(Name(title, page_of("attribution"), pane.tip))
+            if pane.verdict:
+                below = QRectF(place.left(), self._below(place, pane), small.horizontalAdvance(pane.caption), line)
+                found.append(Name(below, page_of("convergence_delta"), pane.tip))
+        return tuple(found)
+
+    def _below(self, place: QRectF, pane: Pane) -> float:
+        """Upper edge of the caption, below the colour scale if there is one."""
+        return place.bottom() + (self._line() + 16 if pane.values is not None else 4)
 
     def tip_at(self, at: QPointF) -> str:
         """Return what is known at a place: the value of the pixel, and what the map is."""
+        if (name := self.name_at(at)) is not None:
+            return tip_of(name.tip, name.page)
         for index, pane in enumerate(self.panes):
             place = self.place(index)
             if place.adjusted(0, -self._line(), 0, self._words()).contains(at):
@@ -175,6 +188,7 @@ class AttributionBoard(QWidget):
             return
         for index, (pane, images) in enumerate(zip(self.panes, self._images, strict=True)):
             self._draw_pane(painter, self.place(index), pane, images)
+        self.underline(painter)
 
     def _draw_pane(self, painter: QPainter, place: QRectF, pane: Pane, images: tuple[QImage, QImage]) -> None:
         line = self._line()
@@ -194,7 +208,7 @@ class AttributionBoard(QWidget):
             self._draw_scale(painter, QRectF(place.left(), place.bottom() + 6, place.width(), 8), pane.reach)
         role = COLORS.get(pane.verdict, "text_soft")
         painter.setPen(self.theme.readable(role))
-        top = place.bottom() + (line + 16 if pane.values is not None else 4)
+        top = self._below(place, pane)
         painter.drawText(QRectF(place.left(), top, place.width() + GAP, line), _LEFT, pane.caption)
 
     def _draw_scale(self, painter: QPainter, bar: QRectF, reach: float) -> None:

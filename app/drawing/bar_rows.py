@@ -6,14 +6,16 @@ import math
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
+from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from app.drawing.axes import Axis, NumberAxis
 from app.drawing.list_axes import ListAxis
+from app.drawing.named import page_of, tip_of
 from app.drawing.pixels import PixelItem, PlotBox, Scale
 from app.drawing.plots import Margins, Plot
 from app.reading import numbers
+from app.reading.glossary import TERMS
 from app.theme import Theme, mix
 
 TOP, BOTTOM = 26, 42
@@ -61,6 +63,8 @@ class BarRow:
         True if a line separates it from the row above.
     faint
         True for a row that says little, because it stands on few pictures.
+    term
+        Name in the glossary: a click on the name opens its help; "" for none.
     """
 
     name: str
@@ -68,6 +72,7 @@ class BarRow:
     text: str = ""
     rule: bool = False
     faint: bool = False
+    term: str = ""
 
 
 class BarRowsItem(PixelItem):
@@ -131,6 +136,10 @@ class BarRowsItem(PixelItem):
         painter.setPen(QPen(self.theme.color("outline"), 1))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(QRectF(start + 0.5, rect.top() - 0.5, max(1, end - start), rect.height()))
+        if not bar.hollow and rect.left() < end < rect.right():
+            # Within a filled bar a grey line is hardly seen.
+            painter.setPen(QPen(self.theme.text_on(self.theme.color(bar.hue)), 1))
+            painter.drawLine(QPointF(end + 0.5, rect.top() + 1), QPointF(end + 0.5, rect.bottom() - 1))
 
     def _draw_interval(self, painter: QPainter, bar: Bar, y: float, tall: float, scale: Scale) -> None:
         painter.setPen(QPen(self.theme.color("text"), 1))
@@ -185,6 +194,8 @@ class BarRowsPlot(Plot):
     row_clicked = Signal(int)
     row_hovered = Signal(int)
     """Row under the mouse, -1 for none."""
+    help_wanted = Signal(str)
+    """Section of the help that defines the row whose name was clicked."""
     _span: tuple[float, float] | None = None
 
     def __init__(self, theme: Theme, name: str, title: str, x_title: str, percent: bool = True) -> None:
@@ -197,6 +208,8 @@ class BarRowsPlot(Plot):
         self.values = NumberAxis(theme, "bottom", title=x_title, text=text)
         for axis in (self.names, self.texts, self.values):
             self.add_axis(axis)
+        self._named = -1
+        """Row whose name is under the mouse or was reached by arrow keys, -1 for none."""
         self.box.setMouseEnabled(x=False, y=True)
         self.clicked.connect(self._clicked)
         self.hovered.connect(self._hover)
@@ -220,6 +233,7 @@ class BarRowsPlot(Plot):
         self.texts.texts = tuple(row.text for row in rows)
         self.margins = Margins(round(self.names.room()), TOP, round(self.texts.room()), BOTTOM)
         self._span = span
+        self._named = -1
         self.arrange()
         if anew:
             self._fit()
@@ -250,3 +264,61 @@ class BarRowsPlot(Plot):
 
     def _hover(self, place: tuple[float, float] | None) -> None:
         self.row_hovered.emit(self.row_at(place[1]) if place else -1)
+
+    # -- names -------------------------------------------------------------------------------------------------------
+
+    def term_row(self, place: QPointF) -> int:
+        """Row whose name is at a place and has a definition, -1 for none."""
+        area = self.area()
+        if not 0 <= place.x() < area.left() or not area.top() <= place.y() < area.bottom():
+            return -1
+        row = self.row_at(self.box.mapSceneToView(self.mapToScene(place.toPoint())).y())
+        return row if row >= 0 and self.item.rows[row].term else -1
+
+    def _name_row(self, row: int) -> None:
+        if row != self._named:
+            self._named = row
+            term = self.item.rows[row].term if row >= 0 else ""
+            self.viewport().setToolTip(tip_of(TERMS[term].definition, page_of(term)) if term else "")
+            self.viewport().update()
+
+    def _open_help(self, row: int) -> None:
+        if 0 <= row < len(self.item.rows) and self.item.rows[row].term:
+            self.help_wanted.emit(page_of(self.item.rows[row].term))
+
+    def mouseMoveEvent(self, ev: QMouseEvent) -> None:
+        """Show which names can be clicked."""
+        super().mouseMoveEvent(ev)
+        if not ev.buttons():
+            row = self.term_row(ev.position())
+            self._name_row(row)
+            self.viewport().setCursor(Qt.CursorShape.PointingHandCursor if row >= 0 else Qt.CursorShape.ArrowCursor)
+
+    def mouseReleaseEvent(self, ev: QMouseEvent) -> None:
+        """Open the definition of the name that was clicked."""
+        super().mouseReleaseEvent(ev)
+        if ev.button() == Qt.MouseButton.LeftButton:
+            self._open_help(self.term_row(ev.position()))
+
+    def keyPressEvent(self, ev: QKeyEvent) -> None:
+        """Arrows up and down walk through the names, Enter opens the definition of one."""
+        known = [row for row, found in enumerate(self.item.rows) if found.term]
+        step = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}.get(Qt.Key(ev.key()), 0)
+        if known and step:
+            self._name_row(known[(known.index(self._named) + step) % len(known)] if self._named in known else known[0])
+        elif ev.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._named in known:
+            self._open_help(self._named)
+        else:
+            super().keyPressEvent(ev)
+
+    def drawForeground(self, painter: QPainter, rect: QRectF) -> None:
+        """Underline the name that can be opened."""
+        super().drawForeground(painter, rect)
+        if 0 <= self._named < len(self.item.rows) and self.names.fits(self.names.places()[2]):
+            painter.setFont(self.theme.font("small"))
+            metrics, area = QFontMetricsF(painter.font()), self.area()
+            right = area.left() - 8
+            left = max(4.0, right - metrics.horizontalAdvance(self.item.rows[self._named].name))
+            y = round(self.names.at(self._named) + metrics.height() / 2) - 0.5
+            painter.setPen(QPen(self.theme.color("text_soft"), 1))
+            painter.drawLine(QPointF(left, y), QPointF(right, y))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,10 @@ class Map:
     average: Floats
     top: float
     unit: str = ""
+    cells: Cells | None = None
+    """What is coloured in place of the values: their difference from a second network."""
+    outline: Floats = field(default_factory=lambda: np.empty(0))
+    """(points,) mean over checkpoints of a second network; empty for none."""
 
 
 def zero_color(theme: Theme) -> QColor:
@@ -103,12 +107,14 @@ class AverageStrip(Axis):
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme, "right")
         self.values: Floats = np.empty(0)
+        self.outline: Floats = np.empty(0)
         self.top = 1.0
         self.unit = ""
 
-    def show_values(self, values: Floats, top: float, unit: str) -> None:
-        """Draw other means."""
+    def show_values(self, values: Floats, top: float, unit: str, outline: Floats | None = None) -> None:
+        """Draw other means, and those of a second network as thin frames."""
         self.values, self.top, self.unit = values, top or 1.0, unit
+        self.outline = outline if outline is not None else np.empty(0)
         self.update()
 
     def boundingRect(self) -> QRectF:
@@ -135,9 +141,20 @@ class AverageStrip(Axis):
             top = round(y - tall / 2)
             painter.fillRect(QRectF(left, top, full, tall), self.theme.color("unused"))
             painter.fillRect(QRectF(left, top, round(full * min(value / self.top, 1.0)), tall), shade(self.theme, 0.6))
+            self._draw_outline(painter, row, QRectF(left, top, full, tall))
             if spacing >= metrics.height() * 0.9:
+                painter.setPen(self.theme.color("text_soft"))
                 rect = QRectF(left + full + 5, y - metrics.height() / 2, 60, metrics.height())
                 painter.drawText(rect, Qt.AlignmentFlag.AlignVCenter, numbers.short(value))
+
+    def _draw_outline(self, painter: QPainter, row: int, room: QRectF) -> None:
+        """Frame the bar of a second network."""
+        value = float(self.outline[row]) if row < len(self.outline) else float("nan")
+        if value == value:
+            wide = round(room.width() * min(value / self.top, 1.0))
+            painter.setPen(QPen(self.theme.color("text"), 1))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRect(QRectF(room.left() + 0.5, room.top() - 0.5, max(1, wide), room.height()))
 
 
 class BundleMap(MatrixPlot):
@@ -163,8 +180,8 @@ class BundleMap(MatrixPlot):
             self.strip.show_values(np.empty(0), 1.0, "")
             return
         self.cells.broken = shown.broken
-        self.show_cells(Cells(shown.values, shown.top), points, checkpoints)
-        self.strip.show_values(shown.average, shown.top, shown.unit)
+        self.show_cells(shown.cells or Cells(shown.values, shown.top), points, checkpoints)
+        self.strip.show_values(shown.average, shown.top, shown.unit, shown.outline)
 
     def select(self, row: int, column: int) -> None:
         """Frame a cell, -1 for none."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QFontMetricsF, QPainter, QPen, QPixmap
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from app.drawing.axes import Axis, aligned, nice_ticks
@@ -23,17 +23,22 @@ class TurnedTexts:
     def __init__(self, theme: Theme) -> None:
         self._theme = theme
         self._pictures: dict[tuple[str, float, int, str], QPixmap] = {}
+        self._style: tuple[QFont, QFontMetricsF, QColor, float] | None = None
 
     def forget(self) -> None:
         """Throw all pictures away."""
         self._pictures.clear()
 
-    def draw(self, painter: QPainter, text: str, at: float, top: float) -> None:
-        """Draw a text that ends at a place below a plot."""
+    def begin(self, painter: QPainter) -> None:
+        """Look up font and colour before texts are drawn: for each text of a panned frame it would take too long."""
         font = self._theme.font("small_code")
-        metrics = QFontMetricsF(font)
-        ink = self._theme.color("text_soft")
         ratio = painter.device().devicePixelRatioF()
+        self._style = font, QFontMetricsF(font), self._theme.color("text_soft"), ratio
+
+    def draw(self, painter: QPainter, text: str, at: float, top: float) -> None:
+        """Draw a text that ends at a place below a plot; :meth:`begin` comes first."""
+        assert self._style is not None
+        font, metrics, ink, ratio = self._style
         key = (text, ratio, round(10 * font.pointSizeF()), ink.name())
         if key not in self._pictures:
             width = metrics.horizontalAdvance(text) + 2
@@ -105,6 +110,7 @@ class NamesAxis(Axis):
         spacing = self._area.width() / (high - low)
         metrics = QFontMetricsF(self.theme.font("small_code"))
         if self.fits:
+            self._turned.begin(painter)
             for number in range(first, last + 1):
                 self._paint_leaf(painter, axis.slots[number], self.pixel(number))
         self._paint_groups(painter, first, last, spacing, metrics)

@@ -7,8 +7,9 @@ from functools import partial
 
 import numpy as np
 import pyqtgraph as pg
+from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QPainter, QPen, QPolygonF
+from PySide6.QtGui import QBrush, QPainter, QPen, QPolygonF
 
 from app.drawing.axes import NumberAxis, nice_step, nice_ticks, nice_top
 from app.drawing.curves import CurvePlot
@@ -39,6 +40,10 @@ class Series:
         One of :data:`STYLES`.
     low, high
         (group,) ends of a band, or None.
+    under
+        Colour role of bars that end below the line across; "" for the same.
+    hatched
+        (group,) True for bars that are hatched, or None.
     """
 
     words: str
@@ -47,6 +52,8 @@ class Series:
     style: str = "steps"
     low: Floats | None = None
     high: Floats | None = None
+    under: str = ""
+    hatched: NDArray[np.bool_] | None = None
 
 
 class CloseAxis(NumberAxis):
@@ -122,13 +129,16 @@ class GroupItem(PixelItem):
     def _draw_bars(self, painter: QPainter, scale: Scale, one: Series) -> None:
         half = max(1.0, min(0.36 * scale.per_x, 22.0))
         base = round(scale.y_of(self.base))
-        plain, chosen = self.theme.color(one.hue), self.theme.color(one.hue)
-        plain.setAlphaF(0.6)
+        hatch = QBrush(self.theme.color("cost"), Qt.BrushStyle.BDiagPattern)
         for place, value in enumerate(one.values.tolist()):
             if value == value:
                 left, top = round(scale.x_of(place) - half), round(scale.y_of(value))
-                color = chosen if place == self.selected else plain
-                painter.fillRect(QRectF(left, top, round(2 * half), base - top), color)
+                color = self.theme.color(one.under if one.under and value < self.guide else one.hue)
+                color.setAlphaF(1.0 if place == self.selected else 0.6)
+                bar = QRectF(left, top, round(2 * half), base - top)
+                painter.fillRect(bar, color)
+                if one.hatched is not None and one.hatched[place]:
+                    painter.fillRect(bar, hatch)
 
     def _draw_steps(self, painter: QPainter, scale: Scale, one: Series) -> None:
         pen = QPen(self.theme.color(one.hue), 1)

@@ -27,9 +27,13 @@ class ListAxis(Axis):
         self.count = 0
         self.title = title
         self._turned = TurnedTexts(theme)
+        self._longest: tuple[str, float] = ("", 0.0)
+        """Font and width of the longest name in it: asked for in every panned frame, of hundreds of names."""
 
     def set_names(self, names: tuple[str, ...], count: int) -> None:
         """Show names, or numbers if there are none."""
+        if names != self.names:
+            self._longest = ("", 0.0)
         self.names, self.count = names, count
         self._turned.forget()
         self.update()
@@ -45,10 +49,12 @@ class ListAxis(Axis):
 
     def room(self) -> float:
         """Pixels that the longest name needs beside the plot."""
-        metrics = QFontMetricsF(self.theme.font("small_code" if self.side == "bottom" else "small"))
-        longest = max(
-            (metrics.horizontalAdvance(name) for name in self.names), default=metrics.horizontalAdvance("0000")
-        )
+        font = self.theme.font("small_code" if self.side == "bottom" else "small")
+        metrics = QFontMetricsF(font)
+        if self._longest[0] != font.key():
+            names = self.names or ("0000",)
+            self._longest = font.key(), max(metrics.horizontalAdvance(name) for name in names)
+        longest = self._longest[1]
         if self.side == "bottom":
             return min(0.71 * longest + metrics.height(), 90) + metrics.height() + 6
         return min(longest, 180) + 14
@@ -73,6 +79,7 @@ class ListAxis(Axis):
         metrics = QFontMetricsF(painter.font())
         painter.setPen(self.theme.color("text_soft"))
         fits = self.fits(spacing)
+        self._turned.begin(painter)
         step = 1 if fits else next((s for s in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if s * spacing >= 40), 5000)
         for place in range(first, last + 1):
             if place % step == 0:

@@ -11,6 +11,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen, QPixmap
 
 from app.drawing.list_axes import ListAxis
+from app.drawing.map_image import MapScale
 from app.drawing.pixels import PixelItem, PlotBox, Scale
 from app.drawing.plots import Margins, Plot
 from app.reading import numbers
@@ -59,6 +60,11 @@ class Cells:
         shades[np.isnan(self.values)] = NAN
         return shades
 
+    @property
+    def signed(self) -> bool:
+        """True for values on both sides of zero."""
+        return False
+
 
 def strongest(shades: NDArray[np.uint8], pixels: int, axis: int) -> NDArray[np.uint8]:
     """Bring an axis down to a number of pixels; where cells share a pixel, the strongest is shown.
@@ -91,6 +97,8 @@ class MatrixItem(PixelItem):
         self._picture = QPixmap()
         self._covers = QRectF()
         self._scale: tuple[float, float] = (0.0, 0.0)
+        self._table_of: NDArray[np.uint32] = np.empty(0, dtype=np.uint32)
+        """Colours of all shades, kept: they are asked for in every panned frame."""
         theme.changed.connect(self.forget)
 
     def show_cells(self, cells: Cells | None) -> None:
@@ -102,6 +110,7 @@ class MatrixItem(PixelItem):
     def forget(self) -> None:
         """Paint the picture anew."""
         self._picture = QPixmap()
+        self._table_of = np.empty(0, dtype=np.uint32)
         self.update()
 
     def mark(self, cell: tuple[int, int]) -> None:
@@ -147,7 +156,7 @@ class MatrixItem(PixelItem):
         width = max(1, round((right - left) * scale.per_x * ratio))
         height = max(1, round((bottom - top) * scale.per_y * ratio))
         shades = strongest(strongest(self._shades[top:bottom, left:right], height, 0), width, 1)
-        colors = np.ascontiguousarray(self._colors()[shades])
+        colors = np.ascontiguousarray(self._table()[shades])
         image = QImage(colors.data, colors.shape[1], colors.shape[0], 4 * colors.shape[1], QImage.Format.Format_RGB32)
         self._picture = QPixmap.fromImage(image.scaled(width, height))
         self._picture.setDevicePixelRatio(ratio)
@@ -155,6 +164,20 @@ class MatrixItem(PixelItem):
         self._scale = (scale.per_x, scale.per_y)
         self.painted += 1
         self._write(scale)
+
+    def _table(self) -> NDArray[np.uint32]:
+        """Colours of all shades: those of the item, or those of values on both sides of zero."""
+        if not self._table_of.size:
+            self._table_of = self._made_table()
+        return self._table_of
+
+    def _made_table(self) -> NDArray[np.uint32]:
+        if self.cells is None or not self.cells.signed:
+            return self._colors()
+        scale = MapScale(-1.0, 1.0, True)
+        marks = MatrixItem._colors(self)[:FIRST]
+        shades = [scale.color(self.theme, i / (SHADES - 1)).rgb() for i in range(SHADES)]
+        return np.concatenate([marks, np.array(shades, dtype=np.uint32)])
 
     def _colors(self) -> NDArray[np.uint32]:
         theme = self.theme
@@ -178,7 +201,7 @@ class MatrixItem(PixelItem):
         painter.end()
 
     def _write_numbers(self, painter: QPainter, texts: Ints, scale: Scale) -> None:
-        part, colors = self._covers, self._colors()
+        part, colors = self._covers, self._table()
         painter.setFont(self.theme.font("small"))
         metrics = QFontMetricsF(painter.font())
         if metrics.height() > scale.per_y:

@@ -24,6 +24,8 @@ REST = -1
 BLOCK = 0.16
 """Half the width of a block, as a share of the distance of two points."""
 GAP = 0.006
+FRAME, NARROW = 5.0, 16.0
+"""Pixels of the width of a second network's bundles, and the distance of two points below which there are none."""
 FULL = 1.04
 """Height of the stack with all gaps."""
 
@@ -165,6 +167,8 @@ class FlowItem(DepthItem):
     def __init__(self, box: PlotBox, theme: Theme) -> None:
         super().__init__(box, theme)
         self.columns: tuple[Column, ...] = ()
+        self.outlines: tuple[tuple[Block, ...], ...] = ()
+        """Blocks of a second network at each point, () where none corresponds."""
         self.chosen: tuple[int, int] = (-1, -1)
 
     def color(self, block: Block) -> QColor:
@@ -190,6 +194,19 @@ class FlowItem(DepthItem):
         for number, column in enumerate(self.columns):
             if self._seen(float(centres[number]), step, scale):
                 self._draw_blocks(painter, scale, number, column, float(centres[number]), wide)
+
+        for number, blocks in enumerate(self.outlines):
+            if step >= NARROW and self._seen(float(centres[number]), step, scale):
+                self._draw_outline(painter, scale, blocks, float(centres[number]) + wide)
+
+    def _draw_outline(self, painter: QPainter, scale: Scale, blocks: tuple[Block, ...], left: float) -> None:
+        """Frame the bundles of a second network, to the right of those that are shown."""
+        painter.setPen(QPen(self.theme.color("text"), 1))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for block in blocks:
+            if block.bundle != REST:
+                top, bottom = round(scale.y_of(block.high)), round(scale.y_of(block.low))
+                painter.drawRect(QRectF(round(left) + 2.5, top + 0.5, FRAME, max(1, bottom - top - 1)))
 
     @staticmethod
     def _seen(x: float, step: float, scale: Scale) -> bool:
@@ -246,12 +263,14 @@ class FlowPlot(DepthPlot):
         self.clicked.connect(self._choose)
         self.hovered.connect(self._point)
 
-    def show_columns(self, columns: tuple[Column, ...]) -> None:
-        """Draw other bundles."""
-        self.flow.columns = columns
+    def show_columns(self, columns: tuple[Column, ...], outlines: tuple[tuple[Block, ...], ...] = ()) -> None:
+        """Draw other bundles, and those of a second network as thin frames."""
+        self.flow.columns, self.flow.outlines = columns, outlines
         self.flow.update()
-        highs = [block.high for column in columns for block in column.blocks if block.bundle != REST]
-        joined = [i for i, column in enumerate(columns) if any(block.bundle != REST for block in column.blocks)]
+        drawn = (*(column.blocks for column in columns), *outlines)
+        highs = [block.high for blocks in drawn for block in blocks if block.bundle != REST]
+        both = ((*column.blocks, *(outlines[i] if outlines else ())) for i, column in enumerate(columns))
+        joined = [i for i, blocks in enumerate(both) if any(block.bundle != REST for block in blocks)]
         top = min(FULL, max(highs, default=1.0) * 1.12)
         self.set_home(self.home[0], (0.0, top))
         if joined and not self.is_near(joined):

@@ -26,7 +26,7 @@ class MergeItem(MapItem):
         if min(scale.per_x, scale.per_y) < 6:
             return
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        colors = self._colors()
+        colors = self._table()
         for row, column in self.framed:
             behind = QColor.fromRgb(int(colors[self._shades[row, column]]))
             painter.setPen(QPen(self.theme.text_on(behind), 1))

@@ -4,43 +4,88 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QVariantAnimation
-from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QHelpEvent, QPainter, QPaintEvent, QPen, QResizeEvent
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, QVariantAnimation
+from PySide6.QtGui import (
+    QBrush,
+    QColor,
+    QEnterEvent,
+    QFocusEvent,
+    QFontMetricsF,
+    QHideEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.drawing.lane_painting import draw_mark
+from app.drawing.named import Name, NamedNumbers, page_of, tip_of
+from app.reading.glossary import TERMS
 from app.reading.measurements import STATE_WORDS
 from app.theme import Theme
 
 PAD = 8.0
 GAP = 18.0
+LINGER = 900
+"""Milliseconds that values stay after the mouse has left what they are of."""
 FADE = 120
 """Milliseconds in which the label at the crosshair appears, the only motion of the window beside progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One value: its name, its text, the colour role of its track, and what is said on hovering."""
+    """One value.
+
+    Attributes
+    ----------
+    label, text, hue
+        Its name, its text, the colour role of its track.
+    tip
+        What is said on hovering; without words, the definition of its term.
+    term
+        Name in the glossary: a click on the label opens its help. "" for what is no number of its own, such as a note.
+    page
+        Help page of a number that the glossary does not name; that of the term otherwise.
+    """
 
     label: str
     text: str
     hue: str
     tip: str = ""
+    term: str = ""
+    page: str = ""
+
+    @property
+    def words(self) -> str:
+        """What is said on hovering."""
+        return self.tip or (TERMS[self.term].definition if self.term else "")
+
+    @property
+    def section(self) -> str:
+        """Where the help says more, "" for nowhere."""
+        return self.page or page_of(self.term)
 
 
-class Readout(QWidget):
+class Readout(NamedNumbers):
     """A heading and values beside each other, in as many lines as they need. Nothing is cut.
 
     The height only grows while the same tracks are shown, so that moving the crosshair never moves anything else.
+    Values stay for a moment when the mouse leaves what they are of, and while it is on them, so that their names can be
+    reached.
     """
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
+        self._linger = QTimer(self)
+        self._linger.setSingleShot(True)
+        self._linger.setInterval(LINGER)
+        self._linger.timeout.connect(self.clear)
         self.theme = theme
         self._heading, self._hint = "", ""
         self._entries: tuple[Entry, ...] = ()
         self._lines = 1
-        self._painted = False
+        self._painted = self._left = False
         self.fade = QVariantAnimation(self)
         self.fade.setDuration(FADE)
         self.fade.setStartValue(0.0)
@@ -58,7 +103,23 @@ class Readout(QWidget):
         self.update()
 
     def show_entries(self, heading: str, entries: tuple[Entry, ...]) -> None:
-        """Show values under the name of a place."""
+        """Show values under the name of a place; for no place, those before stay until nobody can want them."""
+        self._linger.stop()
+        if not heading and not entries and self._heading and self.isVisible():
+            if not self.underMouse() and not self.hasFocus():
+                self._linger.start()
+            self._left = True
+            return
+        self._left = False
+        self._show(heading, entries)
+
+    def clear(self) -> None:
+        """Show no values, at once."""
+        self._linger.stop()
+        self._left = False
+        self._show("", ())
+
+    def _show(self, heading: str, entries: tuple[Entry, ...]) -> None:
         if (heading, entries) == (self._heading, self._entries):
             return
         if bool(heading) != bool(self._heading) and self._painted:
@@ -90,16 +151,48 @@ class Readout(QWidget):
         ]
         return before[-1] if before else None
 
-    def event(self, event: QEvent) -> bool:
-        """Say what the value under the mouse means."""
-        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            entry = self.entry_at(event.pos().x(), event.pos().y())
-            if entry is not None and entry.tip:
-                QToolTip.showText(event.globalPos(), entry.tip, self)
-            else:
-                QToolTip.hideText()
-            return True
-        return super().event(event)
+    def names(self) -> tuple[Name, ...]:
+        """Return the labels of the values."""
+        if not self._heading:
+            return ()
+        metrics, height = QFontMetricsF(self.theme.font()), self.line_height()
+        return tuple(
+            Name(
+                QRectF(left, PAD / 2 + line * height, metrics.horizontalAdvance(entry.label or entry.text), height),
+                entry.section, entry.words,
+            )
+            for entry, (left, line) in zip(self._entries, self._places()[1:], strict=True)
+        )  # fmt: skip
+
+    def tip_at(self, place: QPointF) -> str:
+        """Return what the value at a place means, wherever on it the mouse is."""
+        entry = self.entry_at(place.x(), place.y())
+        return tip_of(entry.words, entry.section) if entry is not None else ""
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        """Keep the values while the mouse is on them."""
+        self._linger.stop()
+        super().enterEvent(event)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Let values go that nothing points at any more."""
+        super().leaveEvent(event)
+        self._let_go()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Let values go that nothing points at any more."""
+        super().focusOutEvent(event)
+        self._let_go()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Forget what nothing points at."""
+        super().hideEvent(event)
+        if self._left:
+            self.clear()
+
+    def _let_go(self) -> None:
+        if self._left:
+            self._linger.start()
 
     def _places(self) -> list[tuple[float, int]]:
         """Left edge and line of the heading and of every entry."""
@@ -165,6 +258,7 @@ class Readout(QWidget):
             rect.setLeft(left + metrics.horizontalAdvance(entry.label + " "))
             painter.setPen(self.theme.color("text"))
             painter.drawText(rect, flags, entry.text)
+        self.underline(painter)
 
 
 def first_fitting(text: str, width: float, metrics: QFontMetricsF) -> str:

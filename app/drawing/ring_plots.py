@@ -183,6 +183,11 @@ class BarsItem(PixelItem):
             if value == value:
                 left, top = round(scale.x_of(place) - half), round(scale.y_of(value))
                 painter.drawRect(QRectF(left - 1.5, top + 0.5, round(2 * half) + 2, base - top - 1))
+                if value < shown.values[place]:
+                    # Within a filled bar a grey line is hardly seen.
+                    painter.setPen(QPen(theme.text_on(theme.color(shown.hue)), 1))
+                    painter.drawLine(QPointF(left, top + 0.5), QPointF(left + round(2 * half), top + 0.5))
+                    painter.setPen(QPen(theme.color("outline"), 1))
         if self.selected >= 0:
             painter.setPen(QPen(theme.color("accent"), 2))
             x = scale.x_of(self.selected)

@@ -1,4 +1,4 @@
-"""A matrix of values on both sides of zero: one colour above, one below, faint about it."""
+"""Values on both sides of zero for a matrix: one colour above, one below, faint about it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.drawing.map_image import MapScale
-from app.drawing.matrix import FIRST, NAN, NEUTRAL, SHADES, Cells, MatrixItem
+from app.drawing.matrix import FIRST, NAN, NEUTRAL, SHADES, Cells
+from app.drawing.readout import Key
+from app.reading.depth import Floats
+from app.theme import Theme
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,12 +28,28 @@ class SignedCells(Cells):
         shades[np.isnan(self.values)] = NAN
         return shades
 
+    @property
+    def signed(self) -> bool:
+        """True: values are on both sides of zero."""
+        return True
 
-class SignedItem(MatrixItem):
-    """The cells of a matrix with values on both sides of zero."""
 
-    def _colors(self) -> NDArray[np.uint32]:
-        colors, scale = super()._colors(), MapScale(-1.0, 1.0, True)
-        shades = [scale.color(self.theme, i / (SHADES - 1)).rgb() for i in range(SHADES)]
-        colors[FIRST:] = np.array(shades, dtype=np.uint32)
-        return colors
+def largest(values: Floats) -> float:
+    """Magnitude of the strongest colour of differences: the largest there is, 1 where all are alike."""
+    known = np.abs(values[np.isfinite(values)])
+    return float(known.max(initial=0.0)) or 1.0
+
+
+def difference_keys(theme: Theme, name: str, least: str, most: str) -> tuple[Key, ...]:
+    """Explain the colours of a difference from a second network.
+
+    Parameters
+    ----------
+    name
+        Words for the second network.
+    least, most
+        Words for the ends of the scale, with sign and unit.
+    """
+    scale = MapScale(-1.0, 1.0, True)
+    steps = ((0.0, f"{least} than {name}"), (0.5, f"as in {name}"), (1.0, f"{most} than {name}"))
+    return tuple(Key("bar", words, scale.color(theme, share)) for share, words in steps)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.reading.depth import Floats
@@ -27,13 +27,16 @@ class SmallBars(QWidget):
         super().__init__()
         self.theme = theme
         self.values: Floats = np.empty(0)
+        self.outline: Floats = np.empty(0)
         self._ends = ("", "", "")
         self._hue = hue
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(name)
         theme.changed.connect(self.updateGeometry)
 
-    def show_values(self, values: Floats, ends: tuple[str, str, str], tip: str = "") -> None:
+    def show_values(
+        self, values: Floats, ends: tuple[str, str, str], tip: str = "", outline: Floats | None = None
+    ) -> None:
         """Show other values.
 
         Parameters
@@ -42,7 +45,10 @@ class SmallBars(QWidget):
             (bar,) not below zero.
         ends
             Words below the left end, the middle and the right end.
+        outline
+            (bar,) of a second network, spread over the same width; None for none.
         """
+        self.outline = np.nan_to_num(np.asarray(outline, dtype=np.float64)) if outline is not None else np.empty(0)
         self.values, self._ends = np.nan_to_num(np.asarray(values, dtype=np.float64)), ends
         self.setAccessibleDescription(" ".join(word for word in ends if word))
         self.setToolTip(tip)
@@ -57,7 +63,7 @@ class SmallBars(QWidget):
         painter = QPainter(self)
         painter.setFont(self.theme.font("small"))
         width, count = self.width() - 2 * PAD, len(self.values)
-        top = float(self.values.max(initial=0.0)) or 1.0
+        top = max(float(self.values.max(initial=0.0)), float(self.outline.max(initial=0.0))) or 1.0
         color = self.theme.color(self._hue)
         edges = np.rint(PAD + width * np.arange(count + 1) / max(count, 1))
         gap = 1 if width > 3 * count else 0
@@ -67,6 +73,7 @@ class SmallBars(QWidget):
                 painter.fillRect(
                     QRectF(left, HEIGHT - max(1.0, high), max(1.0, right - left - gap), max(1.0, high)), color
                 )
+        self._draw_outline(painter, width, top)
         painter.setPen(self.theme.color("line"))
         painter.drawLine(PAD, HEIGHT, self.width() - PAD, HEIGHT)
         painter.setPen(self.theme.color("text_soft"))
@@ -77,3 +84,14 @@ class SmallBars(QWidget):
             strict=True,
         ):
             painter.drawText(below, side, words)
+
+    def _draw_outline(self, painter: QPainter, width: int, top: float) -> None:
+        """Draw the bars of a second network as one thin line."""
+        count = len(self.outline)
+        if not count:
+            return
+        edges = np.rint(PAD + width * np.arange(count + 1) / count) + 0.5
+        heights = np.rint(HEIGHT - (HEIGHT - 4) * self.outline / top) + 0.5
+        painter.setPen(QPen(self.theme.color("outline"), 1))
+        corners = zip(np.repeat(edges, 2)[1:-1].tolist(), np.repeat(heights, 2).tolist(), strict=True)
+        painter.drawPolyline([QPointF(x, y) for x, y in corners])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.drawing.readout import Legend, Line
 from app.reading.glossary import TERMS
@@ -31,13 +31,14 @@ class SidePage(QWidget):
         self.body = QVBoxLayout()
         self.body.setContentsMargins(0, 0, 0, 0)
         self.body.setSpacing(0)
-        head = QVBoxLayout()
-        head.setContentsMargins(12, 4, 8, 4)
-        head.addWidget(self.claim)
+        self.claim_row = QHBoxLayout()
+        self.claim_row.setContentsMargins(12, 4, 8, 4)
+        self.claim_row.setSpacing(8)
+        self.claim_row.addWidget(self.claim, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addLayout(head)
+        layout.addLayout(self.claim_row)
         layout.addLayout(self.body, 1)
         layout.addWidget(self.legend)
 

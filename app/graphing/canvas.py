@@ -38,6 +38,7 @@ class GraphCanvas(QGraphicsView):
         self.nodes: list[NodeItem] = []
         self.brackets: list[BracketItem] = []
         self._fills: list[QColor | None] = []
+        self._tips: list[str] = []
         self._marked: tuple[int, ...] = ()
         self._fits = True
         self._architecture: Architecture | None = None
@@ -58,6 +59,7 @@ class GraphCanvas(QGraphicsView):
         """Show a graph; `fit` to see it whole, or at its beginning where that would be too small."""
         self._architecture, self.shown = architecture, shown
         self._fills, self._marked, self._fits = [None] * len(shown.nodes), (), fit
+        self._tips = [""] * len(shown.nodes)
         self.draw_again()
         if fit:
             self.fit()
@@ -80,12 +82,13 @@ class GraphCanvas(QGraphicsView):
             self._scene.addItem(edge_item(routes, theme.color("outline")))
         for number, (node, box) in enumerate(zip(shown.nodes, self.layout_now.boxes, strict=True)):
             item = NodeItem(number, box, texts[number], node.folded, look)
-            item.setToolTip(f"{node.name}\n{texts[number][1]}")
+            item.about = f"{node.name}\n{texts[number][1]}"
             self._scene.addItem(item)
             self.nodes.append(item)
         self._add_brackets(architecture, look)
         self._scene.setSceneRect(self._scene.itemsBoundingRect().adjusted(-AROUND, -AROUND, AROUND, AROUND))
         self.set_fills(self._fills)
+        self.set_tips(self._tips)
         self.set_marked(self._marked)
 
     def _add_brackets(self, architecture: Architecture, look: NodeLook) -> None:
@@ -113,6 +116,12 @@ class GraphCanvas(QGraphicsView):
         self._fills = fills
         for item, fill in zip(self.nodes, fills, strict=True):
             item.set_fill(fill)
+
+    def set_tips(self, tips: list[str]) -> None:
+        """Say more of the nodes on hovering, "" for nothing."""
+        self._tips = tips
+        for item, tip in zip(self.nodes, tips, strict=True):
+            item.setToolTip("\n".join(part for part in (item.about, tip) if part))
 
     def set_marked(self, marked: tuple[int, ...]) -> None:
         """Show nodes as selected, the last one as the current one."""

@@ -53,6 +53,8 @@ class NodeItem(QGraphicsItem):
         super().__init__()
         self.number, self.folded, self.look = number, folded, look
         self.marked = False
+        self.about = ""
+        """What is said of it on hovering, before what is measured of it."""
         self._title, self._subtitle = texts
         self._rect = QRectF(0, 0, box.width, box.height)
         self._fill: QColor | None = None

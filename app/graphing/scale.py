@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QFontMetricsF, QLinearGradient, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QFontMetricsF, QLinearGradient, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from app.drawing.map_image import MapScale
 from app.reading import numbers
 from app.reading.measurements import Metric
 from app.theme import Theme
@@ -13,6 +14,15 @@ from app.theme import Theme
 BAR = 8.0
 FIRST, SPAN = 0.06, 0.78
 """Part of the sequential scale that is used: the rest would hide text."""
+SIGNED = 0.8
+"""Part of the scale of differences that is used."""
+
+
+def shade(theme: Theme, share: float, signed: bool) -> QColor:
+    """Colour at a place of the scale, 0 to 1; of a difference, zero is in the middle."""
+    if not signed:
+        return theme.heat(FIRST + SPAN * share)
+    return MapScale(-1.0, 1.0, True).color(theme, 0.5 + SIGNED * (share - 0.5))
 
 
 class ColorScale(QWidget):
@@ -23,23 +33,29 @@ class ColorScale(QWidget):
         self.theme = theme
         self.shown: Metric | None = None
         self.ends = (0.0, 1.0)
+        self.second = ""
         self._gaps = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Colours")
         theme.changed.connect(self.updateGeometry)
         self.hide()
 
-    def show_scale(self, metric: Metric | None, low: float, high: float, gaps: bool) -> None:
-        """Show the scale of a metric; `gaps` if there are nodes without a value."""
-        self.shown, self.ends, self._gaps = metric, (low, high), gaps
+    def show_scale(self, metric: Metric | None, low: float, high: float, gaps: bool, second: str = "") -> None:
+        """Show the scale of a metric; `gaps` if there are nodes without a value.
+
+        With the name of a second network it is the difference from it, on both sides of zero.
+        """
+        self.shown, self.ends, self._gaps, self.second = metric, (low, high), gaps, second
         self.setVisible(metric is not None)
         if metric is not None:
-            self.setToolTip(f"{metric.title}: {metric.definition}")
+            less = f", how much more it is here than in {second}" if second else ""
+            self.setToolTip(f"{metric.title}{less}: {metric.definition}")
             self.setAccessibleDescription(f"{metric.title}, {self._text(low)} to {self._text(high)}")
         self.update()
 
     def _text(self, value: float) -> str:
-        return numbers.short(value, self.shown.unit if self.shown else "")
+        text = numbers.short(abs(value) if self.second else value, self.shown.unit if self.shown else "")
+        return f"{'+' if value > 0 else '−' if value < 0 else ''}{text}" if self.second else text
 
     def sizeHint(self) -> QSize:
         """Return the room of one line."""
@@ -71,5 +87,5 @@ class ColorScale(QWidget):
         painter.drawText(QRectF(end + 6, 0, 200, self.height()), Qt.AlignmentFlag.AlignVCenter, high)
         colors = QLinearGradient(left, 0, max(left + 1, end), 0)
         for step in range(9):
-            colors.setColorAt(step / 8, self.theme.heat(FIRST + SPAN * step / 8))
+            colors.setColorAt(step / 8, shade(self.theme, step / 8, bool(self.second)))
         painter.fillRect(QRectF(left, self.height() / 2 - BAR / 2, max(1.0, end - left), BAR), colors)

@@ -80,19 +80,22 @@ class FactTable(QWidget):
     def _line(self) -> float:
         return self._metrics().height() + 5
 
-    def _column_width(self) -> float:
-        metrics = self._metrics()
-        texts = [text for fact in self.facts if not fact.heading for text in fact.texts]
-        widest = max((metrics.horizontalAdvance(text) for text in texts), default=0.0)
-        names = max((metrics.horizontalAdvance(name) for name, _ in self.columns), default=0.0)
-        return max(widest, names)
+    def _widths(self) -> list[float]:
+        """Width of every column, with its gap: that of its widest text."""
+        metrics, found = self._metrics(), []
+        for place in range(max(1, len(self.columns))):
+            texts = [fact.texts[place] for fact in self.facts if not fact.heading and place < len(fact.texts)]
+            texts += [self.columns[place][0]] if self.columns else []
+            found.append(GAP + max((metrics.horizontalAdvance(text) for text in texts), default=0.0))
+        return found
 
     def _is_broken(self, fact: Fact) -> bool:
         """Tell whether values need a line of their own below their label."""
         metrics, width = self._metrics(), self.width() - 2 * PAD
         label = metrics.horizontalAdvance(fact.label)
         if len(self.columns) > 1:
-            return not fact.heading and label + GAP > width - len(self.columns) * (self._column_width() + GAP)
+            first = metrics.horizontalAdvance(fact.texts[0]) if fact.texts else 0.0
+            return not fact.heading and label + GAP + first > width - sum(self._widths()[1:])
         values = sum(metrics.horizontalAdvance(text) for text in fact.texts)
         return bool(fact.texts) and label + GAP + values > width
 
@@ -115,8 +118,7 @@ class FactTable(QWidget):
 
     def minimumSizeHint(self) -> QSize:
         """Return room for the narrowest table that cuts nothing."""
-        columns = max(1, len(self.columns))
-        return QSize(round(2 * PAD + columns * (self._column_width() + GAP)), 0)
+        return QSize(round(2 * PAD + sum(self._widths())), 0)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Break lines anew."""
@@ -129,12 +131,15 @@ class FactTable(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw column names and lines."""
         painter = QPainter(self)
-        right, wide, line = self.width() - PAD, self._column_width() + GAP, self._line()
+        right, widths, line = self.width() - PAD, self._widths(), self._line()
+        # From the right edge to the right end of each column, the last column first.
+        steps = [sum(widths[len(widths) - place :]) for place in range(len(widths))]
         flags = Qt.AlignmentFlag.AlignVCenter
         if len(self.columns) > 1:
             for number, (name, role) in enumerate(reversed(self.columns)):
                 painter.setPen(self.theme.readable(role))
-                rect = QRectF(right - (number + 1) * wide, 0, wide, line)
+                wide = widths[len(widths) - 1 - number]
+                rect = QRectF(right - steps[number] - wide, 0, wide, line)
                 painter.drawText(rect, Qt.AlignmentFlag.AlignRight | flags, name)
         for fact, (top, height) in zip(self.facts, self._places(), strict=True):
             painter.setFont(self.theme.font("bold" if fact.heading else "text"))
@@ -144,8 +149,8 @@ class FactTable(QWidget):
             painter.setPen(self.theme.color("text_soft" if fact.heading else "text"))
             below = top + height - line
             for number, text in enumerate(reversed(fact.texts)):
-                step = wide if len(self.columns) > 1 else 0.0
-                rect = QRectF(PAD, below, right - number * step - PAD, line)
+                step = steps[min(number, len(steps) - 1)] if len(self.columns) > 1 else 0.0
+                rect = QRectF(PAD, below, right - step - PAD, line)
                 painter.drawText(rect, Qt.AlignmentFlag.AlignRight | flags, text)
 
     # -- hovering ----------------------------------------------------------------------------------------------------

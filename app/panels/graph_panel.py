@@ -16,8 +16,11 @@ from app.drawing.readout import Line
 from app.forms import menus
 from app.forms.widgets import label
 from app.graphing.canvas import GraphCanvas
-from app.graphing.scale import ColorScale
-from app.reading.measurements import ZERO, Metric, Values, available, read, source
+from app.graphing.scale import ColorScale, shade
+from app.reading import numbers
+from app.reading.comparing import compared_run, deltas, network_name
+from app.reading.layer_comparison import difference_words
+from app.reading.measurements import ZERO, Metric, Values, available, nothing, read, source
 from app.theme import Theme
 from app.workspace import Workspace
 
@@ -40,6 +43,8 @@ class GraphPanel(QWidget):
         self.architecture: Architecture | None = None
         self.folded: frozenset[str] = frozenset()
         self.node_values: list[float] = []
+        self.differing = False
+        """True if nodes are coloured by how much more they have than in the network that is compared with."""
         self._structure: object = None
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -48,7 +53,7 @@ class GraphPanel(QWidget):
         self._build()
         for signal in (
             workspace.model_changed, workspace.runs_changed, workspace.run_changed, workspace.selection_changed,
-            theme.changed,
+            workspace.compared_changed, theme.changed,
         ):  # fmt: skip
             signal.connect(self.invalidate)
 
@@ -127,7 +132,13 @@ class GraphPanel(QWidget):
             self._show_selection()
             shown, groups = self.canvas.shown, sum(node.folded for node in self.canvas.shown.nodes)
             folded = f" · {groups} folded" if groups else ""
-            self.summary.say(f"{len(shown.nodes)} nodes · {len(shown.edges)} edges{folded}")
+            self.summary.say(f"{self._why_no_colours()}{len(shown.nodes)} nodes · {len(shown.edges)} edges{folded}")
+
+    def _why_no_colours(self) -> str:
+        """Say why no node is coloured by a difference, "" if one is, or if none is wanted."""
+        wanted = self.differing and self.metric_key in self.metrics and self._second_name
+        blank = all(value != value for value in self.node_values)
+        return f"{self._second_name}: no difference is known · " if wanted and blank else ""
 
     def _take_structure(self) -> None:
         structure = self.workspace.structure
@@ -152,25 +163,68 @@ class GraphPanel(QWidget):
         metric = self.metrics.get(self.metric_key)
         nodes = self.canvas.shown.nodes
         self.node_values = [float("nan")] * len(nodes)
+        values = nothing(len(self.workspace.layers))
         if metric is not None:
             run = source(self.workspace, metric)
             values = read(metric, self.workspace.layers, run.result if run else None, self.workspace.shown_weights)
             self.node_values = [node_value(node, values, metric) for node in nodes]
+        own, gains = self.node_values, self._differences(nodes, metric, values)
+        self.canvas.set_tips(self._tips(metric, own, gains))
+        differing = self.differing and metric is not None and compared_run(self.workspace) is not None
+        self.node_values = gains if differing else own
         known = [value for value in self.node_values if value == value]
         low, high = min([0.0, *known]), max(known, default=0.0)
-        self.canvas.set_fills([self._fill(value, low, high) for value in self.node_values])
-        self.scale.show_scale(metric if known else None, low, high, any(v != v for v in self.node_values))
-        self.color_button.setText(f"{metric.title if metric else 'Colour'} ▾")
+        if differing:
+            low, high = -max(high, -low), max(high, -low)
+        self.canvas.set_fills([self._fill(value, low, high, differing) for value in self.node_values])
+        second = self._second_name if differing else ""
+        self.scale.show_scale(metric if known else None, low, high, any(v != v for v in self.node_values), second)
+        title = f"{metric.title}, difference" if metric and differing else metric.title if metric else "Colour"
+        self.color_button.setText(f"{title} ▾")
         self.color_button.setAccessibleName(f"Colour: {metric.title if metric else 'none'}")
 
-    def _fill(self, value: float, low: float, high: float) -> QColor | None:
+    @property
+    def _second_name(self) -> str:
+        run = compared_run(self.workspace)
+        return network_name(run) if run is not None else ""
+
+    def _differences(self, nodes: tuple[GraphNode, ...], metric: Metric | None, own: Values) -> list[float]:
+        """How much more each node has than in the network that is compared with; NaN where it is not known.
+
+        A sum is known only if all of its rows correspond to one there.
+        """
+        values = deltas(self.workspace, metric) if metric is not None else None
+        if values is None or metric is None:
+            return [float("nan")] * len(nodes)
+        alone = (own.states <= ZERO) & (values.states > ZERO)
+        partly = [metric.combine == "sum" and bool(alone[list(node.rows)].any()) for node in nodes]
+        pairs = zip(nodes, partly, strict=True)
+        return [float("nan") if part else node_value(node, values, metric) for node, part in pairs]
+
+    def _tips(self, metric: Metric | None, own: list[float], gains: list[float]) -> list[str]:
+        """Say the value of every node, and by how much it differs from that of the second network."""
+        if metric is None:
+            return [""] * len(own)
+        name, tips = self._second_name, []
+        for value, gain in zip(own, gains, strict=True):
+            words = f"{metric.title}: {numbers.with_unit(value, metric.unit)}" if value == value else ""
+            if words and gain == gain:
+                theirs = numbers.with_unit(value - gain, metric.unit)
+                words += f"\n{name}: {theirs} ({difference_words(value, value - gain)} here)"
+            tips.append(words)
+        return tips
+
+    def _fill(self, value: float, low: float, high: float, signed: bool) -> QColor | None:
         if value != value:
             return None
-        return self.theme.heat(0.06 + 0.78 * ((value - low) / (high - low) if high > low else 0.0))
+        return shade(self.theme, (value - low) / (high - low) if high > low else 0.5 * signed, signed)
 
     def _fill_colors(self) -> None:
         self.colors.clear()
         menus.add_choice(self.colors, "No colour", not self.metric_key, partial(self.color_by, ""))
+        if self._second_name:
+            words = f"Difference from {self._second_name}"
+            menus.add_choice(self.colors, words, self.differing, lambda: self.show_difference(not self.differing))
         shown = self.metric_key.__eq__
         menus.fill_metrics(self.colors, self.workspace, self.metrics, shown, self.color_by, clear=False)
 
@@ -178,6 +232,11 @@ class GraphPanel(QWidget):
         """Colour the nodes by a metric, "" for none."""
         self.metric_key = key
         self.state_changed.emit()
+        self.invalidate()
+
+    def show_difference(self, differing: bool) -> None:
+        """Colour by the difference from the network that is compared with, or by the measure itself."""
+        self.differing = differing
         self.invalidate()
 
     # -- folding -----------------------------------------------------------------------------------------------------

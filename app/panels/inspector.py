@@ -15,17 +15,23 @@ from app.forms import menus
 from app.panels.fact_table import Fact, FactTable
 from app.panels.inspector_channels import ChannelSection
 from app.reading import conditions, numbers
-from app.reading.comparing import counterpart, network_name
+from app.reading.building import Bench
+from app.reading.chosen import chosen_words
+from app.reading.comparing import compared_run, counterpart, network_name
 from app.reading.depth import split_name
 from app.reading.glossary import TERMS
-from app.reading.layer_comparison import layer_differences, row_in
+from app.reading.layer_comparison import difference_words, layer_differences, measured, row_in, second_layer
 from app.reading.measurements import STATE_TEXTS, VALUE, Metric, Values, available, read, source
 from app.reading.rank_reading import Reading
+from app.reading.switched import changes
 from app.theme import Theme
 from app.workspace import Workspace
 
 PLOT_HEIGHT = 210
 MOST_COLUMNS = 4
+COSTS = ("parameters", "macs", "activation_bytes")
+COMPARED = (("here", "text"), ("difference", "outline"))
+"""Names and colour roles of two columns while a network is compared with."""
 
 
 class Inspector(QWidget):
@@ -41,6 +47,7 @@ class Inspector(QWidget):
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(0)
+        self._bench = Bench()
         self._build()
         for signal in (
             workspace.model_changed,
@@ -59,10 +66,12 @@ class Inspector(QWidget):
         self.setObjectName("panel")
         self.setAccessibleName("Inspector")
         self.heading, self.kind, self.note = QLabel(), QLabel(), QLabel()
-        self.compared = QLabel()
+        self.compared, self.chosen = QLabel(), QLabel()
+        self.chosen.setProperty("role", "soft")
+        self.chosen.setAccessibleName("Selected bundle and configuration")
         self.compared.setProperty("role", "soft")
         self.compared.setAccessibleName("Differences from the network that is compared with")
-        for label in (self.heading, self.kind, self.note, self.compared):
+        for label in (self.heading, self.kind, self.note, self.compared, self.chosen):
             label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             label.setContentsMargins(12, 0, 12, 0)
@@ -84,6 +93,7 @@ class Inspector(QWidget):
         for widget in (
             self.heading,
             self.kind,
+            self.chosen,
             self.compared,
             self.facts,
             self.channels,
@@ -140,6 +150,11 @@ class Inspector(QWidget):
         words = layer_differences(workspace, chosen[-1]) if chosen else ""
         self.compared.setText(words)
         self.compared.setVisible(bool(words))
+        words = chosen_words(workspace)
+        change = changes(workspace, self._bench).get(chosen[0].name) if len(chosen) == 1 else None
+        words += f": {change.sentence}" if change is not None else ""
+        self.chosen.setText(words)
+        self.chosen.setVisible(bool(words))
 
     def _show_nothing(self) -> None:
         layers = self.workspace.layers
@@ -154,8 +169,11 @@ class Inspector(QWidget):
     def _show_one(self, layer: LayerSpec) -> None:
         self.heading.setText(layer.name)
         self.kind.setText(kind_words(layer))
-        self.facts.show_facts(layer_facts(layer))
-        self.measures.show_facts(tuple(self._measured([layer])))
+        facts, found = layer_facts(layer), self._measured([layer])
+        other = second_layer(self.workspace, layer)
+        columns = COMPARED if other is not None else ()
+        self.facts.show_facts(compared_facts(facts, layer, other) if other is not None else facts, columns)
+        self.measures.show_facts(tuple(found), columns)
         self._show_spectra([layer])
 
     def _show_several(self, layers: list[LayerSpec]) -> None:
@@ -225,8 +243,21 @@ class Inspector(QWidget):
             if group != before:
                 facts.append(self._group(metric))
                 before = group
-            facts.append(metric_fact(metric, values))
+            fact = metric_fact(metric, values)
+            facts.append(self._compared(fact, metric, rows[0]) if len(rows) == 1 else fact)
         return facts
+
+    def _compared(self, fact: Fact, metric: Metric, layer: LayerSpec) -> Fact:
+        """Add how much more it is than in the network that is compared with; the interval is said on hovering."""
+        run = compared_run(self.workspace)
+        if run is None or second_layer(self.workspace, layer) is None:
+            return fact
+        both = measured(self.workspace, metric, layer)
+        if both is None:
+            return replace(fact, texts=(*fact.texts, numbers.NOTHING))
+        plain = fact.texts[0].partition(" [")[0]
+        exact = f"{fact.texts[0]}\n{network_name(run)}: {numbers.exact(both[1], metric.unit)}"
+        return replace(fact, texts=(plain, difference_words(*both)), exact=(*fact.exact, exact))
 
     def _group(self, metric: Metric) -> Fact:
         run = source(self.workspace, metric)
@@ -260,7 +291,7 @@ def layer_facts(layer: LayerSpec) -> tuple[Fact, ...]:
     facts = [Fact("Output", (numbers.shape(layer.shape),), "Output for one picture: channels × height × width.")]
     if layer.input_shape:
         facts.append(Fact("Input", (numbers.shape(layer.input_shape),), "Shape of the first input for one picture."))
-    facts += [_cost(layer, name) for name in ("parameters", "macs", "activation_bytes") if getattr(layer, name)]
+    facts += [_cost(layer, name) for name in COSTS if getattr(layer, name)]
     if layer.parameters_used > layer.parameters:
         text = numbers.short(layer.parameters_used)
         facts.append(
@@ -271,6 +302,16 @@ def layer_facts(layer: LayerSpec) -> tuple[Fact, ...]:
     if layer.same_as:
         facts.append(Fact("Same tensor as", (layer.same_as,), "An earlier row is the very same tensor."))
     return tuple(facts)
+
+
+def compared_facts(facts: tuple[Fact, ...], layer: LayerSpec, other: LayerSpec) -> tuple[Fact, ...]:
+    """Add to facts of a layer how much more it is than the layer of a second network that corresponds."""
+    found = []
+    for fact in facts:
+        name = next((name for name in COSTS if TERMS[name].title == fact.label), "")
+        words = difference_words(float(getattr(layer, name)), float(getattr(other, name))) if name else ""
+        found.append(replace(fact, texts=(*fact.texts, words)))
+    return tuple(found)
 
 
 def _cost(layer: LayerSpec, name: str) -> Fact:

@@ -13,6 +13,7 @@ from app.browsing.thumbnails import Thumbnails
 from app.drawing.map_grid import MapGrid, Tile
 from app.drawing.map_image import MapScale
 from app.drawing.picture_strip import PictureStrip, Thumb
+from app.panels.inspector_second import SecondMaps
 from app.panels.inspector_weights import WeightsSection
 from app.reading import activation_reading as reading
 from app.reading import numbers
@@ -59,6 +60,7 @@ class ChannelSection(QWidget):
         self.more.setAccessibleName("More or fewer activation maps")
         self.more.clicked.connect(self._show_all)
         self.measure.clicked.connect(self._measure)
+        self.second = SecondMaps(self.workspace, self.theme)
         self.channel_title, self.channel_facts = _words("heading"), _words("soft")
         self.strip = PictureStrip(self.theme, "Pictures that excite the channel most")
         self.strip.chosen.connect(self.workspace.select_sample)
@@ -69,6 +71,7 @@ class ChannelSection(QWidget):
         column.addWidget(self.title)
         column.addWidget(self.grid)
         column.addWidget(self.more, alignment=Qt.AlignmentFlag.AlignHCenter)
+        column.addWidget(self.second)
         for widget in (self.note, self.lists, self.channel_title, self.channel_facts, self.strip):
             column.addWidget(widget)
         column.addWidget(self.weights)
@@ -106,7 +109,10 @@ class ChannelSection(QWidget):
         self.grid.setVisible(bool(maps.size))
         self.more.hide()
         if single is None or not maps.size:
+            self.second.show_nothing()
             return
+        theirs = self.second.look_for(layer, single.picture)
+        scale = MapScale.of(np.concatenate([maps.ravel(), theirs.ravel()]))
         marks = overall.marks() if overall and overall.known else [""] * len(maps)
         first = overall.values("duplicate_of") if overall else np.empty(0)
         ranked = reading.order(maps).tolist()
@@ -119,8 +125,9 @@ class ChannelSection(QWidget):
             for number in shown
             if number < len(marks)
         )
-        self.grid.show_tiles(tiles, MapScale.of(maps))
+        self.grid.show_tiles(tiles, scale)
         self.grid.select(channel)
+        self.second.show_maps(tuple(tile.number for tile in tiles), len(maps), scale, channel)
         high, wide = maps.shape[1:]
         reduced = "" if (high, wide) == layer.shape[1:] or high * wide == 1 else f", shown {high}×{wide}"
         self.title.setText(f"Maps of picture #{single.picture}, strongest first{reduced}")
@@ -201,7 +208,10 @@ class ChannelSection(QWidget):
         return [
             run
             for run in self.workspace.runs.values()
-            if run.purpose == "glance" and run.state == "failed" and run.request.layers == layer
+            if run.purpose == "glance"
+            and run.state == "failed"
+            and run.request.layers == layer
+            and run.request.model == self.workspace.shown_model
         ]
 
     def _missing(self, overall: Run | None, single: Run | None) -> bool:

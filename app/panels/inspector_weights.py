@@ -10,9 +10,12 @@ from app.drawing.map_grid import MapGrid, Tile
 from app.drawing.map_image import MapScale
 from app.drawing.small_bars import SmallBars
 from app.reading import numbers
-from app.reading.activation_reading import ChannelReading
+from app.reading.activation_reading import ChannelReading, find_second, reading_of
+from app.reading.comparing import compared_run, counterpart, network_name
+from app.reading.depth import Floats
+from app.reading.layer_comparison import second_layer
 from app.theme import Theme
-from app.workspace import Workspace
+from app.workspace import Run, Workspace
 
 MOST_INPUTS = 40
 """Inputs of a filter that are shown."""
@@ -39,8 +42,9 @@ class WeightsSection(QWidget):
     def show_reading(self, layer: LayerSpec, found: ChannelReading | None, channel: int) -> None:
         """Show the weights of a layer, as far as they have been read."""
         self._show_filter(found, channel)
-        self._show_histogram(found)
-        self._show_spectrum(layer)
+        other = second_layer(self.workspace, layer)
+        self._show_histogram(found, other)
+        self._show_spectrum(layer, other)
 
     def _show_filter(self, found: ChannelReading | None, channel: int) -> None:
         kernels = found.filters(channel) if found else np.empty((0, 0, 0))
@@ -58,7 +62,7 @@ class WeightsSection(QWidget):
         tiles = tuple(Tile(int(place), kernels[place], "", f"from input {place}") for place in places)
         self.filters.show_tiles(tiles, MapScale.of(kernels))
 
-    def _show_histogram(self, found: ChannelReading | None) -> None:
+    def _show_histogram(self, found: ChannelReading | None, other: LayerSpec | None) -> None:
         result = found.result if found else None
         counts = None
         if result is not None and found is not None and "weight_histogram" in result:
@@ -71,25 +75,54 @@ class WeightsSection(QWidget):
         spread, zeros = float(result["weight_std"][found.row]), float(result["weight_zeros"][found.row])
         reach = float(result["weight_edges"][found.row, -1])
         zero_words = f", {numbers.percent(zeros)} are zero" if zeros else ""
-        self.histogram_title.setText(f"Weights: {int(counts.sum()):,}, standard deviation {_plain(spread)}{zero_words}")
+        theirs = self._second_histogram(other, len(counts), reach, float(counts.sum()))
+        behind = f"; thin line: {self._second_name}" if theirs is not None else ""
+        words = f"Weights: {int(counts.sum()):,}, standard deviation {_plain(spread)}{zero_words}"
+        self.histogram_title.setText(f"{words}{behind}")
         self.histogram.show_values(
-            counts.astype(np.float64), (f"−{_plain(reach)}", "0", _plain(reach)), "Number of weights per bin."
+            counts.astype(np.float64), (f"−{_plain(reach)}", "0", _plain(reach)), "Number of weights per bin.", theirs
         )
 
-    def _show_spectrum(self, layer: LayerSpec) -> None:
-        run = self.workspace.latest("weight_spectrum")
-        names = run.result.names("layer") if run else ()
-        sigma = np.empty(0)
-        if run is not None and layer.name in names and "singular_values" in run.result:
-            row = np.asarray(run.result["singular_values"][names.index(layer.name)], dtype=np.float64)
-            sigma = np.sort(row[np.isfinite(row)])[::-1]
+    @property
+    def _second_name(self) -> str:
+        run = compared_run(self.workspace)
+        return network_name(run) if run is not None else ""
+
+    def _second_histogram(self, other: LayerSpec | None, bins: int, reach: float, total: float) -> Floats | None:
+        """Histogram of the second network in the same bins, as if it had as many weights; None if it is not known."""
+        run = find_second(self.workspace, other, -1) if other is not None else None
+        theirs = reading_of(run, other) if run is not None and other is not None else None
+        if theirs is None or "weight_histogram" not in theirs.result:
+            return None
+        counts = np.asarray(theirs.result["weight_histogram"][theirs.row], dtype=np.float64)
+        edges = np.asarray(theirs.result["weight_edges"][theirs.row], dtype=np.float64)
+        if not np.all(counts >= 0) or not counts.sum() or not np.isfinite(edges).all():
+            return None
+        grown = np.interp(np.linspace(-reach, reach, bins + 1), edges, np.append(0.0, np.cumsum(counts)))
+        return np.asarray(np.diff(grown) * total / counts.sum())
+
+    def _show_spectrum(self, layer: LayerSpec, other: LayerSpec | None) -> None:
+        sigma = _singular_values(self.workspace.latest("weight_spectrum"), layer)
+        second = counterpart(self.workspace, "weight_spectrum")
+        theirs = _singular_values(second, other) if other is not None else np.empty(0)
         shown = sigma.size > 1
         self.spectrum.setVisible(shown)
         self.spectrum_title.setVisible(shown)
         if shown:
-            self.spectrum_title.setText(f"Singular values of the weights: {len(sigma)}")
+            behind = f"; thin line: {self._second_name}" if theirs.size > 1 else ""
+            self.spectrum_title.setText(f"Singular values of the weights: {len(sigma)}{behind}")
             ends = (f"σ₁ = {_plain(float(sigma[0]))}", "", f"{_plain(float(sigma[-1]))}")
-            self.spectrum.show_values(sigma, ends, "From the largest to the smallest; see the weight spectrum.")
+            about = "From the largest to the smallest; see the weight spectrum."
+            self.spectrum.show_values(sigma, ends, about, theirs if theirs.size > 1 else None)
+
+
+def _singular_values(run: Run | None, layer: LayerSpec) -> Floats:
+    """Singular values of a layer's weights in a run, falling; empty if it has none."""
+    names = run.result.names("layer") if run else ()
+    if run is None or layer.name not in names or "singular_values" not in run.result:
+        return np.empty(0)
+    row = np.asarray(run.result["singular_values"][names.index(layer.name)], dtype=np.float64)
+    return np.sort(row[np.isfinite(row)])[::-1]
 
 
 def _heading() -> QLabel:

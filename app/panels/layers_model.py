@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
@@ -14,12 +14,15 @@ from PySide6.QtGui import QFont
 from analysis.config import LayerSpec
 from app.reading import numbers
 from app.reading.depth import LAYER_KINDS
-from app.reading.glossary import LAYER_TERMS, SHORT
+from app.reading.glossary import LAYER_TERMS, SHORT, TERMS
 from app.reading.measurements import NON_FINITE, NOT_APPLICABLE, NOT_MEASURED, STATE_WORDS, VALUE, ZERO, Metric, Values
+from app.reading.switched import Change
 
 Index = QModelIndex | QPersistentModelIndex
 DELTA = ".delta"
 """End of the key of a column of differences."""
+SWITCHED = "switched"
+"""Key of the column of what the selected configuration changes."""
 DIFFERENCE = "This network minus the one it is compared with."
 HEAT = Qt.ItemDataRole.UserRole
 """Role of a number between 0 and 1 for coloured cells."""
@@ -64,7 +67,10 @@ class Node:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Column:
-    """One column of the table: a fact (no metric), a metric with its values, or its difference to another network."""
+    """One column of the table.
+
+    A fact (no metric), a metric with its values or its difference to another network, or what a configuration changes.
+    """
 
     key: str
     title: str
@@ -73,12 +79,18 @@ class Column:
     low: float = 0.0
     high: float = 1.0
     delta: bool = False
+    changes: Mapping[str, Change] | None = None
 
     @staticmethod
     def of_delta(metric: Metric, values: Values) -> Column:
         """Make a column of how much larger a metric is than in the network compared with."""
         shown = np.abs(values.values[values.states <= ZERO])
         return Column(f"{metric.key}{DELTA}", "Δ", metric, values, 0.0, float(shown.max(initial=0.0)), delta=True)
+
+    @staticmethod
+    def of_changes(changes: Mapping[str, Change]) -> Column:
+        """Make a column of what the selected configuration changes, by layer."""
+        return Column(SWITCHED, TERMS["switched"].title, changes=changes)
 
     def difference(self, value: float) -> str:
         """Write a difference: all of a column with the same decimals, so that small ones look small."""
@@ -190,6 +202,8 @@ class LayersModel(QAbstractItemModel):
         if column.metric is not None:
             value = self._number(node, column)
             return None if np.isnan(value) else value
+        if column.changes is not None:
+            return self.text(node, column) or None
         return _fact(self.layers[node.row], column.key).lower() if node.row >= 0 else node.name.lower()
 
     def _number(self, node: Node, column: Column) -> float:
@@ -218,6 +232,11 @@ class LayersModel(QAbstractItemModel):
     def comparing(self) -> bool:
         """True if there are columns of differences."""
         return any(column.delta for column in self.columns)
+
+    @property
+    def crowded(self) -> bool:
+        """True if there are columns beside those that were chosen, so that long names have less room."""
+        return self.comparing or any(column.changes is not None for column in self.columns)
 
     def count(self) -> int:
         """Count the layers that are shown."""
@@ -281,6 +300,8 @@ class LayersModel(QAbstractItemModel):
             if column.delta:
                 return f"{column.metric.title}{unit}: {DIFFERENCE}"
             return f"{column.title}{unit}: {column.metric.definition}"
+        if role == Qt.ItemDataRole.ToolTipRole and column.changes is not None:
+            return TERMS[column.key].definition
         if role == Qt.ItemDataRole.ToolTipRole and column.title in LAYER_TERMS:
             return LAYER_TERMS[column.title].definition
         if role == Qt.ItemDataRole.TextAlignmentRole:
@@ -293,6 +314,8 @@ class LayersModel(QAbstractItemModel):
     def text(self, node: Node, column: Column) -> str:
         """Return a cell as it is shown: three significant digits."""
         if column.metric is None or column.values is None:
+            if column.changes is not None:
+                return column.changes[node.name].short if node.name in column.changes else ""
             if column.key == "name":
                 return node.label
             return _fact(self.layers[node.row], column.key) if node.row >= 0 else ""
@@ -309,6 +332,8 @@ class LayersModel(QAbstractItemModel):
 
     def tip(self, node: Node, column: Column) -> str:
         """Return what is said on hovering: the exact value and its definition."""
+        if column.changes is not None and node.name in column.changes:
+            return f"{node.name}\n{column.changes[node.name].sentence}\n{TERMS[SWITCHED].definition}"
         if column.metric is None or column.values is None:
             return node.name
         state = int(column.values.states[node.row]) if node.row >= 0 else VALUE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -9,16 +10,19 @@ from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, QPo
 from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QToolButton, QVBoxLayout, QWidget
 
+from analysis.request import Request
 from app.drawing.readout import Line
 from app.forms import menus
-from app.panels.layers_model import FACT_TITLES, FACTS, Column, LayersModel
+from app.panels.layers_model import FACT_TITLES, FACTS, SWITCHED, Column, LayersModel
 from app.panels.layers_tree import LayersTree
-from app.reading import numbers
+from app.reading import building, numbers
+from app.reading.building import Bench
 from app.reading.comparing import deltas
-from app.reading.glossary import LAYER_TERMS
+from app.reading.glossary import LAYER_TERMS, TERMS
 from app.reading.measurements import RATIO, Metric, available, read, source, totals, used_words
+from app.reading.switched import changes
 from app.theme import Theme
-from app.workspace import Selection, Workspace
+from app.workspace import ChosenConfiguration, Workspace
 
 FIRST_COLUMNS = ("structure.width", f"feature_rank.{RATIO}")
 
@@ -41,6 +45,9 @@ class LayersPanel(QWidget):
         self.stale = True
         self._syncing = False
         self._folded: set[str] = set()
+        self._bench = Bench()
+        self._switched: ChosenConfiguration | None = None
+        self._asked: Request | None = None
         self.model = LayersModel(self)
         self.filter, self.tree, self.summary = QLineEdit(), LayersTree(self.model, theme), Line(theme)
         self._soon = QTimer(self)
@@ -87,6 +94,7 @@ class LayersPanel(QWidget):
         ):  # fmt: skip
             signal.connect(self.invalidate)
         workspace.selection_changed.connect(self._take_selection)
+        workspace.selection_changed.connect(self._take_configuration)
         self.theme.changed.connect(self.invalidate)
         self._soon.timeout.connect(self._refresh_now)
         self.filter.textChanged.connect(self._filter_changed)
@@ -150,13 +158,30 @@ class LayersPanel(QWidget):
         In a narrow panel widths and costs go without: the overview shows them as outlines.
         """
         made = []
+        self._switched = self.workspace.selection.configuration
         for key in self.columns:
             if key in FACTS or key in self.metrics:
                 made.append(self._column(key))
             wanted = key in self.metrics and (self.metrics[key].method != "structure" or self.width() >= WIDE)
             if wanted and (found := deltas(self.workspace, self.metrics[key])) is not None:
                 made.append(Column.of_delta(self.metrics[key], found))
+        if self._switched is not None:
+            self._ask_for_plan()
+            made.insert(1, Column.of_changes(changes(self.workspace, self._bench)))
         return made
+
+    def _ask_for_plan(self) -> None:
+        """Have the engine draw what decides the sizes of maps, quietly and once for each network."""
+        if building.points_run(self.workspace) is None and self.workspace.method(building.POINTS) is not None:
+            request = building.points_request(self.workspace)
+            if request != self._asked:
+                self._asked = request
+                self.workspace.request_look(request)
+
+    def _take_configuration(self) -> None:
+        """Show what the selected configuration changes."""
+        if self.workspace.selection.configuration != self._switched:
+            self.invalidate()
 
     def _column(self, key: str) -> Column:
         if key in FACTS:
@@ -232,7 +257,7 @@ class LayersPanel(QWidget):
             names.pop(current)
             names[current] = None
         self._syncing = True
-        self.workspace.select(Selection(tuple(names), sample=self.workspace.selection.sample))
+        self.workspace.select(replace(self.workspace.selection, layers=tuple(names), channel=-1))
         self._syncing = False
 
     # -- what the user arranges --------------------------------------------------------------------------------------
@@ -302,6 +327,8 @@ class LayersPanel(QWidget):
             metric = column.metric
             menu.addAction(f"Hide {column.title.lower()}", lambda: self.toggle_column(metric.key))
             menu.addAction("What is this?", lambda: self.help_wanted.emit(metric.page))
+        elif column is not None and column.changes is not None:
+            menu.addAction("What is this?", lambda: self.help_wanted.emit(TERMS[SWITCHED].page))
         elif column is not None and column.title in LAYER_TERMS:
             page = LAYER_TERMS[column.title].page
             menu.addAction("What is this?", lambda: self.help_wanted.emit(page))

@@ -39,6 +39,7 @@ class CellDelegate(QStyledItemDelegate):
         theme = self.theme
         self._inks.clear()
         self._text, self._soft, self._selected = (theme.color(role) for role in ("text", "text_soft", "selected"))
+        self._switched = theme.readable("configurations")
         self._plain, self._code = theme.font(), theme.font("code")
 
     def _heat(self, share: float) -> tuple[QColor, QColor]:
@@ -56,7 +57,7 @@ class CellDelegate(QStyledItemDelegate):
         rect = option.rect
         if option.state & QStyle.StateFlag.State_Selected:
             painter.fillRect(rect, self._selected)
-        if self.model.comparing and (column.key == "name" or self._is_empty(node, index.column())):
+        if self.model.crowded and (column.key == "name" or self._is_empty(node, index.column())):
             self._draw_name(painter, rect, node, index)
             return
         text, share, ink = self.model.text(node, column), self.model.heat(node, column), self._text
@@ -65,10 +66,13 @@ class CellDelegate(QStyledItemDelegate):
             painter.fillRect(rect.adjusted(3, 1, -1, -1), color)
         if not text:
             return
+        if column.changes is not None:
+            ink = self._switched if column.changes[node.name].option else self._soft
         painter.setPen(ink if column.metric is None or node.row >= 0 else self._soft)
         painter.setFont(self._code if column.key == "name" else self._plain)
         side = Qt.AlignmentFlag.AlignLeft if column.metric is None else Qt.AlignmentFlag.AlignRight
-        room = rect.adjusted(0, 0, -3, 0) if column.delta else rect.adjusted(3, 0, -7, 0)
+        left, right = (0, -3) if column.delta else (3, 0) if column.changes is not None else (3, -7)
+        room = rect.adjusted(left, 0, right, 0)
         painter.drawText(room, side | Qt.AlignmentFlag.AlignVCenter, text)
 
     def _is_empty(self, node: Node, section: int) -> bool:
@@ -146,13 +150,16 @@ class LayersTree(QTreeView):
         for section in range(1, count):
             title = str(self.layers.headerData(section, Qt.Orientation.Horizontal))
             column = self.layers.columns[section]
-            tight = self.layers.comparing and self.layers.sorted_by[0] != column.key
+            tight = self.layers.crowded and self.layers.sorted_by[0] != column.key
             width = max(51 if column.delta else 44, metrics.horizontalAdvance(title) + (13 if tight else 17))
+            if column.changes is not None:
+                words = (metrics.horizontalAdvance(change.short) for change in column.changes.values())
+                width = max(width, max(words, default=0) + 8)
             header.resizeSection(section, width)
             taken += width
         if count:
-            # Beside columns of differences a long name is shortened in its middle; hovering tells it.
-            least = min(self._name_width(), NARROWEST_NAME - 4) if self.layers.comparing else self._name_width()
+            # Beside columns of differences or changes a long name is shortened in its middle; hovering tells it.
+            least = min(self._name_width(), NARROWEST_NAME - 4) if self.layers.crowded else self._name_width()
             header.resizeSection(0, max(least, self.viewport().width() - taken))
 
     def _name_width(self) -> int:

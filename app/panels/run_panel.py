@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.forms.go_on import TIP
 from app.forms.widgets import GRID, Elided, button, label, row, tool
 from app.history import History
 from app.panels.runs_model import COLUMNS, SHARE, Row, RunsModel
@@ -28,6 +29,10 @@ from app.reading.glossary import RUN_TERMS
 from app.reading.numbers import short
 from app.theme import Theme
 from app.workspace import Workspace
+
+NOT_ON = (
+    "A run that was cancelled, failed or was interrupted can go on where it stopped, if its method measures in parts"
+)
 
 
 class RunPanel(QWidget):
@@ -44,6 +49,8 @@ class RunPanel(QWidget):
     cancel_wanted = Signal(int)
     again_wanted = Signal(object)
     """A request to carry out once more."""
+    continue_wanted = Signal(object)
+    """A request that goes on with an unfinished run."""
     form_wanted = Signal(object)
     """A request to show as a form, to be changed."""
     line_wanted = Signal(object)
@@ -129,12 +136,19 @@ class RunPanel(QWidget):
     def _make_tools(self) -> QHBoxLayout:
         self._show_button = button("Show", self._show, tip="Show this stored run in the views")
         self._cancel_button = button("Cancel", self._cancel, tip="Stop at the next step; what has arrived is kept")
+        self._on_button = button("Go on", self._go_on)
         self._again_button = button("Run again", self._again)
         self._compare_button = button("Compare", self._compare, tip="Draw as an outline behind the current run")
         self._line_button = tool(self._theme, "terminal", "Copy as command line", self._copy_line)
         self._rename_button = tool(self._theme, "rename", "Rename (F2)", self._rename)
         self._delete_button = tool(self._theme, "trash", "Move to the trash", self._ask_delete)
-        buttons = (self._show_button, self._cancel_button, self._again_button, self._compare_button)
+        buttons = (
+            self._show_button,
+            self._cancel_button,
+            self._on_button,
+            self._again_button,
+            self._compare_button,
+        )
         tools = row(*buttons, self._line_button, self._rename_button, self._delete_button, None, spacing=4)
         tools.addWidget(self._use)
         tools.addSpacing(GRID)
@@ -180,6 +194,15 @@ class RunPanel(QWidget):
         stored = entry is not None and entry.folder is not None and not is_open
         self._show_button.setEnabled(stored)
         self._cancel_button.setEnabled(is_open)
+        found = self.model.continuation(entry) if entry is not None else None
+        self._on_button.setEnabled(found is not None and found.request is not None)
+        self._on_button.setToolTip(
+            f"{TIP}. {found.words}"
+            if found is not None and found.request
+            else NOT_ON
+            if found is None
+            else found.why_not
+        )
         for item in (self._again_button, self._line_button):
             item.setEnabled(entry is not None)
         self._compare_button.setEnabled(entry is not None and not is_open and (entry.number is not None or stored))
@@ -204,6 +227,7 @@ class RunPanel(QWidget):
         for text, source in (
             ("Show", self._show_button),
             ("Cancel", self._cancel_button),
+            ("Go on", self._on_button),
             ("Run again", self._again_button),
             ("Change and run…", None),
             ("Compare", self._compare_button),
@@ -256,6 +280,12 @@ class RunPanel(QWidget):
         entry = self.chosen()
         if entry:
             self.again_wanted.emit(entry.request)
+
+    def _go_on(self) -> None:
+        entry = self.chosen()
+        found = self.model.continuation(entry) if entry else None
+        if found is not None and found.request is not None:
+            self.continue_wanted.emit(found.request)
 
     def _compare(self) -> None:
         entry = self.chosen()

@@ -14,6 +14,7 @@ from analysis.request import Request
 from analysis.store import StoredRun
 from app.history import History
 from app.measuring import moment
+from app.reading.continuing import Continuation, continued, continued_from_disk
 from app.reading.glossary import RUN_TERMS
 from app.reading.numbers import short
 from app.theme import Theme
@@ -50,6 +51,7 @@ class RunsModel(QAbstractTableModel):
         super().__init__(parent)
         self._workspace, self._history, self._theme = workspace, history, theme
         self.rows: list[Row] = []
+        self._from_disk: dict[Path, Continuation | None] = {}
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(0)
@@ -66,6 +68,7 @@ class RunsModel(QAbstractTableModel):
     def rebuild(self) -> None:
         """Collect the rows anew."""
         self._later.stop()
+        self._from_disk.clear()
         runs = [run for run in self._workspace.runs.values() if run.purpose == "measure"]
         waiting = sorted((run for run in runs if run.open), key=lambda run: run.number)
         here = {run.folder for run in runs if run.folder}
@@ -179,11 +182,23 @@ class RunsModel(QAbstractTableModel):
 
     def _state(self, row: Row) -> str:
         run, stored = self._run(row), self._stored(row)
-        if run is None:
-            return stored.state if stored else ""
-        if run.state != "running":
-            return run.state
-        return progress_text(run)
+        if run is not None and run.state == "running":
+            return progress_text(run)
+        state = run.state if run is not None else stored.state if stored else ""
+        found = self.continuation(row)
+        return " · ".join(part for part in (state, found.short if found else "") if part)
+
+    def continuation(self, row: Row) -> Continuation | None:
+        """Tell whether a run that ended early can go on, and how much of it is done; None for others."""
+        run, stored = self._run(row), self._stored(row)
+        info = self._workspace.method(row.request.method)
+        if run is not None:
+            return continued(run, info)
+        if stored is None or info is None:
+            return None
+        if stored.folder not in self._from_disk:
+            self._from_disk[stored.folder] = continued_from_disk(stored.folder, stored.request, stored.state, info)
+        return self._from_disk[stored.folder]
 
     def _share(self, row: Row) -> float | None:
         run = self._run(row)
@@ -227,10 +242,13 @@ class RunsModel(QAbstractTableModel):
         elif stored and isinstance(stored.plain.get("problem"), dict):
             lines.append(str(stored.plain["problem"].get("message", "")))
         lines += [warning.text for warning in run.result.warnings] if run else []
+        found = self.continuation(row)
+        lines += [f"Go on: {found.words}"] if found else []
         return "\n".join(lines)
 
     def _ink(self, row: Row, column: int) -> Any:
-        state = self._state(row)
+        run, stored = self._run(row), self._stored(row)
+        state = run.state if run else stored.state if stored else ""
         if column == 1 and state in ("failed", "interrupted"):
             return self._theme.readable("error" if state == "failed" else "warning")
         shown = row.number is not None

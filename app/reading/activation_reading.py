@@ -10,6 +10,7 @@ from analysis.config import LayerSpec
 from analysis.measures.channels import by_strength, groups_of
 from analysis.request import Request
 from analysis.result import Result
+from app.reading.comparing import compared_run, compared_runs
 from app.reading.depth import Floats, Ints
 from app.workspace import Run, Workspace
 
@@ -159,6 +160,37 @@ def find(workspace: Workspace, layer: LayerSpec, sample: int) -> Run | None:
         if wanted and named and fits(run, workspace):
             found.append(run)
     return max(found, key=lambda run: (run.state == "completed", run.number), default=None)
+
+
+def find_second(workspace: Workspace, layer: LayerSpec, sample: int) -> Run | None:
+    """Return the newest run with the maps of one picture, or statistics (-1), of the network that is compared with.
+
+    Parameters
+    ----------
+    layer
+        One of its layers.
+    """
+    compared = compared_run(workspace)
+    if compared is None:
+        return None
+    found = []
+    for run in compared_runs(workspace, METHOD):
+        picks = str(dict(run.request.params).get("samples", ""))
+        wanted = picks == str(sample) if sample >= 0 else not picks
+        same = run.request.images == workspace.images and run.request.edits == compared.request.edits
+        named = run.request.layers == layer.name or layer.name in run.result.names("layer")
+        if wanted and same and named and run.state in ("queued", "running", "completed"):
+            found.append(run)
+    return max(found, key=lambda run: (run.state == "completed", run.number), default=None)
+
+
+def second_request(workspace: Workspace, layer: LayerSpec, sample: int) -> Request | None:
+    """Make the request for the maps of one picture in the network that is compared with; None for none."""
+    compared = compared_run(workspace)
+    if compared is None or compared.request.model is None:
+        return None
+    request = look_request(workspace, layer, sample, 0)
+    return replace(request, model=compared.request.model, edits=compared.request.edits)
 
 
 def look_size(workspace: Workspace) -> int:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from analysis.events import EMPTY
 from analysis.measures import oracles, selection
-from analysis.measures.oracles import Floats
+from analysis.measures.findings import grouped
+from analysis.measures.oracles import Bools, Floats, Integers
 from analysis.request import Request
 from analysis.result import Result
 from app.reading import numbers
@@ -24,6 +26,8 @@ USUAL = {
     "recalibrate": "0",
     "extra": "",
     "zooms": "1",
+    "zoom_each": "False",
+    "subset": "0",
 }
 """Parameters that say which configurations were tried on which pictures, with their defaults."""
 
@@ -47,6 +51,9 @@ class Pool:
         Pictures that it was run on, 0 if a run does not say.
     gains
         What pictures are grouped by to its grouped static gain.
+    correct, places
+        (picture, copy) and (picture,): which copies are right, and places of the pictures in their source; None where a
+        run does not say.
     """
 
     name: str
@@ -56,6 +63,8 @@ class Pool:
     wanted: float = float("nan")
     count: int = 0
     gains: Mapping[str, Row] = field(default_factory=dict)
+    correct: Bools | None = None
+    places: Integers | None = None
 
     @property
     def matched(self) -> bool:
@@ -82,8 +91,34 @@ def pools_of(result: Result | None) -> tuple[Pool, ...]:
         low, middle, high = (float(result["oracle_beyond"][number][end]) for end in (1, 0, 2))
         if number and np.isfinite(growth).any():
             singles = float(single[number]), float(single[0])
-            found.append(Pool(name, growth, (middle, low, high), *singles, count, _gains_of(result, number)))
+            rows = _rows_of(result, number)
+            found.append(Pool(name, growth, (middle, low, high), *singles, count, _gains_of(result, number), *rows))
     return tuple(found)
+
+
+def _rows_of(result: Result, number: int) -> tuple[Bools | None, Integers | None]:
+    """Which copies of a pool are right, and where their pictures are."""
+    indices = result.prepared.indices if result.prepared is not None else None
+    indices = np.asarray(result["place"]) if "place" in result else indices
+    if "correct" not in result or indices is None:
+        return None, None
+    table = np.asarray(result["correct"][number])
+    known = (table != EMPTY["uint8"]).all(axis=1)
+    return table[known] == 1, np.asarray(indices, dtype=np.int64)[known]
+
+
+def gain_by(pools: tuple[Pool, ...], values: Floats, seed: int) -> Row | None:
+    """Return the grouped static gain of jittered weights by a column of the user, None where it is not known.
+
+    Parameters
+    ----------
+    values
+        One for every picture of the source.
+    """
+    pool = next((pool for pool in pools if pool.name == "jitter"), None)
+    if pool is None or pool.correct is None or pool.places is None or not len(pool.places):
+        return None
+    return grouped(pool.correct, values[pool.places], seed)[0]
 
 
 def jitter_gain(pools: tuple[Pool, ...], grouping: str) -> Row | None:
@@ -118,31 +153,34 @@ def newest_beside(workspace: Workspace, method: str, run: Run) -> Run | None:
 
 def fits(other: Run, run: Run) -> bool:
     """Tell whether a run may stand beside a sweep."""
-    return other.result.declared is not None and _asked(other.request) == _asked(run.request)
+    # Pools draw from the whole family in any case.
+    names = {*USUAL} - ({"subset"} if other.request.method == POOLS else set())
+    return other.result.declared is not None and _asked(other.request, names) == _asked(run.request, names)
 
 
-def _asked(request: Request) -> tuple[object, ...]:
+def _asked(request: Request, names: set[str]) -> tuple[object, ...]:
     """Return what decides which networks answer which pictures; a parameter at its default counts as left out."""
     given = dict(request.params)
     model = (request.model.name, request.model.weights, request.model.input) if request.model is not None else None
-    chosen = tuple(str(given.get(name, usual)) for name, usual in USUAL.items())
+    chosen = tuple(str(given.get(name, usual)) for name, usual in USUAL.items() if name in names)
     return model, request.images, request.edits, request.limit, request.seed, chosen
 
 
 def why_none(run: Run, method: str) -> str:
     """Say why no run of a method can stand beside a sweep; "" if one can."""
     given = dict(run.request.params)
-    what = "chance pools" if method == POOLS else "a chooser"
-    if str(given.get("zooms", USUAL["zooms"])) != USUAL["zooms"]:
-        return f"zoomed pictures: {what} cannot be measured on them"
+    if method == CHOOSER and str(given.get("zooms", USUAL["zooms"])) != USUAL["zooms"]:
+        return "zoomed pictures: a chooser cannot be trained on them"
     if method == POOLS and given.get("extra"):
-        return f"further configurations by hand: {what} cannot be measured for them"
+        return "further configurations by hand: chance pools cannot be measured for them"
     return ""
 
 
 def request_beside(workspace: Workspace, method: str, run: Run) -> Request:
     """Make the request whose run stands beside a sweep."""
-    kept = tuple(pair for pair in run.request.params if pair[0] in USUAL and pair[0] != "zooms")
+    grouping = {"zooms", "zoom_each", "column"}
+    names = {*USUAL, *grouping} - {"subset"} if method == POOLS else {*USUAL} - grouping
+    kept = tuple(pair for pair in run.request.params if pair[0] in names)
     return replace(
         workspace.new_request(method),
         model=run.request.model,

@@ -54,6 +54,18 @@ def compared_runs(workspace: Workspace, method: str) -> list[Run]:
     return sorted(fits, key=lambda other: (other is run, other.began, other.number), reverse=True)
 
 
+def why_not_compared(workspace: Workspace, method: str) -> str:
+    """Say in one sentence why nothing of the network that is compared with can be drawn; "" if it can, or none is."""
+    run = compared_run(workspace)
+    if run is None or counterpart(workspace, method) is not None or workspace.latest(method) is None:
+        return ""
+    info = workspace.method(method)
+    title = info.title.lower() if info else method.replace("_", " ")
+    shown = bool(compared_runs(workspace, method))
+    why = f"its run of {title} is the one that is shown" if shown else f"it has no run of {title}"
+    return f"{network_name(run)}: not compared, because {why}"
+
+
 def candidates(workspace: Workspace) -> list[Run]:
     """List runs that can be compared with: each with layers of its own, not the ones that are shown already."""
     shown = {id(workspace.latest(run.request.method)) for run in workspace.runs.values()}

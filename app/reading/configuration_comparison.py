@@ -8,7 +8,8 @@ from functools import cached_property
 import numpy as np
 
 from app.reading import numbers
-from app.reading.comparing import counterpart, network_name
+from app.reading.building import by_hand, text_of
+from app.reading.comparing import compared_runs, network_name
 from app.reading.configurations import METHOD, Reading, is_ready
 from app.reading.depth import Floats, Ints
 from app.workspace import Workspace
@@ -41,6 +42,59 @@ class SecondConfigurations:
         """True if both runs tried the same configurations, so that choices and growth compare."""
         return self.reading.names == self.shown.names
 
+    @property
+    def why_no_choices(self) -> str:
+        """Say why oracles and choices do not compare, "" if they do."""
+        return "" if self.same_configurations else "it was tried with other configurations"
+
+    @cached_property
+    def why_no_pictures(self) -> str:
+        """Say why pictures cannot be compared one by one, "" if they can."""
+        ours, theirs = self.shown.result, self.reading.result
+        asked = [result.request.images if result.request else None for result in (ours, theirs)]
+        if asked[0] is None or asked[1] is None or asked[0].location != asked[1].location:
+            return "it was tried on other pictures"
+        one, other = ours.prepared, theirs.prepared
+        if one is None or other is None or one.samples.total != other.samples.total:
+            return "the pictures have changed since"
+        if len(one.samples.sha256) and one.samples.count == other.samples.count:
+            same = np.array_equal(self.shown.places, self.reading.places)
+            if same and one.samples.sha256 != other.samples.sha256:
+                return "the pictures have changed since"
+        return "" if np.isin(self.shown.places, self.reading.places).any() else "it was tried on other pictures"
+
+    @cached_property
+    def rows(self) -> Ints:
+        """(finished pictures of the shown run,) rows of the same pictures, -1 for none."""
+        known = {int(place): row for row, place in enumerate(self.reading.places)}
+        rows = [known.get(int(place), -1) for place in self.shown.places]
+        return np.array(rows if not self.why_no_pictures else [-1] * len(rows), dtype=np.int64)
+
+    def cells(self, table: Floats) -> Floats:
+        """Bring a (picture, configuration) table to the pictures and configurations of the shown run, NaN for none."""
+        found = np.full((len(self.rows), len(self.columns)), np.nan)
+        rows, columns = np.flatnonzero(self.rows >= 0), np.flatnonzero(self.columns >= 0)
+        found[np.ix_(rows, columns)] = table[np.ix_(self.rows[rows], self.columns[columns])]
+        return found
+
+    @cached_property
+    def correct(self) -> Floats:
+        """(finished pictures, configurations) of the shown run: 1 right there, 0 wrong there, NaN not known."""
+        return self.cells(self.reading.correct.astype(np.float64))
+
+    @cached_property
+    def shares_by_class(self) -> Floats:
+        """(class that occurs in the shown run, configuration) share right there, NaN for none."""
+        found = np.full((len(self.shown.known_classes), len(self.columns)), np.nan)
+        if self.reading.classes != self.shown.classes:
+            return found
+        known = {int(number): row for row, number in enumerate(self.reading.known_classes)}
+        theirs = self.reading.shares_by_class()
+        for row, number in enumerate(self.shown.known_classes.tolist()):
+            if number in known:
+                found[row] = self.aligned(theirs[known[number]])
+        return found
+
     def aligned(self, values: Floats) -> Floats:
         """Bring values of its configurations to those of the shown run; NaN where nothing corresponds."""
         found = np.full(len(self.columns), np.nan)
@@ -58,7 +112,8 @@ def second_configurations(
     before
         What was returned last; returned again while it is still right.
     """
-    run = counterpart(workspace, METHOD)
+    runs = sorted(compared_runs(workspace, METHOD), key=by_hand)  # a family first: the order stays otherwise
+    run = runs[0] if runs and runs[0].result is not shown.result else None
     if run is None or not is_ready(run.result) or "correct" not in run.result or not shown.labelled:
         return None
     name, done = network_name(run), int((np.asarray(run.result["measured"]) == 1).sum())
@@ -81,3 +136,13 @@ def both(ours: float, theirs: float) -> str:
         return ""
     share = numbers.percent(theirs).replace("-", "−")
     return f"{share} ({numbers.signed(100 * (ours - theirs), 1)})"
+
+
+def second_by_hand(workspace: Workspace) -> dict[str, float]:
+    """Accuracy of configurations built by hand in the network that is compared with, by how they are written."""
+    found: dict[str, float] = {}
+    for run in reversed(compared_runs(workspace, METHOD)):
+        if by_hand(run) and is_ready(run.result):
+            reading = Reading(run.result)
+            found |= {text_of(run): float(reading.accuracy[-1])} if reading.labelled else {}
+    return found

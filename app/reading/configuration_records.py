@@ -56,6 +56,8 @@ class Records:
     @cached_property
     def places(self) -> Integers:
         """(finished,) places of the pictures in their source."""
+        if "place" in self.result:  # every picture comes several times
+            return np.asarray(self.result["place"][self.rows], dtype=np.int64)
         indices = self.result.prepared.indices if self.result.prepared is not None else None
         if indices is None or len(indices) != len(self.result["measured"]):
             return self.rows
@@ -86,6 +88,14 @@ class Records:
         if not self.labelled:
             return np.zeros(self.prediction.shape, dtype=bool)
         return np.asarray(self.result["correct"][self.rows] == 1)
+
+    def likely(self, row: int, configuration: int) -> tuple[tuple[int, float], ...]:
+        """Most likely classes of a finished picture under a configuration with their probabilities, the first first."""
+        if "top5" not in self.result:
+            return ((int(self.prediction[row, configuration]), float(self.table("confidence")[row, configuration])),)
+        at = int(self.rows[row])
+        classes, shares = (self.result[name][at, configuration].tolist() for name in ("top5", "top5_probability"))
+        return tuple((int(number), float(share)) for number, share in zip(classes, shares, strict=True))
 
     @cached_property
     def right(self) -> Integers:
@@ -124,6 +134,11 @@ class Records:
     def solved_alone(self) -> Integers:
         """(configuration,) pictures that only it gets right."""
         return oracles.only_solver(self.correct)
+
+    @cached_property
+    def shared_credit(self) -> Floats:
+        """(configuration,) sum of 1 / r over the pictures that each gets right, r of them sharing a picture."""
+        return oracles.shared_credit(self.correct)
 
     def token(self, configuration: int, point: int) -> str:
         """Option of a configuration at a point: "2" or "D2"; "dil2" where families are mixed."""

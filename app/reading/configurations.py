@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 
 from analysis.events import EMPTY
-from analysis.measures import oracles, selection
-from analysis.measures.findings import MEASURES, grouped
+from analysis.measures import oracles, scales, selection
+from analysis.measures.findings import LABEL, MEASURES, grouped
 from analysis.measures.oracles import Floats, Integers
 from analysis.result import Result
 from app.reading import numbers
@@ -35,6 +35,7 @@ __all__ = [
     "duration",
     "is_ready",
     "macs_words",
+    "scatter",
     "short",
 ]
 
@@ -92,12 +93,15 @@ class Reading(Records):
         Configurations built by hand that stand beside those of the run.
     columns_of_user
         Name to one value for each finished picture, from tables of the user.
+    cover_from_own
+        True to begin small sets with configuration 0, False to begin with none.
     """
 
     def __init__(self, result: Result) -> None:
         super().__init__(result)
         self.pins: tuple[Pinned, ...] = ()
         self.columns_of_user: dict[str, Floats] = {}
+        self.cover_from_own = True
 
     # -- measures ----------------------------------------------------------------------------------------------------
 
@@ -170,11 +174,20 @@ class Reading(Records):
         """Seed of the run."""
         return self.result.request.seed if self.result.request else 0
 
-    @cached_property
+    @property
     def cover(self) -> selection.Cover:
-        """Small sets of configurations, chosen on one half."""
+        """Small sets of configurations, chosen on one half; they begin as :attr:`cover_from_own` says."""
+        return self._cover_from_own if self.cover_from_own else self._cover_from_none
+
+    @cached_property
+    def _cover_from_own(self) -> selection.Cover:
         select, report = self.halves
         return selection.greedy_cover(self.correct, self.macs, 1.0, select=select, report=report)
+
+    @cached_property
+    def _cover_from_none(self) -> selection.Cover:
+        select, report = self.halves
+        return selection.greedy_cover(self.correct, self.macs, 1.0, from_own=False, select=select, report=report)
 
     @cached_property
     def policies(self) -> tuple[selection.Policy, ...]:
@@ -203,13 +216,16 @@ class Reading(Records):
         """(finished,) what pictures are grouped by; empty where the run does not have it."""
         if name in self.columns_of_user:
             return self.columns_of_user[name]
+        name = "label" if name == LABEL else name
         return self.table(name) if name in self.result else np.empty(0)
 
     def gain(self, name: str) -> tuple[Row, Row]:
         """Return the grouped static gain and its control: as the run found them, or for a column of the user."""
-        if name in self.columns_of_user:
-            return grouped(self.correct, self.columns_of_user[name], self.seed)
-        return self.measure(f"static gain by {name}"), self.measure(f"static gain by {name}, shuffled")
+        known = self.measure(f"static gain by {name}"), self.measure(f"static gain by {name}, shuffled")
+        if name in self.columns_of_user or (self.settled and not np.isfinite(known[0][0])):
+            values = self.values(name)
+            return grouped(self.correct, values, self.seed, each=name == LABEL) if len(values) else known
+        return known
 
     def groups(self, name: str, count: int = 5) -> tuple[Group, ...]:
         """Divide pictures by a number each has into quantiles, or by its values if they are few; none if all are alike.
@@ -220,7 +236,7 @@ class Reading(Records):
         distinct = np.unique(values[np.isfinite(values)])
         if len(distinct) < 2 or len(values) < 4:
             return ()
-        few = len(distinct) <= 2 * count
+        few = name == LABEL or len(distinct) <= 2 * count
         among = np.searchsorted(distinct, values) if few else selection.quantile_groups(values, count)
         among = np.where(np.isfinite(values), among, -1)  # pictures that a table leaves out are in no group
         select, report = selection.halves(among.astype(np.int64), self.seed)
@@ -233,9 +249,16 @@ class Reading(Records):
             here = self.correct[there] if len(there) else self.correct[rows]
             low, high = (numbers.short(float(end)) for end in (values[rows].min(), values[rows].max()))
             words = low if low == high else f"{low} to {high}"
+            words = self.class_name(int(values[rows[0]])) if name == LABEL else words
             shares = (here[:, 0].mean(), here[:, pick].mean(), here.any(axis=1).mean())
             found.append(Group(words, rows, pick, *(float(share) for share in shares)))
         return tuple(found)
+
+    @cached_property
+    def scales(self) -> tuple[scales.Scale, ...]:
+        """Ways to say at what scale the configurations look."""
+        reduction = np.asarray(self.result["reduction"], dtype=np.float64) if "reduction" in self.result else None
+        return scales.scales_of(self.names, np.asarray(self.result["receptive_field"], dtype=np.float64), reduction)
 
     # -- words -------------------------------------------------------------------------------------------------------
 
@@ -243,10 +266,17 @@ class Reading(Records):
         """Return what has to stand beside every number."""
         total, done = len(self.result["measured"]), len(self.rows)
         count = f"N = {done:,}" if done == total else f"N = {done:,} of {total:,} pictures so far"
+        if "place" in self.result:
+            count = f"N = {len(np.unique(self.places)):,} pictures, {count.removeprefix('N = ')} rows"
         found = [count, f"K = {len(self.names)}", f"seed {self.seed}"]
         facts = self.result.facts
-        found += [facts["batch norm"]] if "batch norm" in facts else []
+        found += [facts[name] for name in ("subset", "zoom", "batch norm") if name in facts]
         return [*found, f"shortcuts {facts['shortcuts']}" if "shortcuts" in facts else ""]
+
+
+def scatter(accuracy: float, count: int) -> float:
+    """Difference of accuracies on so many pictures below which nothing is highlighted: about two standard errors."""
+    return 2 * float(np.sqrt(accuracy * (1 - accuracy) / count)) if count else float("nan")
 
 
 def is_ready(result: Result) -> bool:

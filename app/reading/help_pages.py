@@ -55,7 +55,7 @@ def _page(name: str, text: str) -> HelpPage:
     first = lines[0] if lines else ""
     title = first.lstrip("# ").strip() if first.startswith("#") else name.replace("_", " ").capitalize()
     headings = tuple(line.lstrip("# ").strip() for line in lines[1:] if line.startswith("#"))
-    words = [term.title for term in (*TERMS.values(), *WEIGHT_TERMS.values()) if term.page == name]
+    words = [term.title for term in (*TERMS.values(), *WEIGHT_TERMS.values()) if term.page.partition("#")[0] == name]
     return HelpPage(name, title, text, headings, " ".join(words))
 
 
@@ -73,7 +73,13 @@ def _index() -> str:
 def _entry(term: Term) -> str:
     """Write a term as a paragraph: the panel is too narrow for columns."""
     unit = f" ({term.unit})" if term.unit else ""
-    return f"**[{term.title}]({term.page}.md)**{unit}: {_plain(term.definition)}\n"
+    return f"**[{term.title}]({link_of(term.page)})**{unit}: {_plain(term.definition)}\n"
+
+
+def link_of(page: str) -> str:
+    """Return the target of a link to a page, or to a section given as "page#Heading"."""
+    name, sign, heading = page.partition("#")
+    return f"{name}.md{sign}{heading.replace(' ', '%20')}"
 
 
 def _plain(text: str) -> str:

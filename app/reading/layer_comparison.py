@@ -21,18 +21,25 @@ def layer_differences(workspace: Workspace, layer: LayerSpec) -> str:
     run = compared_run(workspace)
     if run is None or not run.result.layers:
         return ""
-    name = network_name(run)
-    structures = compared_runs(workspace, "structure")
-    theirs = (structures[0] if structures else run).result.layers
-    row = row_in(workspace, layer, theirs)
-    if row < 0:
+    name, other = network_name(run), second_layer(workspace, layer)
+    if other is None:
         return f"{name} has no layer that corresponds."
-    other = theirs[row]
     words = [f"{name}: {other.name}" if other.name != layer.name else f"{name}"]
     words += [_structure(output, layer, other) for output in ("width", "parameters")]
     words += [text for metric in _metrics(workspace) if (text := _measured(workspace, metric, layer))][:MOST]
     found = [word for word in words if word]
     return " · ".join(found) if len(found) > 1 else f"{found[0]} · no difference is known"
+
+
+def second_layer(workspace: Workspace, layer: LayerSpec) -> LayerSpec | None:
+    """Layer of the network that is compared with that corresponds to one of the open network, None for none."""
+    run = compared_run(workspace)
+    if run is None or not run.result.layers:
+        return None
+    structures = compared_runs(workspace, "structure")
+    theirs = (structures[0] if structures else run).result.layers
+    row = row_in(workspace, layer, theirs)
+    return theirs[row] if row >= 0 else None
 
 
 def row_in(workspace: Workspace, layer: LayerSpec, theirs: tuple[LayerSpec, ...]) -> int:
@@ -53,20 +60,38 @@ def _metrics(workspace: Workspace) -> list[Metric]:
 
 
 def _measured(workspace: Workspace, metric: Metric, layer: LayerSpec) -> str:
+    both = measured(workspace, metric, layer)
+    return _words(metric, *both) if both is not None else ""
+
+
+def measured(workspace: Workspace, metric: Metric, layer: LayerSpec) -> tuple[float, float] | None:
+    """Value of a measure for a layer, and for the layer of the second network that corresponds; None without both."""
     first, second = source(workspace, metric), counterpart(workspace, metric.method)
-    if first is None or second is None or metric.output not in second.result:
-        return ""
+    ratio = metric.output == "effective_rank_ratio"
+    if first is None or second is None or (metric.output not in second.result and not ratio):
+        return None
     row = row_in(workspace, layer, second.result.layers)
     if row < 0:
-        return ""
+        return None
     ours = read(metric, (layer,), first.result, workspace.shown_weights)
     theirs = read(metric, (second.result.layers[row],), second.result)
     if ours.states[0] > ZERO or theirs.states[0] > ZERO:
-        return ""
-    return _words(metric, float(ours.values[0]), float(theirs.values[0]))
+        return None
+    return float(ours.values[0]), float(theirs.values[0])
+
+
+def difference_words(ours: float, theirs: float) -> str:
+    """How much more there is here, with its sign: "+0.42".
+
+    Examples
+    --------
+    >>> difference_words(1.5, 1.0), difference_words(2.0, 2.0)
+    ('+0.500', '±0')
+    """
+    difference = ours - theirs
+    sign = "+" if difference > 0 else "−" if difference < 0 else "±"
+    return f"{sign}{numbers.short(abs(difference))}"
 
 
 def _words(metric: Metric, ours: float, theirs: float) -> str:
-    difference = ours - theirs
-    sign = "+" if difference > 0 else "−" if difference < 0 else "±"
-    return f"{metric.title.lower()} {numbers.short(theirs)} ({sign}{numbers.short(abs(difference))})"
+    return f"{metric.title.lower()} {numbers.short(theirs)} ({difference_words(ours, theirs)})"

@@ -123,12 +123,12 @@ def _three(value: float) -> str:
 
 def rank_pair(original: Result | None, edited: Result | None) -> Pair | None:
     """Effective rank by width of the convolutions of both networks."""
-    return _pair(original, edited, _rank)
+    return _pair(original, edited, ranks)
 
 
 def bundle_pair(original: Result | None, edited: Result | None) -> Pair | None:
     """Bundle entropy of the points of both networks; above 0 a point conflicts."""
-    return _pair(original, edited, _entropy)
+    return _pair(original, edited, entropies)
 
 
 def _pair(original: Result | None, edited: Result | None, read: object) -> Pair | None:
@@ -141,15 +141,17 @@ def _pair(original: Result | None, edited: Result | None, read: object) -> Pair 
     return Pair(names, first, second)
 
 
-def _rank(result: Result) -> dict[str, float]:
-    ranks = floats(result, "effective_rank")
-    if ranks.ndim != 1:
+def ranks(result: Result) -> dict[str, float]:
+    """Effective rank by width of the convolutions of a run, by their names."""
+    values = floats(result, "effective_rank")
+    if values.ndim != 1:
         return {}
-    pairs = zip(result.layers, ranks.tolist(), strict=True)
+    pairs = zip(result.layers, values.tolist(), strict=True)
     return {layer.name: rank / layer.channels for layer, rank in pairs if layer.kind == "conv" and layer.channels}
 
 
-def _entropy(result: Result) -> dict[str, float]:
+def entropies(result: Result) -> dict[str, float]:
+    """Bundle entropy of the points of a run at its last checkpoint, by their names."""
     values = floats(result, "entropy")
     values = values.reshape(-1, values.shape[-1])[-1] if values.ndim else np.empty(0)
     if len(values) != len(result.layers):

@@ -23,8 +23,8 @@ class Ladder:
 
     Attributes
     ----------
-    blocks
-        Their names.
+    blocks, layers
+        Their names, and the layers that set their widths.
     original, edited
         (block,) channels.
     straightened
@@ -33,6 +33,8 @@ class Ladder:
         Lines through original, edited and straightened.
     costs
         (name, parameters, multiply-adds) of the three.
+    every
+        All blocks of the network, also those that the user has left out.
     stages
         Blocks before which the map size changes, with the size in words.
     """
@@ -45,6 +47,8 @@ class Ladder:
     fits: tuple[straight.LineFit, ...]
     costs: tuple[tuple[str, int, int], ...]
     stages: tuple[tuple[int, str], ...]
+    layers: tuple[str, ...] = ()
+    every: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -69,16 +73,18 @@ def ladder(
     widths: dict[str, int],
     budget: Budget,
     rounding: Rounding,
+    without: frozenset[str] = frozenset(),
 ) -> Ladder:
-    """Read the blocks of a network, and straighten them at a budget."""
+    """Read the blocks of a network but those left out, and straighten them at a budget."""
     found = reading.found
-    rungs = straight.ladder(found, layers)
+    every = tuple(rung.block for rung in straight.ladder(found, layers))
+    rungs = straight.ladder(found, layers, without)
     original = np.array([float(rung.width) for rung in rungs])
     by_name = dict(zip(reading.names, reading.totals(widths).tolist(), strict=True))
     edited = np.array([by_name.get(rung.layer, float(rung.width)) for rung in rungs])
     why, proposal = "", None
     try:
-        made = straight.straighten(reading.model, layers, budget, rounding)
+        made = straight.straighten(reading.model, layers, budget, rounding, without)
         proposal = np.asarray(made.after, dtype=np.float64)
     except AnalysisError as error:
         why = f"{error} {error.hint}"
@@ -89,7 +95,19 @@ def ladder(
         fits.append(straight.line_fit(proposal))
         costs.append(("straightened", made.proposal.parameters, made.proposal.macs))
     blocks = tuple(rung.block for rung in rungs)
-    return Ladder(blocks, original, edited, proposal, why, tuple(fits), tuple(costs), _stages(rungs, layers))
+    named = tuple(rung.layer for rung in rungs)
+    stages = _stages(rungs, layers)
+    return Ladder(blocks, original, edited, proposal, why, tuple(fits), tuple(costs), stages, named, every)
+
+
+def line_widths(reading: WidthReading, layers: tuple[LayerSpec, ...], names: tuple[str, ...], macs: int) -> Floats:
+    """Widths of groups on the line of ReXNet at so many multiply-adds, (group,); NaN where there is no line."""
+    try:
+        made = straight.straighten(reading.model, layers, Budget("macs", macs)).proposal.widths
+    except AnalysisError:
+        return np.full(len(names), np.nan)
+    own = {group.name: group.width for group in reading.found.groups}
+    return np.array([float(made.get(name, own.get(name, np.nan))) for name in names])
 
 
 def _stages(rungs: tuple[straight.Rung, ...], layers: tuple[LayerSpec, ...]) -> tuple[tuple[int, str], ...]:

@@ -88,7 +88,7 @@ class WidthReading:
         self.handles: dict[int, int] = {}
         for group, about in enumerate(found.groups):
             there = [index for index, piece in enumerate(self.pieces) if piece.group == group and not about.locked]
-            first = _first_layer(about.name)
+            first = first_layer(about.name)
             own = [index for index in there if self.names[self.pieces[index].column] == first]
             if there:
                 self.handles[group] = (own or there)[0]
@@ -141,7 +141,8 @@ class WidthReading:
         return self.reasons.get(self.names[column]) or NO_REASON
 
 
-def _first_layer(name: str) -> str:
+def first_layer(name: str) -> str:
+    """Layer that a width group is named after."""
     head, plus, number = name.rpartition("+")
     return head if plus and number.isdigit() else name
 
@@ -181,7 +182,7 @@ def base_edits(edits: Edits) -> Edits:
 def ties(found: WidthGroups, group: int) -> str:
     """Say which layers a group ties and why, in one line."""
     members = tuple(dict.fromkeys(member.layer for member in found.groups[group].members if member.side in SIDES))
-    others = [name for name in members if name != _first_layer(found.groups[group].name)]
+    others = [name for name in members if name != first_layer(found.groups[group].name)]
     why = "; ".join(found.groups[group].why[:2])
     if not others:
         return "tied to no other layer"

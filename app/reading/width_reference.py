@@ -4,11 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from analysis.config import LayerSpec
 from app.reading.comparing import compared_run, compared_runs, matching_rows, network_name
 from app.workspace import Workspace
 
 METHODS = ("structure", "width_groups")
 """Methods whose runs know every layer of a network, the best first."""
+
+
+def second_layers(workspace: Workspace) -> tuple[LayerSpec, ...]:
+    """Rows of the network that is compared with, as far as they are known; () for none.
+
+    Of the open network itself only a run with edits has rows of its own.
+    """
+    run = compared_run(workspace)
+    if run is None or not workspace.layers:
+        return ()
+    known = [other for method in METHODS for other in compared_runs(workspace, method) if other.result.layers]
+    if run.request.model == workspace.shown_model:
+        known = [run] if not run.request.edits.empty else []  # the same network, with other widths perhaps
+    elif not known:
+        known = [run]
+    return known[0].result.layers if known else ()
 
 
 def second_widths(workspace: Workspace) -> tuple[str, Mapping[str, float]]:
@@ -22,16 +39,8 @@ def second_widths(workspace: Workspace) -> tuple[str, Mapping[str, float]]:
     tuple[str, Mapping[str, float]]
         ("", {}) if nothing is compared, or nothing is known of its layers.
     """
-    run = compared_run(workspace)
-    if run is None or not workspace.layers:
-        return "", {}
-    known = [other for method in METHODS for other in compared_runs(workspace, method) if other.result.layers]
-    if run.request.model == workspace.shown_model:
-        known = [run] if not run.request.edits.empty else []  # the same network, with other widths perhaps
-    elif not known:
-        known = [run]
-    theirs = known[0].result.layers if known else ()
-    if not theirs:
+    run, theirs = compared_run(workspace), second_layers(workspace)
+    if run is None or not theirs:
         return "", {}
     rows = matching_rows(workspace.layers, theirs)
     pairs = zip(workspace.layers, rows.tolist(), strict=True)

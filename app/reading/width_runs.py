@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from analysis.edits import Edits
-from analysis.request import Request
 from app.reading import numbers
 from app.workspace import Run, Workspace
 
@@ -64,10 +61,3 @@ def duration(seconds: float) -> str:
     ('12 s', '2.5 min')
     """
     return f"{seconds:.0f} s" if seconds < 90 else f"{numbers.short(round(seconds / 60, 1))} min"
-
-
-def continued(run: Run) -> Request | None:
-    """Return the request that goes on with an unfinished run, None if there is nothing to go on with."""
-    if run.open or run.folder is None or run.state not in ("cancelled", "interrupted", "failed"):
-        return None
-    return replace(run.request, resume=str(run.folder))

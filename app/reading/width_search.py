@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.events import EMPTY
-from analysis.measures.widths.scores import score_shares
+from analysis.measures.widths.scores import score_shares, sorted_scores
 from analysis.result import Result
 from app.reading.depth import Floats
 
@@ -81,10 +81,20 @@ class Shrunk:
 
     def score_spread(self) -> Floats:
         """Return the ends between which most scores of a group lie, (2, group), NaN where there are none yet."""
+        told = self._scores()
+        return score_shares(*told, len(self.names)) if told is not None else np.full((2, len(self.names)), np.nan)
+
+    def sorted_scores(self) -> tuple[Floats, ...]:
+        """Return the scores of each group, the largest first; empty arrays where there are none yet."""
+        told = self._scores()
+        return sorted_scores(*told, len(self.names)) if told is not None else (np.empty(0),) * len(self.names)
+
+    def _scores(self) -> tuple[Floats, Floats, Floats] | None:
+        """Scores of the elements, the latent of each, the group of each latent; None before they are known."""
         owner, latent, scores = (floats(self.result, name) for name in ("latent_group", "score_latent", "scores"))
         if scores.ndim != 1 or owner.ndim != 1 or not np.isfinite(owner).all():
-            return np.full((2, len(self.names)), np.nan)
-        return score_shares(scores, latent, owner, len(self.names))
+            return None
+        return scores, latent, owner
 
     @property
     def mean_score(self) -> Floats:

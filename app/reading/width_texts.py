@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from analysis.measures.widths.description import WidthGroups
@@ -32,13 +33,21 @@ class Row:
     layers: int
 
 
-def rows(found: WidthGroups, widths: Widths) -> tuple[Row, ...]:
-    """Compare a configuration with the original, groups that change only."""
-    return tuple(
-        Row(group.name, group.width, widths[group.name], len({member.layer for member in group.members}) - 1)
-        for group in found.groups
-        if widths.get(group.name, group.width) != group.width
-    )
+def rows(found: WidthGroups, widths: Widths, theirs: Mapping[str, float] | None = None) -> tuple[Row, ...]:
+    """Compare a configuration with the original, groups that change only.
+
+    Parameters
+    ----------
+    theirs
+        Widths of a second network by group: groups that are as wide here are left out only if they are as wide there.
+    """
+    rows = []
+    for group in found.groups:
+        after = widths.get(group.name, group.width)
+        if after != group.width or (theirs or {}).get(group.name, after) != after:
+            layers = len({member.layer for member in group.members}) - 1
+            rows.append(Row(group.name, group.width, after, layers))
+    return tuple(rows)
 
 
 def as_json(reading: WidthReading, widths: Widths) -> str:

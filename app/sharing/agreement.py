@@ -7,10 +7,9 @@ import numpy as np
 from app.drawing.map_image import MapScale
 from app.drawing.matrix import MatrixPlot
 from app.drawing.readout import Entry, Key
-from app.drawing.signed_matrix import SignedCells, SignedItem
+from app.drawing.signed_matrix import SignedCells
 from app.reading import numbers
 from app.reading.depth import Floats
-from app.reading.glossary import TERMS
 from app.reading.sharing import Projected
 from app.theme import Theme
 
@@ -20,7 +19,7 @@ COSINE = "gradient_cosine"
 def make_plot(theme: Theme) -> MatrixPlot:
     """Make the matrix, empty."""
     title = "cosine of two layers' gradients on the entries of the ring"
-    return MatrixPlot(theme, "Agreement of gradients", title, "layer", SignedItem)
+    return MatrixPlot(theme, "Agreement of gradients", title, "layer")
 
 
 def show_agreement(plot: MatrixPlot, projected: Projected) -> tuple[Key, ...]:
@@ -67,11 +66,10 @@ def claim(projected: Projected) -> str:
 
 def entries(projected: Projected, row: int, column: int) -> tuple[Entry, ...]:
     """Values of one pair of layers."""
-    tip = TERMS[COSINE].definition
     cosine, length = projected.table(COSINE)[row, column], projected.table("gradient_length")
-    found = [Entry("cosine", numbers.short(float(cosine)), "sharing", tip)] if cosine == cosine else []
+    found = [Entry("cosine", numbers.short(float(cosine)), "sharing", term=COSINE)] if cosine == cosine else []
     names = projected.names
     for place in dict.fromkeys((row, column)):
         words = numbers.short(float(length[place]))
-        found.append(Entry(f"length, {names[place]}", words, "text_soft", TERMS["gradient_length"].definition))
+        found.append(Entry(f"length, {names[place]}", words, "text_soft", term="gradient_length"))
     return tuple(found)

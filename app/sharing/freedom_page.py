@@ -165,7 +165,7 @@ class FreedomPage(Page):
             spread = f" ({100 * one.low[i]:.1f} to {100 * one.high[i]:.1f})" if one.count[i] > 1 else ""
             hue = HUES.get(one.kind, "text_soft")
             words = KIND_WORDS.get(one.kind, one.kind)
-            found.append(Entry(words, f"{100 * one.mean[i]:.1f} %{spread} at {x[i]:,.0f}", hue))
+            found.append(Entry(words, f"{100 * one.mean[i]:.1f} %{spread} at {x[i]:,.0f}", hue, term="held_accuracy"))
         for one in self._second_curves():
             i = int(np.abs(np.log(counted(one, self.look.count) / at)).argmin())
             ours = next((own for own in curves if own.kind == one.kind), None)
@@ -174,7 +174,7 @@ class FreedomPage(Page):
             if ours is not None and len(same):
                 words += f" ({numbers.signed(100 * float(ours.mean[same[0]] - one.mean[i]), 1)})"
             title = f"{self._second_name}, {KIND_WORDS.get(one.kind, one.kind)}, N / M = {one.ratio[i]:g}"
-            found.append(Entry(title, words, "outline", SAME_SIZE))
+            found.append(Entry(title, words, "outline", SAME_SIZE, "compared"))
         self.told.emit("nearest", tuple(found))
 
     def _point_at_kept(self, place: tuple[float, float] | None) -> None:
@@ -184,9 +184,13 @@ class FreedomPage(Page):
             return
         series = kept_series(projected, self.look.count)
         i = int(np.nan_to_num(np.abs(np.log10(series[0].x) - place[0]), nan=np.inf).argmin())
-        found = [Entry(one.words, f"{one.y[i]:.1f} %", one.hue) for one in series if np.isfinite(one.y[i])]
+        found = [
+            Entry(one.words, f"{one.y[i]:.1f} %", one.hue, term="energy_kept")
+            for one in series
+            if np.isfinite(one.y[i])
+        ]
         found += self._second_entries(projected, i)
-        found.append(Entry("N", f"{projected.table('size')[i]:,.0f}", "text_soft"))
+        found.append(Entry("N", f"{projected.table('size')[i]:,.0f}", "text_soft", term="degrees_of_freedom"))
         self.told.emit(f"N / M = {projected.ratios[i]}", tuple(found))
 
     def _second_entries(self, projected: Projected, place: int) -> list[Entry]:
@@ -197,7 +201,11 @@ class FreedomPage(Page):
         kept = 100 * float(theirs.table("energy_kept")[theirs.ratios.index(ratio)])
         ours = 100 * float(projected.table("energy_kept")[place])
         words = f"{kept:.1f} % ({numbers.signed(ours - kept, 1)})"
-        return [Entry(f"{self._second_name}, energy kept", words, "outline", SAME_SIZE)] if kept == kept else []
+        return (
+            [Entry(f"{self._second_name}, energy kept", words, "outline", SAME_SIZE, "compared")]
+            if kept == kept
+            else []
+        )
 
 
 def outline_of(one: Curve, count: str, name: str) -> Series:

@@ -10,7 +10,8 @@ from app.drawing.curves import Guide, Spots
 from app.drawing.ring_plots import FreedomPlot
 from app.reading.depth import Floats
 from app.reading.sharing import Trained
-from app.sharing.freedom_page import series_of
+from app.reading.sharing_comparison import SecondSharing
+from app.sharing.freedom_page import outline_of, series_of
 from app.theme import Theme
 
 TITLE = "training accuracy less held-out accuracy, last epoch (points)"
@@ -26,18 +27,21 @@ class GapPlot(FreedomPlot):
         self._places: tuple[Floats, ...] = ()
         self.clicked.connect(lambda x, y, _extend: self._choose(x, y))
 
-    def show_trained(self, trained: Trained, front: int) -> None:
-        """Draw every network of which an epoch has ended."""
+    def show_trained(self, trained: Trained, front: int, second: SecondSharing | None = None) -> None:
+        """Draw every network of which an epoch has ended, before those of a second training."""
         gaps, total = trained.gaps(), trained.table("total_freedom")
         self._places = (np.log10(np.where(total > 0, total, np.nan)), 100 * gaps)
         lines = trained.gap_curves()
-        known = gaps[np.isfinite(gaps)]
+        behind = second.gap_curves() if second is not None else ()
+        known = np.concatenate([gaps, *(one.mean for one in behind)])
+        known = known[np.isfinite(known)]
         self.set_note("" if known.size else "The first epoch is under way …")
         low, high = (100 * float(known.min()), 100 * float(known.max())) if known.size else (0.0, 1.0)
         room = max(0.08 * (high - low), 1.0)
         level = Guide("y", 0.0, "0: as good held out as in training", "0")
         guides = (level, *(_dense(one) for one in lines if one.kind == "dense"))
         series = tuple(series_of(one, "total") for one in lines if one.kind != "dense")
+        series = (*(outline_of(one, "total", second.name) for one in behind if second is not None), *series)
         self.show_series(series, guides, (min(0.0, low) - room, max(0.0, high) + room), self.x_axis.title)
         if front >= 0 and np.isfinite(self._places[0][front]) and np.isfinite(gaps[front]):
             x, y = (axis[[front]] for axis in self._places)

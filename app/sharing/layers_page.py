@@ -8,7 +8,6 @@ from app.drawing.readout import Entry, Key
 from app.drawing.ring_plots import Bars, BarsPlot
 from app.reading import numbers
 from app.reading.depth import Floats
-from app.reading.glossary import TERMS
 from app.reading.sharing import Projected
 from app.sharing import spectrum_side
 from app.sharing.page import Page, stacked
@@ -93,14 +92,14 @@ class LayersPage(Page):
         error, cosine = projected.table("error")[place, row], projected.table("cosine")[place, row]
         expected, pruned = projected.table("error_expected")[place, row], projected.table("error_pruned")[place, row]
         found = [
-            Entry("error", numbers.short(error), "sharing", TERMS["ring_error"].definition),
-            Entry("cosine", numbers.short(cosine), "sharing", TERMS["ring_cosine"].definition),
-            Entry("N largest weights", numbers.short(pruned), "rank", TERMS["ring_error"].definition),
-            Entry("weights", f"{projected.table('generated')[row]:,.0f}", "text_soft", TERMS["generated"].definition),
-            Entry("root mean square", numbers.short(projected.table("scale")[row]), "text_soft"),
+            Entry("error", numbers.short(error), "sharing", term="ring_error"),
+            Entry("cosine", numbers.short(cosine), "sharing", term="ring_cosine"),
+            Entry("N largest weights", numbers.short(pruned), "rank", term="ring_error"),
+            Entry("weights", f"{projected.table('generated')[row]:,.0f}", "text_soft", term="generated"),
+            Entry("root mean square", numbers.short(projected.table("scale")[row]), "text_soft", term="scale"),
         ]
         if np.isfinite(expected):
-            found.insert(1, Entry("expected", numbers.short(expected), "text_soft", TERMS["ring_error"].definition))
+            found.insert(1, Entry("expected", numbers.short(expected), "text_soft", term="ring_error"))
         found += self._second_entries(projected, place, row)
         self.told.emit(projected.layers[row].name, tuple(found))
 
@@ -114,7 +113,7 @@ class LayersPage(Page):
             return []
         ours = float(projected.table(self.look.value)[place, row])
         words = f"{numbers.short(float(theirs[row]))} ({numbers.signed(ours - float(theirs[row]), 3)})"
-        return [Entry(f"{second.name}, {self.look.value}", words, "outline")]
+        return [Entry(f"{second.name}, {self.look.value}", words, "outline", term="compared")]
 
 
 def columns(projected: Projected, place: int, value: str) -> tuple[Floats, Floats, Floats]:

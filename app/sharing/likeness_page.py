@@ -7,9 +7,10 @@ from PySide6.QtWidgets import QHBoxLayout
 
 from app.drawing.matrix import Cells, MatrixPlot
 from app.drawing.readout import Entry, Key
+from app.drawing.signed_matrix import SignedCells, difference_keys, largest
+from app.forms.difference import DifferenceSwitch
 from app.reading import numbers
 from app.reading.depth import Floats
-from app.reading.glossary import TERMS
 from app.reading.sharing import Projected
 from app.sharing import agreement
 from app.sharing.page import Page
@@ -36,6 +37,8 @@ class LikenessPage(Page):
             row.addWidget(plot, 1)
             plot.cell_hovered.connect(lambda a, b, of=name: self._point_at(of, a, b))
             plot.cell_clicked.connect(lambda a, _b: self._choose(a))
+        self.switch = DifferenceSwitch(self.refresh)
+        self.claim_row.addWidget(self.switch)
         self.body.addLayout(row, 1)
 
     def refresh(self) -> None:
@@ -46,13 +49,44 @@ class LikenessPage(Page):
         wanted = {"correlation": (BEFORE, AFTER)}.get(self.look.likeness, (self.look.likeness,))
         for name, plot in self.plots.items():
             plot.setVisible(name in wanted)
-        if self.look.likeness == "gradients":
+        self._offer_difference(projected, wanted)
+        if self.switch.on:
+            self._show_difference(projected, wanted)
+        elif self.look.likeness == "gradients":
             self.legend.show_keys(agreement.show_agreement(self.gradients, projected))
             self.claim.say(agreement.claim(projected))
         elif self.look.likeness == "correlation":
             self._show_correlation(projected)
         else:
             self._show_overlap(projected)
+
+    def _offer_difference(self, projected: Projected, wanted: tuple[str, ...]) -> None:
+        second = self.second
+        there = second is not None and second.projected is not None
+        tables = [self._difference(projected, name) for name in wanted]
+        known = any(np.isfinite(table).any() for table in tables)
+        self.why_not = "it was not measured there" if there and not known else ""
+        self.switch.offer(second.name if second is not None and known else "")
+
+    def _difference(self, projected: Projected, name: str) -> Floats:
+        """How much more alike layers are here than in the second network, (layer, layer); empty for nothing."""
+        name = agreement.COSINE if name == "gradients" else name
+        ours = projected.table(name)
+        theirs = self.second.likeness(projected, name) if self.second is not None else np.empty((0, 0))
+        return ours - theirs if ours.shape == theirs.shape else np.empty((0, 0))
+
+    def _show_difference(self, projected: Projected, wanted: tuple[str, ...]) -> None:
+        tables = {name: self._difference(projected, name) for name in wanted}
+        top = max(largest(table) for table in tables.values())
+        for name, table in tables.items():
+            self.plots[name].set_note("")
+            self.plots[name].show_cells(SignedCells(table, top), projected.names, projected.names)
+        unit = " / √n" if BEFORE in wanted else ""
+        words = f"{numbers.short(top)}{unit}"
+        self.legend.show_keys(difference_keys(self.theme, self.switch.name, f"{words} less", f"{words} more"))
+        means = [float(np.nanmean(table)) for table in tables.values() if np.isfinite(table).any()]
+        said = ", ".join(f"{numbers.signed(mean, 3)}{unit}" for mean in means)
+        self.claim.say(f"Mean difference to {self.switch.name}: {said}" + (" (projected)" if len(means) > 1 else ""))
 
     def _show_correlation(self, projected: Projected) -> None:
         tables = {name: projected.table(name) for name in (BEFORE, AFTER)}
@@ -91,15 +125,33 @@ class LikenessPage(Page):
             found = agreement.entries(projected, row, column)
         elif of == "overlap":
             value = float(projected.table("overlap")[row, column])
-            found = [Entry("overlap", numbers.percent(value), "sharing", TERMS["overlap"].definition)]
+            found = [Entry("overlap", numbers.percent(value), "sharing", term="overlap")]
         else:
-            tip = TERMS["ring_correlation"].definition
             values = [
                 (words, projected.table(name)[row, column])
                 for words, name in (("as trained", BEFORE), ("projected", AFTER))
             ]
-            found = [Entry(words, f"{numbers.short(float(value))} / √n", "sharing", tip) for words, value in values]
-        self.told.emit(f"{names[row]} and {names[column]}", tuple(found))
+            found = [
+                Entry(words, f"{numbers.short(float(value))} / √n", "sharing", term="ring_correlation")
+                for words, value in values
+            ]
+        self.told.emit(f"{names[row]} and {names[column]}", (*found, *self._second_entries(of, row, column)))
+
+    def _second_entries(self, of: str, row: int, column: int) -> tuple[Entry, ...]:
+        """Say how alike the two layers that correspond are in the second network, and how much more these are."""
+        projected, second = self.projected, self.second
+        if projected is None or second is None:
+            return ()
+        shown = {BEFORE: "as trained", AFTER: "projected", "overlap": "overlap", "gradients": "cosine"}
+        wanted = (BEFORE, AFTER) if of in (BEFORE, AFTER) else (of,)
+        found = []
+        for name in wanted:
+            gain = self._difference(projected, name)
+            if gain.size and np.isfinite(gain[row, column]):
+                own = projected.table(agreement.COSINE if name == "gradients" else name)[row, column]
+                words = f"{float(own - gain[row, column]):.2f} ({numbers.signed(float(gain[row, column]), 2)})"
+                found.append(Entry(f"{second.name}, {shown[name]}", words, "outline", term="compared"))
+        return tuple(found)
 
     def _choose(self, row: int) -> None:
         if self.projected is not None:

@@ -59,10 +59,12 @@ class Page(SidePage):
         self.second: SecondSharing | None = None
         """The network that is compared with, set before runs are shown; None for nothing."""
         self.look = Look()
+        self.why_not = ""
+        """Why the second network is not drawn here although it was measured, "" if it is."""
 
     def show_runs(self, projected: Projected | None, trained: Trained | None, look: Look) -> None:
         """Show runs; called whenever anything of them, or what is looked at, may have changed."""
-        self.projected, self.trained, self.look = projected, trained, look
+        self.projected, self.trained, self.look, self.why_not = projected, trained, look, ""
         self.refresh()
 
     def refresh(self) -> None:

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from analysis.config import LayerSpec
+from analysis.measures.ring_fits import Freedom
 from app.drawing.readout import Line
 from app.forms.widgets import button, label, whole_number
 from app.reading import numbers
@@ -50,6 +51,7 @@ class SharePage(QWidget):
         self._layers: tuple[LayerSpec, ...] = ()
         self._parameters = 0.0
         self._ring: tuple[tuple[str, str], ...] = ()
+        self._second: tuple[str, tuple[LayerSpec, ...], float] = ("", (), 0.0)
         self._taking = False
         self.claim = Line(theme, "text", "text")
         self.ratio = QDoubleSpinBox()
@@ -64,6 +66,7 @@ class SharePage(QWidget):
         self.choice = LayerChoice(theme)
         self.choice.changed.connect(self._changed)
         self.cells: dict[str, QLabel] = {}
+        self.seconds: dict[str, QLabel] = {}
         self.rows: list[tuple[QLabel, QLabel, QLabel]] = []
         for spin in (self.ratio, self.seed):
             spin.valueChanged.connect(self._changed)
@@ -124,13 +127,17 @@ class SharePage(QWidget):
         grid = QGridLayout()
         grid.setHorizontalSpacing(16)
         grid.setVerticalSpacing(2)
-        grid.setColumnStretch(2, 1)
-        for row, (name, words) in enumerate(FREEDOMS):
+        grid.setColumnStretch(3, 1)
+        self.second_name = label("", "soft")
+        grid.addWidget(self.second_name, 0, 2, Qt.AlignmentFlag.AlignRight)
+        for row, (name, words) in enumerate(FREEDOMS, 1):
             title = label(words)
             title.setToolTip(TERMS["degrees_of_freedom"].definition)
             self.cells[name] = label("")
             grid.addWidget(title, row, 0)
+            self.seconds[name] = label("", "soft")
             grid.addWidget(self.cells[name], row, 1, Qt.AlignmentFlag.AlignRight)
+            grid.addWidget(self.seconds[name], row, 2, Qt.AlignmentFlag.AlignRight)
         return grid
 
     def _make_memory(self) -> QGridLayout:
@@ -160,6 +167,7 @@ class SharePage(QWidget):
         parameters: float,
         ring: tuple[tuple[str, str], ...],
         selected: tuple[str, ...] = (),
+        second: tuple[str, tuple[LayerSpec, ...], float] = ("", (), 0.0),
     ) -> None:
         """Show a network; the form takes over how it is shared whenever that changes.
 
@@ -171,7 +179,10 @@ class SharePage(QWidget):
             How it is shared, empty for not at all.
         selected
             Names of the rows that are selected in the window.
+        second
+            Name, rows and number of parameters of the network that is compared with: what the same wish makes of it.
         """
+        self._second = second
         self.choice.show_layers(layers, selected)
         self._layers, self._parameters = layers, parameters
         if ring != self._ring:
@@ -194,6 +205,18 @@ class SharePage(QWidget):
     def _changed(self) -> None:
         if not self._taking:
             self._show()
+
+    def _show_second(self, wish: Wish) -> None:
+        """Show beside it what the same wish makes of the network that is compared with."""
+        name, layers, parameters = self._second
+        banks = planned(wish, layers) if layers else ()
+        texts = freedom_texts(free(banks, parameters)) if banks else {}
+        why = "it has none of the chosen layers" if layers else "its structure has not been read"
+        words = name if banks or not name else f"{name}: not compared, because {why}"
+        self.second_name.setText(words)
+        self.second_name.setVisible(bool(words))
+        for key, cell in self.seconds.items():
+            cell.setText(texts.get(key, ""))
 
     def _show(self) -> None:
         wish = self.wish
@@ -221,15 +244,20 @@ class SharePage(QWidget):
         self.claim.say(
             f"{state}: {rings.format(f'{size:,}')} {found.generated:,} weights of {layers} layer{'s' * (layers > 1)}"
         )
-        texts = {
-            "shared": f"{found.shared:,}",
-            "shared_ratio": numbers.percent(found.shared_ratio),
-            "unshared": f"{found.unshared:,}",
-            "total": f"{found.total:,}",
-            "total_ratio": numbers.percent(found.total_ratio),
-        }
-        for name, text in texts.items():
+        for name, text in freedom_texts(found).items():
             self.cells[name].setText(text)
+        self._show_second(wish)
         for cells, one in zip(self.rows, memory(banks, found.unshared), strict=True):
             for cell, text in zip(cells, (one.name, numbers.short(one.number, "bytes"), one.words), strict=True):
                 cell.setText(text)
+
+
+def freedom_texts(found: Freedom) -> dict[str, str]:
+    """Words for the degrees of freedom of a network with rings."""
+    return {
+        "shared": f"{found.shared:,}",
+        "shared_ratio": numbers.percent(found.shared_ratio),
+        "unshared": f"{found.unshared:,}",
+        "total": f"{found.total:,}",
+        "total_ratio": numbers.percent(found.total_ratio),
+    }

@@ -9,7 +9,6 @@ from app.drawing.curves import Curve, CurvePlot
 from app.drawing.readout import Entry, Key
 from app.reading import numbers
 from app.reading.depth import Floats
-from app.reading.glossary import TERMS
 from app.reading.sharing import Projected
 from app.theme import Theme
 
@@ -64,7 +63,7 @@ def spectra_of(projected: Projected, place: int, row: int) -> tuple[tuple[str, F
 def entries(projected: Projected, place: int, row: int, number: int) -> tuple[Entry, ...]:
     """Values of one singular value, counted from 0."""
     return tuple(
-        Entry(words, numbers.short(float(values[number])), hue, TERMS["ring_spectrum"].definition)
+        Entry(words, numbers.short(float(values[number])), hue, term="ring_spectrum")
         for words, values, hue in spectra_of(projected, place, row)
         if 0 <= number < values.size
     )

@@ -11,7 +11,6 @@ from app.drawing.curves import Curve, CurvePlot, Spots
 from app.drawing.readout import Entry, Key
 from app.reading import numbers
 from app.reading.depth import Floats
-from app.reading.glossary import TERMS
 from app.reading.sharing import HUES, KIND_WORDS, Trained
 from app.sharing.gap_plot import GapPlot
 from app.sharing.page import Page, stacked
@@ -82,9 +81,11 @@ class TrainingPage(Page):
                 plot.show_spots(())
             return
         hue = HUES.get(trained.kind_of(front), "text")
-        self._show_loss(trained, front, hue)
-        self._show_accuracy(trained, front, hue)
-        self.gap.show_trained(trained, front)
+        number = self._second_run(trained, front)
+        self._show_loss(trained, front, hue, number)
+        self._show_accuracy(trained, front, hue, number)
+        second = self.second
+        self.gap.show_trained(trained, front, second)
         theme = self.theme
         kinds = tuple(one.kind for one in trained.gap_curves() if one.kind != "dense")
         keys = (
@@ -95,8 +96,28 @@ class TrainingPage(Page):
             Key("dash", "held out, dense", theme.color(DENSE)),
             *(Key("dot", KIND_WORDS.get(kind, kind), theme.color(HUES.get(kind, "text"))) for kind in kinds),
         )
+        if second is not None and second.trained is not None:
+            words = second.name if number >= 0 else f"{second.name}, gap"
+            keys = (*keys, Key("dash", words, theme.color("outline")))
         self.legend.show_keys(keys)
         self.claim.say(claim(trained, front))
+
+    def _second_run(self, trained: Trained, front: int) -> int:
+        """Network of the second training that was trained like the one in front, -1 for none."""
+        second = self.second
+        if second is None or second.trained is None:
+            return -1
+        number = second.network(trained, front)
+        self.why_not = "" if number >= 0 else f"it has no {trained.runs[front]}"
+        return number
+
+    def _second_held(self, name: str, number: int, scale: float = 1.0) -> tuple[Curve, ...]:
+        """Held-out curve of the second network; () for none."""
+        theirs = self.second.trained if self.second is not None else None
+        if theirs is None or number < 0:
+            return ()
+        table = theirs.table(name)
+        return (Curve(_epochs(table), scale * table[number], hue="outline"),)
 
     def _list_runs(self, trained: Trained) -> None:
         names = (NEWEST, *trained.runs)
@@ -105,7 +126,7 @@ class TrainingPage(Page):
             self.runs.addItems(list(names))
         self.runs.setCurrentIndex(self.look.run + 1 if self.look.run < len(trained.runs) else 0)
 
-    def _show_loss(self, trained: Trained, front: int, hue: str) -> None:
+    def _show_loss(self, trained: Trained, front: int, hue: str, second: int) -> None:
         steps, held = trained.table("step_loss"), trained.table("held_loss")
         x, epochs = _step_places(steps, held), _epochs(held)
         others = _others(trained, front, epochs, held)
@@ -114,7 +135,7 @@ class TrainingPage(Page):
             Curve(epochs, trained.table("train_loss")[front], hue=hue, dashed=True),
             Curve(epochs, held[front], hue=hue),
         )
-        self.loss.show_curves((*others, *own))
+        self.loss.show_curves((*others, *self._second_held("held_loss", second), *own))
         self.loss.show_spots(_ends(epochs, held[front], trained.table("train_loss")[front], hue))
         known = np.concatenate([steps[front], held[front], held[trained.begun].ravel()])
         known = known[np.isfinite(known)]
@@ -122,12 +143,12 @@ class TrainingPage(Page):
         highest = 1.2 * float(np.percentile(known, 70)) if known.size else 1.0
         self._frame(self.loss, held.shape[1], (0.0, nice_top(highest)))
 
-    def _show_accuracy(self, trained: Trained, front: int, hue: str) -> None:
+    def _show_accuracy(self, trained: Trained, front: int, hue: str, second: int) -> None:
         held, train = 100 * trained.table("held_accuracy"), 100 * trained.table("train_accuracy")
         epochs = _epochs(held)
         others = _others(trained, front, epochs, held)
         own = (Curve(epochs, train[front], hue=hue, dashed=True), Curve(epochs, held[front], hue=hue))
-        self.accuracy.show_curves((*others, *own))
+        self.accuracy.show_curves((*others, *self._second_held("held_accuracy", second, 100.0), *own))
         self.accuracy.show_spots(_ends(epochs, held[front], train[front], hue))
         self._frame(self.accuracy, held.shape[1], (0.0, 103.0))
 
@@ -142,7 +163,13 @@ class TrainingPage(Page):
             i = int(np.abs(np.log10(one.total) - place[0]).argmin())
             words = KIND_WORDS.get(one.kind, one.kind)
             text = f"{numbers.signed(100 * float(one.mean[i]), 1)} points at {one.total[i]:,.0f}"
-            found.append(Entry(words, text, HUES.get(one.kind, "text_soft"), TERMS["train_gap"].definition))
+            found.append(Entry(words, text, HUES.get(one.kind, "text_soft"), term="train_gap"))
+        second = self.second
+        for one in second.gap_curves() if second is not None else ():
+            i = int(np.abs(np.log10(one.total) - place[0]).argmin())
+            text = f"{numbers.signed(100 * float(one.mean[i]), 1)} points at {one.total[i]:,.0f}"
+            words = KIND_WORDS.get(one.kind, one.kind)
+            found.append(Entry(f"{second.name if second else ''}, {words}", text, "outline", term="compared"))
         self.told.emit("gap, nearest", tuple(found))
 
     @staticmethod
@@ -159,11 +186,31 @@ class TrainingPage(Page):
         epoch = min(max(round(place[0]), 1), trained.table("held_loss").shape[1])
         found = []
         for name, words in (("held_accuracy", "held out"), ("train_accuracy", "training")):
-            found.append(Entry(words, numbers.percent(float(trained.table(name)[front, epoch - 1])), "sharing"))
+            share = numbers.percent(float(trained.table(name)[front, epoch - 1]))
+            found.append(Entry(words, share, "sharing", term=name))
         for name, words in (("held_loss", "loss held out"), ("train_loss", "loss in training")):
             value = float(trained.table(name)[front, epoch - 1])
-            found.append(Entry(words, numbers.with_unit(value, "nats"), "text_soft"))
-        self.told.emit(f"{trained.runs[front]}, epoch {epoch}", tuple(found))
+            found.append(Entry(words, numbers.with_unit(value, "nats"), "text_soft", term="loss"))
+        self.told.emit(f"{trained.runs[front]}, epoch {epoch}", (*found, *self._second_entries(trained, front, epoch)))
+
+    def _second_entries(self, trained: Trained, front: int, epoch: int) -> tuple[Entry, ...]:
+        """Say what the second network reaches held out at an epoch, and how much more this one reaches."""
+        second, number = self.second, self._second_run(trained, front)
+        if second is None or second.trained is None or number < 0:
+            return ()
+        table = second.trained.table("held_accuracy")
+        if epoch > table.shape[1] or not np.isfinite(table[number, epoch - 1]):
+            return ()
+        there = float(table[number, epoch - 1])
+        gain = 100 * (float(trained.table("held_accuracy")[front, epoch - 1]) - there)
+        return (
+            Entry(
+                f"{second.name}, held out",
+                f"{numbers.percent(there)} ({numbers.signed(gain, 1)})",
+                "outline",
+                term="compared",
+            ),
+        )
 
 
 def _others(trained: Trained, front: int, epochs: Floats, held: Floats) -> tuple[Curve, ...]:

@@ -39,6 +39,7 @@ class AttributionView(View):
 
     def _build(self) -> None:
         self.form, self.board = AttributionForm(self.theme), AttributionBoard(self.theme)
+        self.board.help_wanted.connect(self.help_wanted)
         self.summary, self.facts = Line(self.theme, "text", "text"), Line(self.theme)
         self.badges, self.bar = Line(self.theme, "small", "warning"), Bar(self.theme)
         self.form.stepped.connect(self.step)

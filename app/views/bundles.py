@@ -9,10 +9,10 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout
 
 from analysis.figures import FigureSpec
-from analysis.measures.bundles import members
 from analysis.request import Request
 from app.browsing.members import CELLS
 from app.browsing.thumbnails import Thumbnails
+from app.bundling.bundle_filter import BundleFilter
 from app.bundling.bundle_page import BundlePage
 from app.bundling.depth_page import DepthPage
 from app.bundling.figure import figure_of
@@ -29,12 +29,14 @@ from app.drawing.readout import Line, Readout
 from app.reading import conditions, distances
 from app.reading.bundle_comparison import SecondReading, second_reading
 from app.reading.bundles import METHOD, Look, Reading, duration_words
+from app.reading.chosen import bundle_of, cell_of
+from app.reading.comparing import why_not_compared
 from app.reading.removal import METHOD as REMOVAL
 from app.reading.removal import RemovalReading, second_study, why_none
 from app.theme import Theme
 from app.views.base import Segments, View
 from app.weights import place_of
-from app.workspace import Run, SampleFilter, Workspace
+from app.workspace import Run, Workspace
 
 PAGES = (
     ("depth", "Depth"),
@@ -63,7 +65,7 @@ class BundlesView(View):
         self.look = Look()
         self._settled = False
         """True if the user has chosen a checkpoint; until then the newest one is shown."""
-        self._filter: SampleFilter | None = None
+        self.filter = BundleFilter(workspace, self)
         self._followed: tuple[object, ...] = ()
         self._read: tuple[object, ...] = ()
         self._opened: tuple[object, ...] = ()
@@ -101,6 +103,8 @@ class BundlesView(View):
             page.cell_chosen.connect(self._choose_cell)
             page.bundle_chosen.connect(self.choose_bundle)
             page.told.connect(self._tell)
+        self.bundle_page.table.help_wanted.connect(self.help_wanted)
+        self.removal.help_wanted.connect(self.help_wanted)
         self.bundle_page.followed_to.connect(self._follow)
         self.bundle_page.distances_wanted.connect(self._measure_distances)
         self.bundle_page.sample_chosen.connect(self.workspace.select_sample)
@@ -109,6 +113,7 @@ class BundlesView(View):
         self.readout, self.facts = Readout(self.theme), Line(self.theme)
         self.badges = Line(self.theme, "small", "warning")
         self.readout.set_hint(HINT)
+        self.readout.help_wanted.connect(self.help_wanted)
         self.segments.chosen.connect(self.show_page)
         self.values.chosen.connect(self._value_chosen)
         self.checkpoints.activated.connect(lambda row: self._choose_checkpoint(row))
@@ -151,6 +156,7 @@ class BundlesView(View):
 
     def refresh(self) -> None:
         """Draw the newest run, as far as it has come."""
+        self.filter.follow()
         if self.segments.value == "removal" and self.workspace.model is not None:
             self._show_removal()
             return
@@ -183,34 +189,33 @@ class BundlesView(View):
         weights = self.workspace.shown_weights
         place, followed = place_of(reading.checkpoints, weights), (id(reading.result), weights)
         if followed != self._followed and place >= 0 and reading.last >= 0 and reading.knows(place):
-            self._followed, self._settled = followed, True
-            if place != self.look.checkpoint:
-                self._set_look(replace(self.look, checkpoint=place, bundle=-1))
+            restored = not self._followed and cell_of(reading, self.workspace.selection.bundle) is not None
+            self._followed = followed
+            if not restored:
+                self._go_to_checkpoint(reading, place)
+
+    def _go_to_checkpoint(self, reading: Reading, checkpoint: int) -> None:
+        """Look at a checkpoint; a bundle of another one is not selected any more."""
+        self._settled = True
+        self.look = replace(self.look, checkpoint=checkpoint)
+        cell = cell_of(reading, self.workspace.selection.bundle)
+        if cell is not None and cell[0] != checkpoint:
+            self.workspace.select_bundle(None)
 
     def _take_look(self, reading: Reading) -> None:
-        """Look at the selected layer, else at the first conflict, else at the last point; at a checkpoint there is."""
-        look = self.look
-        count = len(reading.checkpoints)
+        """Look at the selected bundle or layer, else at the first conflict, else at the last point."""
+        look, selection = self.look, self.workspace.selection
+        cell, count = cell_of(reading, selection.bundle), len(reading.checkpoints)
+        self._settled |= cell is not None
         newest = reading.last if reading.last >= 0 else count - 1
         stays = self._settled and 0 <= look.checkpoint < count and reading.knows(look.checkpoint)
-        if not stays and look.checkpoint != newest:
-            look = replace(look, checkpoint=newest, bundle=-1)
-        wanted = reading.point_of(self.workspace.selection.layer)
-        chosen = wanted >= 0 or (look.chosen and look.point < len(reading.points))
-        if wanted < 0:
-            wanted = look.point if chosen else reading.worth_a_look(look.checkpoint)
-        if wanted != look.point:
-            look = replace(look, point=wanted, bundle=-1)
-        look = replace(look, chosen=chosen)
-        self._set_look(look)
-
-    def _set_look(self, look: Look) -> None:
-        """Look elsewhere; without a bundle the filter that one had set ends."""
-        self.look = look
-        if look.bundle < 0 and self._filter is not None:
-            if self.workspace.sample_filter is self._filter:
-                self.workspace.filter_samples(None)
-            self._filter = None
+        checkpoint = cell[0] if cell is not None else look.checkpoint if stays else newest
+        point = reading.point_of(selection.layer)
+        chosen = point >= 0 or (look.chosen and look.point < len(reading.points))
+        if point < 0:
+            point = look.point if chosen else reading.worth_a_look(checkpoint)
+        number = selection.bundle.number if selection.bundle is not None and cell == (checkpoint, point) else -1
+        self.look = Look(checkpoint, point, number, chosen)
 
     def _show_page(self) -> None:
         name = self.segments.value
@@ -235,6 +240,9 @@ class BundlesView(View):
         self.facts.say(" · ".join(word for word in words if word), conditions.details(run.result))
         badges = list(conditions.badges(run, self.workspace.edits))
         badges += [warning.text for warning in run.result.warnings if warning.code != "undersampled"]
+        why = self.pages[self.segments.value].why_not
+        badges += [f"{self.other.name}: not subtracted, because {why}"] if why and self.other is not None else []
+        badges += [why] if (why := why_not_compared(self.workspace, METHOD)) else []
         self.badges.say(" · ".join(badges))
         self.badges.setVisible(bool(badges))
 
@@ -285,7 +293,8 @@ class BundlesView(View):
             *(f"{s} {facts[s].partition(':')[0]}" for s in signs if s in facts),
         ]
         self.facts.say(" · ".join(word for word in words if word), conditions.details(run.result))
-        badges = conditions.badges(run, run.request.edits)  # what is kept here does not make the study old
+        badges = [*conditions.badges(run, run.request.edits)]  # what is kept here does not make the study old
+        badges += [why] if (why := why_not_compared(workspace, REMOVAL)) else []
         self.badges.say(" · ".join(badges))
         self.badges.setVisible(bool(badges))
 
@@ -344,30 +353,27 @@ class BundlesView(View):
     def show_page(self, name: str) -> None:
         """Show another side."""
         self.segments.set_value(name)
-        self.readout.show_entries("", ())
+        self.readout.clear()
         self.state_changed.emit()
         self.invalidate()
 
     def choose_point(self, point: int) -> None:
         """Select a point, and its layer everywhere."""
         reading = self.reading
-        if reading is None or not 0 <= point < len(reading.points):
-            return
-        if point != self.look.point:
-            self._set_look(replace(self.look, point=point, bundle=-1, chosen=True))
-        self.workspace.select_layer(reading.points[point].name)
-        self.invalidate()
+        if reading is not None and 0 <= point < len(reading.points):
+            self.workspace.select_layer(reading.points[point].name)
+            self._take_look(reading)
+            self.invalidate()
 
     def _choose_cell(self, checkpoint: int, point: int) -> None:
-        self._settled = True
-        if checkpoint != self.look.checkpoint:
-            self._set_look(replace(self.look, checkpoint=checkpoint, bundle=-1))
-        self.choose_point(point)
+        if self.reading is not None:
+            self._go_to_checkpoint(self.reading, checkpoint)
+            self.choose_point(point)
 
     def _choose_checkpoint(self, checkpoint: int) -> None:
-        self._settled = True
-        self._set_look(replace(self.look, checkpoint=checkpoint, bundle=-1))
-        self.invalidate()
+        if self.reading is not None:
+            self._go_to_checkpoint(self.reading, checkpoint)
+            self.invalidate()
 
     def choose_bundle(self, point: int, bundle: int) -> None:
         """Select a bundle: its pictures are shown here, and alone wherever pictures are browsed."""
@@ -386,12 +392,12 @@ class BundlesView(View):
         reading = self.reading
         if reading is None:
             return
-        self._set_look(Look(self.look.checkpoint, point, bundle, True))
-        self.workspace.select_layer(reading.points[point].name)
         if bundle >= 0:
-            places = reading.places[members(reading.ids(self.look.checkpoint, point), bundle)]
-            self._filter = SampleFilter(f"bundle {bundle} at {reading.point_words(point)}", places)
-            self.workspace.filter_samples(self._filter)
+            self.workspace.select_bundle(bundle_of(reading, self.look.checkpoint, point, bundle))
+        else:
+            layers = (reading.points[point].name,)
+            self.workspace.select(replace(self.workspace.selection, layers=layers, channel=-1, bundle=None))
+        self._take_look(reading)
 
     def _value_chosen(self, value: str) -> None:
         page = self.pages["training"]

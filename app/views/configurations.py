@@ -26,12 +26,16 @@ from app.configuring.picture_page import PicturePage
 from app.configuring.rules_page import RulesPage
 from app.configuring.why_page import WhyPage
 from app.drawing.readout import Line, Readout
+from app.forms.go_on import GoOn
 from app.forms.widgets import button
 from app.reading import building, conditions, geometry_attribution
 from app.reading.attribution_reading import METHOD as ATTRIBUTION
 from app.reading.chance import CHOOSER, POOLS, newest_beside, pools_of, request_beside, rules_of, why_none
+from app.reading.chosen import configuration_of, number_of
+from app.reading.comparing import why_not_compared
 from app.reading.configuration_comparison import SecondConfigurations, second_configurations
 from app.reading.configurations import LOST, METHOD, WON, Look, Reading, duration, is_ready
+from app.reading.continuing import continued
 from app.theme import Theme
 from app.views.base import Segments, View, menu_button
 from app.workspace import Run, SampleFilter, Workspace
@@ -117,9 +121,12 @@ class ConfigurationsView(View):
             page.told.connect(self._tell)
             page.help_wanted.connect(self.help_wanted)
             page.measure_wanted.connect(self.measure_beside)
+        self.go_on = GoOn(self.theme)
+        self.go_on.wanted.connect(self.workspace.request_run)
         self.readout, self.facts = Readout(self.theme), Line(self.theme)
         self.badges = Line(self.theme, "small", "warning")
         self.readout.set_hint(HINT)
+        self.readout.help_wanted.connect(self.help_wanted)
         self.segments.chosen.connect(self.show_page)
         self._lay_out()
 
@@ -140,6 +147,7 @@ class ConfigurationsView(View):
         layout.setSpacing(0)
         layout.addLayout(header)
         layout.addWidget(self.chosen)
+        layout.addWidget(self.go_on)
         layout.addWidget(self.stack, 1)
         layout.addWidget(self.readout)
         layout.addLayout(footer)
@@ -189,13 +197,19 @@ class ConfigurationsView(View):
         beside = ((self.oracle.offer, POOLS, pools), (self.rules.offer, CHOOSER, chooser))
         for offer, method, found in beside:
             under_way = any(other.open and other.request.method == method for other in self.workspace.runs.values())
-            offer.show_state(several and found is None and not under_way, why_none(run, method))
+            half = continued(found, self.workspace.method(method)) if found is not None else None
+            go_on = half.words if half is not None and half.request is not None else ""
+            lacking = found is None or half is not None
+            offer.show_state(several and lacking and not under_way, why_none(run, method), go_on)
 
     def measure_beside(self, method: str) -> None:
-        """Ask for the run that stands beside the one that is shown."""
+        """Ask for the run that stands beside the one that is shown, or go on with one that ended early."""
         run = building.sweep_of(self.workspace)
         if run is not None and not why_none(run, method):
-            self.workspace.request_run(request_beside(self.workspace, method, run))
+            found = newest_beside(self.workspace, method, run)
+            half = continued(found, self.workspace.method(method)) if found is not None else None
+            on = half.request if half is not None else None
+            self.workspace.request_run(on or request_beside(self.workspace, method, run))
 
     def _show_build(self) -> None:
         """Show the page that needs no run."""
@@ -203,6 +217,7 @@ class ConfigurationsView(View):
         self.stack.setCurrentWidget(self.build)
         self.build.show_state()
         self.chosen.show_nothing()
+        self.go_on.show_run(None, None)
         self.badges.setVisible(False)
         self.facts.say("")
 
@@ -220,10 +235,9 @@ class ConfigurationsView(View):
                     self.workspace.request_run(request)
 
     def _take_look(self, reading: Reading) -> None:
-        """Look at the selected picture, if it is one of the run's, and at a configuration that there is."""
-        row = reading.row_of(self.workspace.selection.sample)
-        number = self.look.configuration if self.look.configuration < len(reading.names) else 0
-        self.look = Look(number, row)
+        """Look at the selected picture and configuration, if they are of the run; else at the network as it is."""
+        selection = self.workspace.selection
+        self.look = Look(max(0, number_of(reading, selection.configuration)), reading.row_of(selection.sample))
 
     def _show_page(self) -> None:
         name = self.segments.value
@@ -234,15 +248,27 @@ class ConfigurationsView(View):
             page.show_reading(self.reading, self.look)
 
     def _show_run(self, run: Run, reading: Reading) -> None:
+        under_way = any(other.open and other.request.method == METHOD for other in self.workspace.runs.values())
+        self.go_on.show_run(None if under_way else run, self.workspace.method(METHOD))
         words = [conditions.progress(run), *reading.conditions()]
         self.facts.say(" · ".join(word for word in words if word), conditions.details(run.result))
         # A geometry that is being built is no edit of the network that these configurations are of.
         edits = replace(self.workspace.edits, geometry=run.request.edits.geometry)
         badges = list(conditions.badges(run, edits))
         badges += [warning.text for warning in run.result.warnings]
+        badges += [why] if (why := self._why_not_compared()) else []
         self.badges.say(" · ".join(badges))
         self.badges.setVisible(bool(badges))
-        self.chosen.show_look(reading, self.look.configuration)
+        chosen = self.workspace.selection.configuration
+        untried = chosen.name if chosen is not None and not self.look.configuration else ""
+        self.chosen.show_look(reading, self.look.configuration, untried)
+
+    def _why_not_compared(self) -> str:
+        """Say why the page shows nothing of the network that is compared with, "" if it does."""
+        if self.other is None:
+            return why_not_compared(self.workspace, METHOD)
+        why = self.pages[self.segments.value].why_not
+        return f"{self.other.name}: not compared, because {why}" if why else ""
 
     def _open_pictures(self, run: Run) -> None:
         """Open the pictures of the run; only when somebody looks at them."""
@@ -284,21 +310,25 @@ class ConfigurationsView(View):
     def show_page(self, name: str) -> None:
         """Show another side."""
         self.segments.set_value(name)
-        self.readout.show_entries("", ())
+        self.readout.clear()
         self.state_changed.emit()
         self.invalidate()
 
     def choose_configuration(self, number: int) -> None:
-        """Look at another configuration."""
+        """Select another configuration everywhere; number 0 is the network as it is."""
         if self.reading is not None and 0 <= number < len(self.reading.names):
-            self.look = replace(self.look, configuration=number)
+            self.workspace.select_configuration(configuration_of(self.reading, number))
+            self._take_look(self.reading)
             self.invalidate()
 
     def choose_cell(self, row: int, number: int) -> None:
-        """Look at a picture under a configuration, and select the picture everywhere."""
+        """Select a picture and a configuration everywhere."""
         if self.reading is not None:
-            self.choose_configuration(number)
-            self.workspace.select_sample(int(self.reading.places[row]))
+            chosen, place = configuration_of(self.reading, number), int(self.reading.places[row])
+            selection = replace(self.workspace.selection, sample=place, samples=(), configuration=chosen)
+            self.workspace.select(selection)
+            self._take_look(self.reading)
+            self.invalidate()
 
     def _filter_kind(self, kind: int, words: str) -> None:
         reading, number = self.reading, self.look.configuration

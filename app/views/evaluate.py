@@ -14,9 +14,11 @@ from analysis.result import Result
 from app.drawing.list_axes import RowBars
 from app.drawing.matrix import Cells, MatrixPlot
 from app.drawing.readout import Entry, Key, Legend, Line, Readout
+from app.drawing.signed_matrix import SignedCells, difference_keys, largest
 from app.forms import menus
+from app.forms.difference import DifferenceSwitch
 from app.reading import conditions, numbers
-from app.reading.comparing import counterpart, network_name
+from app.reading.comparing import counterpart, network_name, why_not_compared
 from app.reading.depth import Floats, Ints
 from app.reading.glossary import TERMS
 from app.theme import Theme
@@ -35,6 +37,7 @@ class EvaluateView(View):
         super().__init__(workspace, theme, "Accuracy")
         self.order: Ints = np.empty(0, dtype=np.int64)
         self._counts = np.empty((0, 0), dtype=np.int64)
+        self._theirs = np.empty((0, 0), dtype=np.int64)
         self._names: tuple[str, ...] = ()
         self._shown: tuple[object, ...] = ()
         self._figure = "confusion"
@@ -62,6 +65,7 @@ class EvaluateView(View):
             figure.setToolTip(f"{figure.toolTip()}\nClick for formula, source and limits.")
             figure.clicked.connect(lambda: self.help_wanted.emit(METHOD))
             header.addWidget(figure)
+        self.readout.help_wanted.connect(self.help_wanted)
         header.addStretch(1)
         header.addWidget(self.diagonal)
         header.addWidget(self.sorting)
@@ -72,7 +76,13 @@ class EvaluateView(View):
         layout = QVBoxLayout(self.content)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
+        self.switch = DifferenceSwitch(self._changed)
         layout.addLayout(header)
+        beside = QHBoxLayout()
+        beside.setContentsMargins(8, 0, 8, 0)
+        beside.addStretch(1)
+        beside.addWidget(self.switch)
+        layout.addLayout(beside)
         layout.addWidget(self.matrix, 1)
         layout.addWidget(self.readout)
         layout.addLayout(footer)
@@ -99,6 +109,7 @@ class EvaluateView(View):
             figure.setVisible(name in result)
         self._take_matrix(run, other)
         words = [conditions.progress(run), *conditions.words(result), *conditions.badges(run, self.workspace.edits)]
+        words.insert(0, why_not_compared(self.workspace, METHOD))
         self.facts.say(" · ".join(word for word in words if word), conditions.details(result))
         self._show_readout()
 
@@ -130,7 +141,8 @@ class EvaluateView(View):
         result = run.result
         output = "confusion"
         complete = output in result and result.arrived[output] == result[output].size > 0
-        shown = (id(result), complete, self.sorting.value, self.diagonal.isChecked(), id(other))
+        self._offer_difference(result, other)
+        shown = (id(result), complete, self.sorting.value, self.diagonal.isChecked(), id(other), self.switch.on)
         if shown == self._shown:
             return
         self._shown = shown
@@ -143,7 +155,36 @@ class EvaluateView(View):
             return
         self.matrix.set_note("")
         self._show_matrix(result)
+        self._show_difference()
         self._show_other(result, other)
+
+    def _offer_difference(self, result: Result, other: Result | None) -> None:
+        """Take the confusion matrix of the network that is compared with, if it knows the same classes."""
+        self._theirs = np.empty((0, 0), dtype=np.int64)
+        compared = counterpart(self.workspace, METHOD)
+        if other is None or compared is None or "confusion" not in other or "confusion" not in result:
+            self.switch.offer("")
+            return
+        theirs = np.asarray(other["confusion"], dtype=np.int64)
+        same = result.names("class") == other.names("class") and theirs.shape == result["confusion"].shape
+        if same and (theirs >= 0).all():
+            self._theirs = theirs
+        self.switch.offer(network_name(compared) if self._theirs.size else "")
+
+    def _second_shares(self) -> Floats:
+        """Shares of each class in the second network, in the order that is shown; empty for none."""
+        return shares(self._theirs[np.ix_(self.order, self.order)]) if self._theirs.size else np.empty((0, 0))
+
+    def _show_difference(self) -> None:
+        """Colour by how much more of a class is taken for another one here than in the second network."""
+        if not self.switch.on:
+            return
+        gain = 100 * (shares(self._counts) - self._second_shares())
+        top = largest(gain)
+        points = np.nan_to_num(np.rint(gain)).astype(np.int64)
+        self.matrix.show_cells(SignedCells(gain, top, None, points), self._names, self._names)
+        words = f"{top:.3g} points"
+        self.legend.show_keys(difference_keys(self.theme, self.switch.name, f"{words} less", f"{words} more"))
 
     def _show_other(self, result: Result, other: Result | None) -> None:
         """Mark the class accuracies of the network that is compared with, if it knows the same classes."""
@@ -187,7 +228,8 @@ class EvaluateView(View):
             return
         pairs = worst(self._counts)
         entries = tuple(
-            Entry(f"{self._names[r]} → {self._names[c]}", f"{self._counts[r, c]:,}", "text_soft") for r, c in pairs
+            Entry(f"{self._names[r]} → {self._names[c]}", f"{self._counts[r, c]:,}", "text_soft", term="confusion")
+            for r, c in pairs
         )
         self.readout.show_entries("label → prediction, most often wrong:", entries)
 
@@ -196,7 +238,14 @@ class EvaluateView(View):
         share = count / total if total else float("nan")
         words = "recognised" if row == column else f"taken for {self._names[column]}"
         text = f"{count:,} of {total:,} ({numbers.percent(share)})"
-        self.readout.show_entries(self._names[row], (Entry(words, text, "widths" if row == column else "text_soft"),))
+        hue, term = ("widths", "class_accuracy") if row == column else ("text_soft", "confusion")
+        found: tuple[Entry, ...] = (Entry(words, text, hue, term=term),)
+        theirs = self._second_shares()
+        if theirs.size and np.isfinite(theirs[row, column]):
+            there = float(theirs[row, column])
+            text = f"{numbers.percent(there)} ({numbers.signed(100 * (share - there), 1)})"
+            found = (*found, Entry(self.switch.name, text, "outline", term="compared"))
+        self.readout.show_entries(self._names[row], found)
 
     # -- choices -----------------------------------------------------------------------------------------------------
 

@@ -82,6 +82,7 @@ class Overview(View):
         self.stack = TrackStack(self.theme, "Tracks over depth")
         self.readout, self.legend = Readout(self.theme), Legend(self.theme)
         self.readout.set_hint(HINT)
+        self.readout.help_wanted.connect(self.help_wanted)
         self.facts = Line(self.theme)
         self.offer = Offer()
         self.offer.pressed.connect(self.fill)
@@ -302,7 +303,7 @@ class Overview(View):
             other = float(lane.outline[2][slot])
             text += f" (outline {numbers.with_unit(other, unit)})" if other == other else ""
         exact = numbers.exact(value, metric.unit) if state == VALUE else STATE_TEXTS[state]
-        return Entry(lane.title, text, lane.hue, f"{exact}\n{metric.definition}")
+        return Entry(lane.title, text, lane.hue, f"{exact}\n{metric.definition}", page=metric.page)
 
     # -- gestures ----------------------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from app.forms import menus
 from app.forms.fields import SlidingNumber
 from app.forms.rank_controls import POINTS, RankControls
 from app.reading import conditions, norms, numbers, rank_reading
-from app.reading.comparing import Compared, counterpart
+from app.reading.comparing import Compared, counterpart, why_not_compared
 from app.reading.depth import EMPTY_AXIS, DepthAxis, Floats, depth_axis
 from app.reading.glossary import TERMS
 from app.reading.measurements import STATE_TEXTS, VALUE, Values
@@ -32,7 +32,6 @@ from app.views.base import Segments, View, duration_words
 from app.workspace import Run, Workspace
 
 METHOD = "feature_rank"
-REACH = "d_in / d_out: the rank ratio that a linear layer with so many inputs can reach at most."
 HINT = "Click a bar to see its singular values · control-click compares layers · shift and drag restricts the range"
 LOWER = (("tolerance", "tolerance"), ("norm", "accuracy"))
 
@@ -62,6 +61,7 @@ class RankView(View):
         self.readout, self.legend, self.facts = Readout(self.theme), Legend(self.theme, wrap=True), Line(self.theme)
         self.badges = Line(self.theme, "small", "warning")
         self.readout.set_hint(HINT)
+        self.readout.help_wanted.connect(self.help_wanted)
         self.tolerance = SlidingNumber("Tolerance", LOWEST, HIGHEST, True, ".2g", "as recorded")
         self.energy = SlidingNumber("Energy", 0.5, 1.0, False, ".3f", "as recorded")
         self.energy.hide()
@@ -279,7 +279,8 @@ class RankView(View):
         if self.reading.rtol is not None and self.reading.measure in WITH_TOLERANCE:
             words.append(f"read again at tolerance {numbers.scientific(self.reading.rtol)}")
         self.facts.say(" · ".join(word for word in words if word), conditions.details(run.result))
-        self.badges.say(" · ".join(conditions.badges(run, self.workspace.edits)))
+        badges = (*conditions.badges(run, self.workspace.edits), why_not_compared(self.workspace, METHOD))
+        self.badges.say(" · ".join(badge for badge in badges if badge))
         self.badges.setVisible(bool(self.badges.text))
 
     def _show_readout(self) -> None:
@@ -304,27 +305,25 @@ class RankView(View):
             text = numbers.interval(value, low, high)
         if self._compared is not None and math.isfinite(self._heights[slot]):
             text += f" (outline {numbers.short(float(self._heights[slot]))})"
-        found = [Entry(self.reading.term.title, text, "rank", self.reading.term.definition)]
+        found = [
+            Entry(self.reading.term.title, text, "rank", self.reading.term.definition, page=self.reading.term.page)
+        ]
         if row < 0:
             return found
         facts = (
-            ("width", float(rank_reading.counts(result, "channels")[row]), "Rows of the feature matrix."),
-            ("observations", float(rank_reading.counts(result, "observations")[row]), TERMS["observations"].definition),
-            ("reach of a linear layer", float(rank_lanes.caps_with_activations(result.layers)[row]), REACH),
-            (
-                "limit of the sample",
-                float(rank_reading.sample_caps(result)[row]),
-                "min(C, n) / C: more pictures raise it.",
-            ),
+            ("width", float(rank_reading.counts(result, "channels")[row]), "channels"),
+            ("observations", float(rank_reading.counts(result, "observations")[row]), "observations"),
+            ("reach of a linear layer", float(rank_lanes.caps_with_activations(result.layers)[row]), "linear_reach"),
+            ("limit of the sample", float(rank_reading.sample_caps(result)[row]), "sample_cap"),
         )
         found += [
-            Entry(label, numbers.short(number), "text_soft", f"{numbers.exact(number)}\n{tip}")
-            for label, number, tip in facts
+            Entry(label, numbers.short(number), "text_soft", f"{numbers.exact(number)}\n{TERMS[term].definition}", term)
+            for label, number, term in facts
             if number == number
         ]
         rtol = rank_reading.tolerance(result, row, self.reading)
         if self.reading.measure in WITH_TOLERANCE and rtol == rtol:
-            found.append(Entry("tolerance", numbers.scientific(rtol), "text_soft", TERMS["tolerance"].definition))
+            found.append(Entry("tolerance", numbers.scientific(rtol), "text_soft", term="tolerance"))
         return found
 
     # -- choices -----------------------------------------------------------------------------------------------------

@@ -88,6 +88,7 @@ class RankLabView(View):
         self.plot.menu_wanted.connect(self._show_menu)
         self.readout, self.legend, self.facts = Readout(self.theme), Legend(self.theme, wrap=True), Line(self.theme)
         self.readout.set_hint(HINT)
+        self.readout.help_wanted.connect(self.help_wanted)
         self.verdict = label("", "small", wrap=True)
         self._lay_out()
 
@@ -355,7 +356,9 @@ def differences(series: tuple[Series, ...]) -> tuple[str, tuple[Entry, ...]]:
         gaps = [abs(y - points[x]) for x, y in zip(one.found.x.round(9), one.found.y, strict=True) if x in points]
         if one.activation != "linear" and gaps and all(map(math.isfinite, gaps)):
             text = f"{sum(gaps) / len(gaps):.3f}"
-            entries.append(Entry(lab.ACTIVATION_TITLES[one.activation], text, HUES[one.activation]))
+            entries.append(
+                Entry(lab.ACTIVATION_TITLES[one.activation], text, HUES[one.activation], term="lab_distance")
+            )
     return ("mean distance from the published points:", tuple(entries)) if entries else ("", ())
 
 
@@ -364,7 +367,7 @@ def _entry(one: Series, column: int) -> Entry:
     spread = f" ± {error:.3f}" if math.isfinite(error) else ""
     text = f"{value:.3f}{spread}" if math.isfinite(value) else "not yet"
     tip = f"{numbers.exact(value)}\n{TERMS['lab_rank_ratio'].definition}"
-    return Entry(lab.ACTIVATION_TITLES[one.activation], text, HUES[one.activation], tip)
+    return Entry(lab.ACTIVATION_TITLES[one.activation], text, HUES[one.activation], tip, "lab_rank_ratio")
 
 
 def _verdict(run: Run | None, layer: str) -> str:

@@ -20,8 +20,10 @@ from app.drawing.readout import Line
 from app.forms.offer import Offer
 from app.reading import conditions, numbers
 from app.reading.comparing import counterpart
+from app.reading.configurations import METHOD as CONFIGURATIONS
 from app.reading.sample_comparison import SecondAnswers, second_answers
 from app.reading.samples import SampleTable, fitting, guesses, sample_table
+from app.reading.switched import answer
 from app.theme import Theme
 from app.views.base import View, duration_words
 from app.workspace import Run, Workspace
@@ -52,6 +54,7 @@ class SamplesView(View):
         self.wishes, self.grid = WishRow(), SampleGrid(self.theme, self.thumbnails)
         self.card, self.offer = SampleCard(self.theme), Offer()
         self.summary, self.facts = Line(self.theme, "text"), Line(self.theme)
+        self.card.help_wanted.connect(self.help_wanted)
         self.chip = QToolButton()
         self.chip.setToolTip("Show all pictures again")
         self.chip.setAccessibleName("End the filter")
@@ -89,7 +92,7 @@ class SamplesView(View):
 
     def concerns(self, run: Run) -> bool:
         """Tell whether a run is one of those that are drawn here."""
-        return run.request.method == METHOD
+        return run.request.method in (METHOD, CONFIGURATIONS)
 
     def refresh(self) -> None:
         """Show the pictures that fit, as far as they are known."""
@@ -229,6 +232,8 @@ class SamplesView(View):
         found = guesses(table, self._result(), place)
         found = self.second.guesses(found, place) if self.second is not None else found
         self.card.show_sample(pictures.name(place), image, found, (self._facts(place), trouble, self._preparation()))
+        under = answer(self.workspace, place)
+        self.card.show_under(under.heading, under.words, under.guesses)
 
     def _facts(self, place: int) -> str:
         table = self.table

@@ -14,11 +14,12 @@ from analysis.request import Request
 from app.commands import SetEdits
 from app.drawing.plots import Plot
 from app.drawing.readout import Line, Readout
+from app.forms.go_on import GoOn
 from app.forms.offer import Offer
 from app.reading import conditions
 from app.reading.measurements import totals
 from app.reading.sharing import METHOD, TRAINED, Projected, Trained, Wish
-from app.reading.sharing_comparison import second_sharing
+from app.reading.sharing_comparison import second_network, second_sharing, why_not_shared
 from app.sharing.freedom_page import FreedomPage
 from app.sharing.layers_page import LayersPage
 from app.sharing.likeness_page import LikenessPage
@@ -101,11 +102,14 @@ class SharingView(View):
         self.stack = QStackedWidget()
         for widget in (*self.pages.values(), self.share, self.nothing):
             self.stack.addWidget(widget)
+        self.go_on = GoOn(theme)
+        self.go_on.wanted.connect(self.workspace.request_run)
         self.offer = Offer()
         self.offer.say("", "Measure it")
         self.readout, self.facts = Readout(theme), Line(theme)
         self.badges = Line(theme, "small", "warning")
         self.readout.set_hint(HINT)
+        self.readout.help_wanted.connect(self.help_wanted)
         self._connect()
         self._lay_out()
 
@@ -144,6 +148,7 @@ class SharingView(View):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addLayout(header)
+        layout.addWidget(self.go_on)
         layout.addWidget(self.stack, 1)
         layout.addWidget(self.offer)
         self.offer.hide()
@@ -178,6 +183,8 @@ class SharingView(View):
             trained = Trained(training.result) if training is not None else None
             self.pages[page].second = second_sharing(workspace, projection)
             self.pages[page].show_runs(projected, trained, self.look)
+        under_way = any(run.open and run.request.method == TRAINED for run in workspace.runs.values())
+        self.go_on.show_run(training if page == "training" and not under_way else None, workspace.method(TRAINED))
         self._show_run(self._shown(page, projection, training))
 
     def _projection(self) -> Run | None:
@@ -236,7 +243,8 @@ class SharingView(View):
         structure = workspace.structure
         known = structure is not None and "total_parameters" in structure
         parameters = structure.value("total_parameters") if structure is not None and known else totals(workspace)[0]
-        self.share.show_network(workspace.layers, parameters, workspace.edits.ring, workspace.selection.layers)
+        selected, second = workspace.selection.layers, second_network(workspace)
+        self.share.show_network(workspace.layers, parameters, workspace.edits.ring, selected, second)
 
     def _show_run(self, run: Run | None) -> None:
         if run is None:
@@ -250,8 +258,19 @@ class SharingView(View):
         # What is shared here does not make a projection old: it is always one of the network without sharing.
         badges = conditions.badges(run, replace(self.workspace.edits, ring=run.request.edits.ring))
         badges += [warning.text for warning in run.result.warnings]
+        badges += [why] if (why := self._why_not_compared(run.request.method)) else []
         self.badges.say(" · ".join(badges))
         self.badges.setVisible(bool(badges))
+
+    def _why_not_compared(self, method: str) -> str:
+        """Say why the page shows nothing of the network that is compared with, "" if it does."""
+        page = self.pages.get(self.segments.value)
+        if page is None:
+            return ""
+        why = page.why_not
+        if why and page.second is not None:
+            return f"{page.second.name}: not compared, because {why}"
+        return why_not_shared(self.workspace, method, page.second)
 
     # -- empty -------------------------------------------------------------------------------------------------------
 

@@ -31,6 +31,8 @@ from app.workspace import Run, Workspace
 SENTENCE = "Widths shows how many channels every layer has, lets you drag them, and says at once what that costs."
 SHOWN = (METHOD, RANK, BUNDLES, CHECK, SAVE, SHRINK, SENSITIVITY, SCORES)
 """Methods whose runs are shown here."""
+SEARCHED = ("LW-DNA, found", "LW-DNA, random control", "LW-DNA, widened", "LW-DNA, floor")
+"""Profiles of a shrinkage that are drawn over the one that is edited."""
 FIGURE_OF = {"shrink": (SHRINK, "width_ratio"), "sensitivity": (SENSITIVITY, "width_sensitivity")}
 
 
@@ -42,6 +44,7 @@ class WidthsView(View):
         self.editing = Editing(workspace, self)
         self.asking = Asking(workspace, self)
         self._read: tuple[object, WidthReading | None, str] = (None, None, "")
+        self._drawn: dict[str, dict[str, int]] = {}
         self._build()
         self.editing.changed.connect(self.invalidate)
         workspace.methods_changed.connect(self.invalidate)
@@ -143,9 +146,11 @@ class WidthsView(View):
         self.shrink.scored.setVisible(page == "shrink")
         self.editing.complete()
         self.asking.ask_scores(page)
+        self.presets.left_out = self.line.blocks.left_out
+        self.snapshots.searched = self._searched()
+        self._draw_searched()
         self.parts.show(reading, run.result)
         self.presets.measure = str(self.sensitivity.measure.currentData())
-        self.snapshots.searched = self._searched()
         self.network.show_state()
         self.claim.say(self._claim(reading), "\n".join(reading.found.notes))
 
@@ -155,16 +160,21 @@ class WidthsView(View):
         if found is None or self.editing.reading is None:
             return {}
         model = self.editing.reading.model
-        rows = (
-            ("LW-DNA, found", found.width(FOUND)),
-            ("LW-DNA, random control", found.width(CONTROL)),
-            ("LW-DNA, widened", found.widened),
-        )
+        rows = (found.width(FOUND), found.width(CONTROL), found.widened, found.floor)
         return {
             name: dict(presets.from_search(model, found.names, widths.astype(int).tolist()).widths)
-            for name, widths in rows
+            for name, widths in zip(SEARCHED, rows, strict=True)
             if np.isfinite(widths).all()
         }
+
+    def _draw_searched(self) -> None:
+        """Draw what a new shrinkage has found over the profile; who takes it away does not get it back."""
+        searched = self.snapshots.searched
+        if searched != self._drawn:
+            self._drawn = searched
+            for name in SEARCHED:
+                self.profile.references.pop(name, None)
+            self.profile.references.update(searched)
 
     # -- what pages ask for -----------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from app.drawing.readout import Entry, Key, Readout
 from app.forms.side_page import SidePage
 from app.forms.widgets import GRID, button, label
 from app.reading import numbers
-from app.reading.depth import Ints
+from app.reading.depth import Floats, Ints
 from app.reading.width_channels import Channels, channels
 from app.theme import Theme
 from app.widening.editing import Editing
@@ -30,6 +30,9 @@ class ChannelsPage(SidePage):
         self.editing = editing
         self.own: Channels | None = None
         self.place = -1
+        self.second: tuple[str, Floats, str] = ("", np.empty(0), "")
+        """Words for the network that is compared with, its scores of all channels, and why there are none."""
+        self._theirs: Floats = np.empty(0)
         self.group = QComboBox()
         self.group.setAccessibleName("Width group")
         self.group.setMinimumContentsLength(22)
@@ -85,7 +88,10 @@ class ChannelsPage(SidePage):
         kept, more = int((own.copies > 0).sum()), int(np.maximum(own.copies - 1, 0).sum())
         words = f"{kept} of {len(own.copies)} channels kept" + (f", {more} copies added" if more else "")
         said = self.editing.refused or (f"{words} · named in the edits" if own.by_hand else f"{words} · by {rule}")
-        self.claim.say(said)
+        name, scores, why = self.second
+        known = result is not None and scores.size
+        self._theirs = scores[result["group"].astype(np.int64) == self.place] if known and result else np.empty(0)
+        self.claim.say(f"{said} · {name}: not compared, because {why}" if why else said)
         color, unused = self.theme.heat, self.theme.color("cost")
         keys = (Key("bar", f"low score ({rule})", color(0.0)), Key("bar", "high score", color(1.0)))
         self.legend.show_keys((*keys, Key("hatch", "dropped", unused)))
@@ -114,5 +120,12 @@ class ChannelsPage(SidePage):
             return
         copies = int(own.copies[place])
         state = "dropped" if not copies else "kept" if copies == 1 else f"{copies} copies"
-        entries = (Entry("", state, "widths"), Entry("score", numbers.short(float(own.scores[place])), "text_soft"))
+        entries: tuple[Entry, ...] = (
+            Entry("", state, "widths"),
+            Entry("score", numbers.short(float(own.scores[place])), "text_soft", term="channel_score"),
+        )
+        if place < len(self._theirs):
+            ours, theirs = float(own.scores[place]), float(self._theirs[place])
+            words = f"score {numbers.short(theirs)} ({numbers.signed(ours - theirs, numbers.decimals(theirs, 3))})"
+            entries = (*entries, Entry(self.second[0], words, "outline", term="compared"))
         self.readout.show_entries(f"{own.group}, channel {own.labels[place]}", entries)

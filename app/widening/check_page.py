@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
 
@@ -11,6 +12,8 @@ from app.drawing.ring_plots import Bars, BarsPlot
 from app.forms.side_page import SidePage
 from app.forms.widgets import GRID, button, label
 from app.reading import numbers, width_runs
+from app.reading.comparing import compared_run, network_name
+from app.reading.depth import Floats
 from app.reading.width_check import (
     BUNDLES,
     CHECK,
@@ -22,14 +25,21 @@ from app.reading.width_check import (
     pair_of,
     rank_pair,
 )
+from app.reading.width_comparison import second_lines, second_values
 from app.theme import Theme
 from app.widening.page import RunStrip, choice_field
 from app.workspace import Run, Workspace
 
-SHOWN = ((RANK, "effective rank by width"), (BUNDLES, "bundle entropy"))
-HEADS = ("", "original", "edited", "batch norm anew")
+SHOWN = ((RANK, "effective rank"), (BUNDLES, "bundle entropy"))
+TITLES = {RANK: "effective rank by width", BUNDLES: "bundle entropy"}
+HEADS = ("", "original", "edited", "batch norm anew", "")
+"""The last one is the network that is compared with, there only if one is."""
 ANEW = "The edited network with the means and variances of batch norm measured anew on the pictures"
-CELL = 12
+LETTERS = 14
+"""Of the name of a second network above its column; all of it on hovering."""
+ROOM = 352
+"""Pixels that the table needs at least: with more columns it is scrolled, so that the plot keeps its room."""
+CELL = 8
 """Pixels between two columns of the table."""
 NUMBER = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 HUES = {RANK: "rank", BUNDLES: "bundles"}
@@ -54,6 +64,7 @@ class CheckPage(SidePage):
         super().__init__(theme, "Check of the edited network")
         self._filled: object = None
         self._pair: Pair | None = None
+        self._second: tuple[str, Floats] = ("", np.empty(0))
         self.strip = RunStrip(theme)
         self.strip.stopped.connect(self.stopped)
         self.table = QTableWidget(0, len(HEADS))
@@ -68,7 +79,7 @@ class CheckPage(SidePage):
         self.table.setHorizontalHeaderItem(3, anew)
         self.table.horizontalHeader().setDefaultAlignment(NUMBER)
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.table.setSizeAdjustPolicy(QTableWidget.SizeAdjustPolicy.AdjustToContents)
         self.table.verticalHeader().setDefaultSectionSize(round(2.1 * theme.text_size))
         self.plot = BarsPlot(theme, "Rank or bundles, layer by layer", "layer, in order of execution", "")
         self.plot.hovered.connect(self._point)
@@ -124,32 +135,44 @@ class CheckPage(SidePage):
         self.note.setVisible(not found)
         self.note.setText(NOTHING_EDITED if edits.empty else NOT_CHECKED)
         self.table.setVisible(bool(found))
-        self._fill(found)
+        compared = compared_run(workspace)
+        theirs = second_lines(workspace, _result(checked)) if compared is not None else {}
+        self._fill(found, network_name(compared) if compared is not None and theirs else "", theirs)
         self._pair = ranks if method == RANK else bundles
+        self._second = second_values(workspace, method, self._pair.names) if self._pair else ("", np.empty(0))
         self._show_pair(edits.empty, method)
         said = edits.summary() if not edits.empty else "The network as it is"
         self.claim.say(said[:1].upper() + said[1:])
 
-    def _fill(self, found: tuple[Line, ...]) -> None:
-        if found == self._filled:
+    def _fill(self, found: tuple[Line, ...], name: str, theirs: dict[str, str]) -> None:
+        if (found, name, theirs) == self._filled:
             return
-        self._filled = found
+        self._filled = (found, name, theirs)
         third = any(line.recalibrated for line in found)
         self.table.setRowCount(len(found))
         for row, line in enumerate(found):
-            for column, text in enumerate((line.words, line.original, line.edited, line.recalibrated)):
+            texts = (line.words, line.original, line.edited, line.recalibrated, theirs.get(line.words, ""))
+            for column, text in enumerate(texts):
                 item = QTableWidgetItem(text)
                 item.setToolTip(line.about)
                 if column:
                     item.setTextAlignment(NUMBER)
                 self.table.setItem(row, column, item)
         self.table.setColumnHidden(3, not third)
+        self.table.setColumnHidden(4, not name)
+        second = QTableWidgetItem(name if len(name) <= LETTERS else f"{name[: LETTERS - 1]}…")
+        second.setToolTip(name)
+        self.table.setHorizontalHeaderItem(4, second)
         self.table.resizeColumnsToContents()
         for column in range(len(HEADS)):
             self.table.setColumnWidth(column, self.table.columnWidth(column) + CELL)
         rows = self.table.verticalHeader().defaultSectionSize() * len(found)
         header = self.table.horizontalHeader()
-        self.table.setFixedSize(header.length() + 4, header.sizeHint().height() + rows + 4)
+        wide, high = header.length() + 4, header.sizeHint().height() + rows + 4
+        bar = self.table.horizontalScrollBar().sizeHint().height() if wide > ROOM else 0
+        self.table.setMinimumWidth(min(wide, ROOM))
+        self.table.setMaximumWidth(wide)
+        self.table.setFixedHeight(high + bar)
 
     def _show_pair(self, empty: bool, method: str) -> None:
         pair, theme = self._pair, self.theme
@@ -159,7 +182,7 @@ class CheckPage(SidePage):
         self.open.setText("Open Rank" if method == RANK else "Open Bundles")
         for widget in (self.choice, self.plot, self.readout):
             widget.setVisible(not empty)
-        self.plot.set_title(dict(SHOWN)[method])
+        self.plot.set_title(TITLES[method])
         self.plot.set_note("" if pair is not None else "Not measured yet for the edited network.")
         if pair is None:
             self.plot.show_bars(None)
@@ -167,10 +190,11 @@ class CheckPage(SidePage):
             return
         hue = HUES[method]
         top = 1.0 if method == RANK else 0.0
-        self.plot.show_bars(Bars(pair.edited, pair.original, pair.original[:0], hue), pair.names, top)
-        self.legend.show_keys(
-            (Key("bar", "edited", theme.color(hue)), Key("dash", "original", theme.color("text"))) if not empty else ()
-        )
+        name, theirs = self._second
+        self.plot.show_bars(Bars(pair.edited, pair.original, pair.original[:0], hue, frames=theirs), pair.names, top)
+        keys = [Key("bar", "edited", theme.color(hue)), Key("dash", "original", theme.color("text"))]
+        keys += [Key("frame", name, theme.color("outline"))] if np.isfinite(theirs).any() else []
+        self.legend.show_keys(tuple(keys) if not empty else ())
 
     # -- gestures ----------------------------------------------------------------------------------------------------
 
@@ -192,9 +216,16 @@ class CheckPage(SidePage):
             return
         hue = HUES[str(self.shown.currentData())]
         values = (("original", pair.original, "text"), ("edited", pair.edited, hue))
-        self.readout.show_entries(
-            pair.names[at], tuple(Entry(words, numbers.short(float(v[at])), color) for words, v, color in values)
+        entries = tuple(
+            Entry(words, numbers.short(float(v[at])), color, page="edited_check#Definition")
+            for words, v, color in values
         )
+        name, theirs = self._second
+        if at < len(theirs) and np.isfinite(theirs[at]):
+            shown = float(pair.edited[at]) if np.isfinite(pair.edited[at]) else float(pair.original[at])
+            words = f"{numbers.short(float(theirs[at]))} ({numbers.signed(shown - float(theirs[at]), 3)})"
+            entries = (*entries, Entry(name, words, "outline", term="compared"))
+        self.readout.show_entries(pair.names[at], entries)
 
 
 def both_measured(pair: Pair) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -33,6 +34,7 @@ from app.reading.depth import Floats
 from app.reading.width_line import DEPTH, INDEX, Ladder, audit_rows, block_rows, ladder, places
 from app.reading.width_reading import WidthReading
 from app.theme import Theme
+from app.widening.block_choice import BlockChoice
 from app.widening.page import choice_field
 
 AXES = ((INDEX, "block index"), (DEPTH, "share of depth"))
@@ -62,6 +64,8 @@ class LinePage(SidePage):
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme, "Linear rule")
         self.found: Ladder | None = None
+        self.compared: tuple[str, Mapping[str, float]] = ("", {})
+        """Words for a second network, and its channels by the names of this network's layers, set before drawing."""
         self.references = list(USUAL)
         self._layers: tuple[LayerSpec, ...] = ()
         self._key: object = None
@@ -73,6 +77,8 @@ class LinePage(SidePage):
         self.use = button("Use the line", lambda: self.used.emit("straight"), "primary", "One step that can be undone")
         self.menu = QMenu(self)
         self.menu.aboutToShow.connect(self._fill_menu)
+        self.blocks = BlockChoice()
+        self.blocks.changed.connect(self._arranged)
         self.compare = QToolButton()
         self.compare.setText("Staircases ▾")
         self.compare.setProperty("role", "flat")
@@ -84,6 +90,7 @@ class LinePage(SidePage):
         self.plot.hovered.connect(self._point)
         self.plot.menu_wanted.connect(self._show_menu)
         self.readout = Readout(theme)
+        self.readout.help_wanted.connect(self.help_wanted)
         self.readout.set_hint("Point at a block for its widths · a proposal to train anew, not an equivalent network")
         self.table = QTableWidget(0, len(AUDIT))
         self.table.setAccessibleName("Audit of the convolutions")
@@ -100,7 +107,7 @@ class LinePage(SidePage):
         row = QHBoxLayout()
         row.setContentsMargins(12, 2, 8, 2)
         row.setSpacing(GRID)
-        for widget in (self.axis, self.compare):
+        for widget in (self.axis, self.blocks, self.compare):
             row.addWidget(widget)
         row.addStretch(1)
         row.addWidget(self.use)
@@ -141,10 +148,11 @@ class LinePage(SidePage):
         rounding: Rounding,
     ) -> None:
         """Draw the blocks of a configuration; the proposal keeps a budget."""
-        key = (id(reading), id(layers), tuple(widths.items()), budget, rounding)
+        key = (id(reading), id(layers), tuple(widths.items()), budget, rounding, self.blocks.left_out)
         if key != self._key:
             self._key, self._layers = key, layers
-            self.found = ladder(reading, layers, widths, budget, rounding)
+            self.found = ladder(reading, layers, widths, budget, rounding, self.blocks.left_out)
+            self.blocks.show_blocks(self.found.every)
         self._draw()
 
     def _draw(self) -> None:
@@ -159,6 +167,11 @@ class LinePage(SidePage):
                 hue = HUES[number % len(HUES)]
                 curves.append(Curve(places(len(widths), axis), np.array(widths, dtype=np.float64), "", hue, steps=True))
                 keys.append(Key("dash", f"{name} ({source})", self.theme.color(hue)))
+        name, theirs = self._second(found)
+        if np.isfinite(theirs).any():
+            curves.insert(0, Curve(x, theirs, "", "outline", steps=True))
+            spots.insert(0, Spots(x[np.isfinite(theirs)], theirs[np.isfinite(theirs)], hue="outline", hollow=True))
+            keys.append(Key("ring", name, self.theme.color("outline")))
         places_of = [(x[place] - (x[1] - x[0]) / 2, size) for place, size in found.stages if place and len(x) > 1]
         guides = tuple(Guide("x", float(place), size) for place, size in places_of)
         self.plot.x_axis.title = "share of depth" if axis == DEPTH else "block"
@@ -170,6 +183,11 @@ class LinePage(SidePage):
         self.use.setEnabled(found.straightened is not None)
         self.use.setToolTip(found.why or "One step that can be undone")
         self._fill_table(found)
+
+    def _second(self, found: Ladder) -> tuple[str, Floats]:
+        """Words for the second network, and the widths of its blocks, (block,), NaN where none corresponds."""
+        name, by_layer = self.compared
+        return name, np.array([by_layer.get(layer, np.nan) for layer in found.layers], dtype=np.float64)
 
     def _network(self, found: Ladder, x: Floats) -> tuple[list[Curve], list[Spots], list[Key]]:
         color, fit = self.theme.color, found.fits[0]
@@ -193,7 +211,12 @@ class LinePage(SidePage):
         """Show the network in full; longer and wider staircases run out of the plot."""
         right = 1.0 if axis == DEPTH else len(found.blocks) + 0.5
         left = 0.0 if axis == DEPTH else 0.5
-        own = [found.original, found.edited, *([found.straightened] if found.straightened is not None else [])]
+        own = [
+            np.nan_to_num(self._second(found)[1]),
+            found.original,
+            found.edited,
+            *([found.straightened] if found.straightened is not None else []),
+        ]
         home = ((left, right), (0.0, 1.3 * max(float(widths.max(initial=1.0)) for widths in own)))
         if self.plot.home != home:
             self.plot.set_home(*home)
@@ -202,10 +225,16 @@ class LinePage(SidePage):
         audit = self.kind.currentData() == "audit"
         self.flagged.setVisible(audit)
         rows = audit_rows(self._layers, self.flagged.isChecked()) if audit else block_rows(found)
+        name, theirs = self._second(found)
+        if name and not audit:
+            gains = [(f"{there:,.0f}", numbers.signed(ours - there, 0)) if there == there else (numbers.NOTHING,) * 2
+                     for ours, there in zip(found.edited.tolist(), theirs.tolist(), strict=True)]  # fmt: skip
+            rows = tuple((*texts, *gain) for texts, gain in zip(rows, gains, strict=True))
         if rows == self._filled:
             return
         self._filled = rows
-        heads, names = (AUDIT, (0, 6, 7)) if audit else (BLOCKS, (1,))
+        second = (name, "difference") if name else ()
+        heads, names = (AUDIT, (0, 6, 7)) if audit else ((*BLOCKS, *second), (1,))
         self.table.setColumnCount(len(heads))
         self.table.setHorizontalHeaderLabels(heads)
         self.table.setRowCount(len(rows))
@@ -244,13 +273,21 @@ class LinePage(SidePage):
             return
         x = places(len(found.blocks), str(self.axis.currentData()))
         at = int(np.abs(x - place[0]).argmin())
-        entries = [Entry("original", f"{found.original[at]:,.0f}", "text")]
+        entries = [Entry("original", f"{found.original[at]:,.0f}", "text", term="width")]
         if found.changed:
-            entries.append(Entry("edited", f"{found.edited[at]:,.0f}", "widths"))
+            entries.append(Entry("edited", f"{found.edited[at]:,.0f}", "widths", term="width"))
         if found.straightened is not None:
-            entries.append(Entry("straightened", f"{found.straightened[at]:,.0f}", "accent"))
+            entries.append(Entry("straightened", f"{found.straightened[at]:,.0f}", "accent", term="width_line"))
+        name, theirs = self._second(found)
+        if name:
+            there = float(theirs[at])
+            gain = numbers.signed(float(found.edited[at]) - there, 0)
+            words = f"{there:,.0f} ({gain})" if there == there else "has no block that corresponds"
+            entries.append(Entry(name, words, "outline", term="compared"))
         for name, parameters, macs in found.costs:
-            entries.append(Entry(name, f"{numbers.short(parameters)} parameters, {numbers.short(macs)} MACs", "cost"))
+            entries.append(
+                Entry(name, f"{numbers.short(parameters)} parameters, {numbers.short(macs)} MACs", "cost", term="macs")
+            )
         self.readout.show_entries(f"{at + 1} {found.blocks[at]}", tuple(entries))
 
     def _show_menu(self, place: QPoint) -> None:
@@ -260,8 +297,13 @@ class LinePage(SidePage):
         menu.popup(place)
 
     def state(self) -> dict[str, Any]:
-        """Return axis, table and staircases."""
-        return {"axis": self.axis.currentData(), "table": self.kind.currentData(), "references": self.references}
+        """Return axis, table, staircases, and the blocks that are left out."""
+        return {
+            "axis": self.axis.currentData(),
+            "table": self.kind.currentData(),
+            "references": self.references,
+            "left_out": sorted(self.blocks.left_out),
+        }
 
     def restore(self, state: Any) -> None:
         """Take over what :meth:`state` returned; what is unknown is ignored."""
@@ -272,3 +314,5 @@ class LinePage(SidePage):
         known, given = [name for name, _, _ in REFERENCES], state.get("references")
         if isinstance(given, list):
             self.references = [name for name in given if name in known]
+        left = state.get("left_out")
+        self.blocks.left_out = frozenset(map(str, left)) if isinstance(left, list) else frozenset()

@@ -43,11 +43,10 @@ WIDEN_TIP = (
     "New channels: split copies keep the function, copies share out the weights that read them (Net2Net);\n"
     "not exactly where a layer norm averages over the channels, because its mean and variance move"
 )
-EDITED_FILE = (
-    "This file holds an edited network, and edits are counted from the network before them. "
-    "To save, open that network and apply the whole configuration to it."
-)
+EDITED_FILE = "Original here: the file as opened, which was edited before"
+"""What widths, costs and the check are compared with."""
 SAVE_TIP = "One safetensors file with the edits in its header, and JSON"
+SAVE_AGAIN_TIP = f"{SAVE_TIP}: first those that this file was opened with, then the new ones"
 WIDTH, NARROW = 330, 84
 
 
@@ -128,8 +127,8 @@ class NetworkPanel(QWidget):
         lacking = bool(missing(edits))
         ready = not edits.empty and not lacking
         self.check.setEnabled(ready)
-        self.save.setEnabled(ready and not self.reopened)
-        self.save.setToolTip(EDITED_FILE if self.reopened else SAVE_TIP)
+        self.save.setEnabled(ready)
+        self.save.setToolTip(SAVE_AGAIN_TIP if self.reopened else SAVE_TIP)
         self.said.say(self._words())
 
     def _words(self) -> str:
@@ -139,7 +138,8 @@ class NetworkPanel(QWidget):
         runs = [run for run in self.workspace.runs.values() if run.request.method in (CHECK, SAVE) and self._is_of(run)]
         newest = max(runs, key=lambda run: run.number, default=None)
         if newest is None:
-            return "" if self.workspace.edits.empty else self._unchecked_words()
+            words = "" if self.workspace.edits.empty else self._unchecked_words()
+            return " · ".join(part for part in (EDITED_FILE if self.reopened else "", words) if part)
         finished = newest.result.finished
         if newest.open:
             return "Saving …" if newest.request.method == SAVE else "Checking …"
@@ -152,8 +152,6 @@ class NetworkPanel(QWidget):
         return " · ".join(part for part in (check_words(newest.result), self._inexact()) if part)
 
     def _unchecked_words(self) -> str:
-        if self.reopened:
-            return EDITED_FILE
         return " · ".join(
             part for part in ("Not checked yet: Check runs it beside the original", self._inexact()) if part
         )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QMenu, QWidget
 
+from analysis.catalogue import MethodInfo
 from app.drawing.readout import Line, Readout
 from app.forms.side_page import SidePage
 from app.forms.widgets import GRID, Bar, button, label
 from app.reading import width_runs
+from app.reading.continuing import continued
 from app.theme import Theme
 from app.workspace import Run
 
@@ -40,17 +42,18 @@ class RunStrip(QWidget):
         layout.addWidget(self.stop)
         layout.addWidget(self.resume)
 
-    def show_run(self, run: Run | None, resumable: bool = False) -> None:
-        """Show a run; it can be stopped while it is being carried out."""
+    def show_run(self, run: Run | None, info: MethodInfo | None = None) -> None:
+        """Show a run; it can be stopped while it is being carried out, and go on if `info` of its method says so."""
         self.setVisible(run is not None)
         if run is None:
             return
         self._number = run.number
-        self.said.say(width_runs.words(run))
+        found = continued(run, info)
+        self.said.say(" · ".join(part for part in (width_runs.words(run), found.words if found else "") if part))
         self.bar.setVisible(run.open)
         self.bar.set_share(width_runs.share(run))
         self.stop.setVisible(run.state == "running")
-        self._request = width_runs.continued(run) if resumable else None
+        self._request = found.request if found is not None else None
         self.resume.setVisible(self._request is not None)
 
     def _go_on(self) -> None:
@@ -82,9 +85,12 @@ class Page(SidePage):
 
     def __init__(self, theme: Theme, name: str, page: str, hint: str) -> None:
         super().__init__(theme, name)
+        self.why_not = ""
+        """Why nothing of the network that is compared with is drawn, set before a run is shown; "" if it is."""
         self.page = page
         self.strip, self.readout = RunStrip(theme), Readout(theme)
         self.readout.set_hint(hint)
+        self.readout.help_wanted.connect(self.help_wanted)
         self.strip.stopped.connect(self.stopped)
         self.strip.continued.connect(self.continued)
         self.fields = QHBoxLayout()

@@ -9,6 +9,8 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from analysis.measures.widths import presets
 from analysis.result import Result
+from app.reading.comparing import why_not_compared
+from app.reading.width_comparison import second_scores, second_sensitivity, second_shrunk
 from app.reading.width_reading import WidthReading
 from app.reading.width_reference import second_widths
 from app.reading.width_search import SENSITIVITY, SHRINK
@@ -82,6 +84,8 @@ class Pages(QObject):
             page.changed.connect(self.changed)
         for teaching in (self.profile, self.line, self.shrink, self.sensitivity):
             teaching.help_wanted.connect(self.help_wanted)
+        for readout in (self.channels.readout, self.check.readout):
+            readout.help_wanted.connect(self.help_wanted)
         for offering in (self.line, self.shrink, self.sensitivity):
             offering.used.connect(self.used)
         for stoppable in (self.check, self.shrink, self.sensitivity):
@@ -102,40 +106,50 @@ class Pages(QObject):
     # -- showing -----------------------------------------------------------------------------------------------------
 
     def target(self) -> tuple[str, float]:
-        """Budget of presets: multiply-adds where the target is neither these nor parameters."""
-        unit, share = self.profile.target
-        return (unit if unit in presets.UNITS else "macs"), share
+        """Budget of presets: what is kept, and its share of the original."""
+        return self.profile.target
 
     def show(self, reading: WidthReading, result: Result) -> None:
         """Show the page that is open; the profile always, because it holds budget and target."""
         page = self.shown
         self.stack.setCurrentIndex([name for name, _ in PAGES].index(page))
-        self.profile.set_compared(*second_widths(self.workspace))
+        compared = second_widths(self.workspace)
+        self.profile.set_compared(*compared)
         self.profile.show_widths(reading, result.layers)
         if page == "text":
             self.text.show_widths()
         elif page == "table":
-            self.table.show_widths()
+            self.table.show_widths(*compared)
         elif page == "line":
             self._show_line(reading, result)
         elif page == "check":
             self.check.show_state(self.workspace)
         elif page == "channels":
             rule = self.workspace.edits.keep or "l1"
-            self.channels.show_group(self.asking.scores(rule), rule.partition(":")[0])
+            scores, name = self.asking.scores(rule), rule.partition(":")[0]
+            self.channels.second = second_scores(self.workspace, scores, name)
+            self.channels.show_group(scores, name)
         elif page == "shrink":
-            self.shrink.show_run(*self.asking.runs(SHRINK), self.profile.log.isChecked())
+            runs = self.asking.runs(SHRINK)
+            self.shrink.second = second_shrunk(self.workspace, runs[0])
+            self.shrink.why_not = why_not_compared(self.workspace, SHRINK)
+            self.shrink.read(reading, self.workspace.layers or result.layers)
+            self.shrink.show_run(*runs, self.profile.log.isChecked())
         elif page == "sensitivity":
             unit, share = self.target()
             title = next(quantity.title for quantity in QUANTITIES if quantity.name == unit)
             self.sensitivity.follow(self.workspace.edits.keep)
             runs = self.asking.runs(SENSITIVITY)
+            self.sensitivity.info = self.workspace.method(SENSITIVITY)
+            self.sensitivity.second = second_sensitivity(self.workspace, runs[0])
+            self.sensitivity.why_not = why_not_compared(self.workspace, SENSITIVITY)
             self.sensitivity.show_run(*runs, (title, share), self.editing.rules.locked)
 
     def _show_line(self, reading: WidthReading, result: Result) -> None:
         unit, share = self.target()
         budget = presets.own_budget(reading.model, unit, share)
         layers = self.workspace.layers or result.layers
+        self.line.compared = second_widths(self.workspace)
         self.line.show_line(reading, layers, self.editing.widths, budget, self.editing.rules.rounding)
 
     # -- state -------------------------------------------------------------------------------------------------------

@@ -26,6 +26,8 @@ from app.widening.profile_page import ProfilePage
 from app.workspace import Run, Workspace
 
 FACTORS = (0.25, 0.5, 0.75, 1.25, 1.5, 2.0)
+WORDS = {"parameters": "parameters", "macs": "MACs", "activation_bytes": "activations", "file": "file size"}
+"""Units of a budget."""
 Make = Callable[[CostModel, Budget], Proposal | Steps]
 """Proposes a configuration at once, or bit by bit."""
 
@@ -41,6 +43,8 @@ class PresetMenu(QMenu):
         Works out what takes time.
     measure
         What sensitivities are added up in: "accuracy" or "loss".
+    left_out
+        Blocks that the linear rule leaves as they are.
     """
 
     used = Signal()
@@ -54,6 +58,7 @@ class PresetMenu(QMenu):
         choosing.failed.connect(self._complain)
         self.told: Proposal | None = None
         self.measure = "accuracy"
+        self.left_out: frozenset[str] = frozenset()
         self._seed = 0
         self.setToolTipsVisible(True)
         self.aboutToShow.connect(self.fill)
@@ -66,9 +71,7 @@ class PresetMenu(QMenu):
         for factor in FACTORS:
             every.addAction(f"× {factor:g}", partial(self.multiply, factor))
         unit, share = self.page.target
-        words = {"parameters": "parameters"}.get(unit, "MACs")
-        instead = "" if unit in presets.UNITS else ", not of what the target line is set for"
-        self.addSection(f"Keep the target: {100 * share:.4g} % of the {words}{instead}")
+        self.addSection(f"Keep the target: {100 * share:.4g} % of the {WORDS[unit]}")
         self._offer("Uniform multiplier", self._uniform)
         self._offer("Straighten: the linear rule of ReXNet", self._straighten)
         self._offer("From effective rank", self._from_ranks, self._lacks("feature_rank", "effective_rank"))
@@ -143,7 +146,7 @@ class PresetMenu(QMenu):
         if reading is None:
             return
         try:
-            made = make(reading.model, presets.own_budget(reading.model, *self.target))
+            made = make(reading.model, presets.own_budget(reading.model, *self.page.target))
         except AnalysisError as error:
             self._complain(error)
             return
@@ -152,12 +155,6 @@ class PresetMenu(QMenu):
             take(made)
         else:
             self.choosing.start("Choosing what to narrow", made, take, partial(self._still_shows, reading))
-
-    @property
-    def target(self) -> tuple[str, float]:
-        """What is kept, and its share of the original: multiply-adds where it is neither these nor parameters."""
-        quantity, share = self.page.target
-        return (quantity if quantity in presets.UNITS else "macs"), share
 
     def _still_shows(self, reading: WidthReading) -> bool:
         return self.editing.reading is reading
@@ -176,7 +173,7 @@ class PresetMenu(QMenu):
         return presets.uniform_to(model, budget, self.editing.rules.rounding)
 
     def _straighten(self, model: CostModel, budget: Budget) -> Proposal:
-        found = straight.straighten(model, self.layers(), budget, self.editing.rules.rounding)
+        found = straight.straighten(model, self.layers(), budget, self.editing.rules.rounding, self.left_out)
         before, after = found.before, found.line
         words = (
             f"Line through {len(found.rungs)} blocks: R² {before.r2:.3f} → {after.r2:.3f}, "

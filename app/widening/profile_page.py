@@ -16,6 +16,7 @@ from app.drawing.ratio_strip import RatioStrip
 from app.drawing.readout import Entry, Key, Legend, Readout
 from app.drawing.width_plot import Outline, Profile, WidthPlot
 from app.forms.widgets import GRID, Elided, label, whole_number
+from app.reading import numbers
 from app.reading.depth import DepthAxis, Floats, depth_axis
 from app.reading.width_columns import MODES, columns_of
 from app.reading.width_reading import Rules, WidthReading, ties
@@ -65,6 +66,7 @@ class ProfilePage(QWidget):
         self.strip = RatioStrip(self.theme, self.plot)
         self.readout, self.legend = Readout(self.theme), Legend(self.theme, wrap=True)
         self.readout.set_hint(HINT)
+        self.readout.help_wanted.connect(self.help_wanted)
         self._keep_room()
         self.theme.changed.connect(self._keep_room)
         for plot in (self.plot, self.strip):
@@ -109,10 +111,7 @@ class ProfilePage(QWidget):
         self.percent.lineEdit().setTextMargins(4, 0, 0, 0)
         self.percent.setAccessibleName("Target, percent of the original")
         self.percent.lineEdit().setAccessibleName("Target, percent of the original")
-        self.percent.setToolTip(
-            "Presets keep this budget; click a cost to set the target for it.\n"
-            "For activations and file size the line is a mark alone: presets keep the same share of the MACs"
-        )
+        self.percent.setToolTip("Presets keep this budget; click a cost to set the target for it")
         self.quantity = label("", "small")
         self.mode.currentIndexChanged.connect(lambda _row: self._arranged())
         self.log.toggled.connect(lambda _on: self._arranged())
@@ -191,8 +190,9 @@ class ProfilePage(QWidget):
 
     def _outlines(self, reading: WidthReading, columns: NDArray[np.int64]) -> tuple[Outline, ...]:
         """Other configurations of this network, then the second network, layer by layer."""
+        free = np.array([any(piece.group >= 0 for piece in reading.pieces if piece.column == c) for c in columns])
         found = [
-            Outline(name, OUTLINES[number % len(OUTLINES)], reading.totals(widths)[columns])
+            Outline(name, OUTLINES[number % len(OUTLINES)], np.where(free, reading.totals(widths)[columns], np.nan))
             for number, (name, widths) in enumerate(self.references.items())
         ]
         name, by_layer = self.compared
@@ -244,20 +244,37 @@ class ProfilePage(QWidget):
         before = int(reading.totals({})[column])
         after = int(reading.totals(self.editing.widths)[column])
         width = f"{before:,}" if before == after else f"{before:,} → {after:,}"
-        entries = [Entry("width", width, "widths")]
+        entries = [Entry("width", width, "widths", term="width")]
+        name, by_layer = self.compared
+        if name:
+            there = by_layer.get(reading.names[column])
+            words = f"{there:,.0f} ({numbers.signed(after - there, 0)})" if there else "has no layer that corresponds"
+            entries.append(Entry(name, words, "outline", term="compared"))
         groups = [piece.group for piece in reading.pieces if piece.column == column]
         if self._group < 0 and groups == [-1]:
-            return reading.names[column], (*entries, Entry("locked:", reading.why_locked(column), "cost"))
+            return reading.names[column], (
+                *entries,
+                Entry("locked:", reading.why_locked(column), "cost", page="width_groups#Limits"),
+            )
         group = self._group if self._group in groups else next((g for g in groups if g >= 0), -1)
         if group >= 0:
             about = reading.found.groups[group]
             if about.name != reading.names[column]:
-                entries.append(Entry("group", about.name, "widths"))
+                entries.append(Entry("group", about.name, "widths", page="width_groups#Definition"))
             entries.append(Entry("", ties(reading.found, group), "text_soft", "\n".join(about.why)))
             if about.step > 1 or about.minimum > 1:
-                entries.append(Entry("legal", f"multiples of {about.step} from {about.minimum}", "text_soft"))
+                entries.append(
+                    Entry(
+                        "legal",
+                        f"multiples of {about.step} from {about.minimum}",
+                        "text_soft",
+                        page="width_groups#Formula",
+                    )
+                )
             if about.approximate:
-                entries.append(Entry("widening is approximate:", about.approximate, "bundles"))
+                entries.append(
+                    Entry("widening is approximate:", about.approximate, "bundles", page="width_groups#Limits")
+                )
         return reading.names[column], tuple(entries)
 
     def _keep_room(self) -> None:

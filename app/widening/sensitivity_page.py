@@ -8,13 +8,16 @@ import numpy as np
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
-from analysis.catalogue import Value
+from analysis.catalogue import MethodInfo, Value
 from analysis.measures.widths.sensitivity import MOST_EXACT
 from app.drawing.matrix import Cells, MatrixPlot
 from app.drawing.readout import Entry, Key
+from app.drawing.signed_matrix import SignedCells, difference_keys, largest
+from app.forms.difference import DifferenceSwitch
 from app.forms.widgets import button, label
 from app.reading import numbers
-from app.reading.glossary import TERMS
+from app.reading.depth import Floats
+from app.reading.width_comparison import SecondSensitivity
 from app.reading.width_search import Sensitivity
 from app.theme import Theme
 from app.widening.page import Page, choice_field, number_field
@@ -48,6 +51,12 @@ class SensitivityPage(Page):
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme, "Sensitivity of width groups", "width_sensitivity", HINT)
         self.reading: Sensitivity | None = None
+        self.second: SecondSensitivity | None = None
+        """The network that is compared with, set before a run is shown."""
+        self.switch = DifferenceSwitch(lambda: self.changed.emit())
+        self.claim_row.addWidget(self.switch)
+        self.info: MethodInfo | None = None
+        """What is known of the method, set before a run is shown: an unfinished run can go on if it says so."""
         self.locked: frozenset[str] = frozenset()
         self._kept = ""
         self.ratios = QLineEdit(RATIOS)
@@ -127,12 +136,14 @@ class SensitivityPage(Page):
             Groups that the user has locked: presets leave them out.
         """
         self.locked = locked
-        self.strip.show_run(waiting or run, resumable=True)
+        self.strip.show_run(waiting or run, self.info)
         self.run.setEnabled(waiting is None)
         self.reading = Sensitivity(run.result) if run is not None else None
         self.both.setVisible(self.reading is not None)
         self.note.setVisible(self.reading is None)
         self.readout.setVisible(self.reading is not None)
+        second = self.second if self.reading is not None else None
+        self.switch.offer(second.name if second is not None else "")
         if self.reading is None:
             self.claim.say("")
             self.legend.show_keys(())
@@ -144,17 +155,29 @@ class SensitivityPage(Page):
         losses = reading.losses(measure)
         top = max(float(np.nan_to_num(losses).max(initial=0.0)), 1e-9)
         texts = np.nan_to_num(np.rint(losses)).astype(np.int64) if measure == "accuracy" else None
-        self.plot.show_cells(Cells(losses, top, None, texts), reading.names, reading.ratios)
+        cells = Cells(losses, top, None, texts)
+        if self.switch.on and self.second is not None:
+            cells = self._difference(losses - self.second.losses(measure), texts is not None)
+        self.plot.show_cells(cells, reading.names, reading.ratios)
         unit = "points of accuracy" if measure == "accuracy" else "nats of cross-entropy"
         least, most = self.theme.heat(0.0), self.theme.heat(1.0)
         missing = bool(np.isnan(losses).any())
-        keys = (Key("bar", "little", least), Key("bar", f"{numbers.short(top)} {unit} lost", most))
+        keys: tuple[Key, ...] = (Key("bar", "little", least), Key("bar", f"{numbers.short(top)} {unit} lost", most))
+        if self.switch.on:
+            words = f"{numbers.short(cells.top)} {unit} "
+            keys = difference_keys(self.theme, self.switch.name, f"{words}less", f"{words}more")
         none = (Key("bar", "not measured yet", self.theme.color("not_applicable")),) if missing else ()
         self.legend.show_keys((*keys, *none))
         self._show_presets(reading, target, missing)
         accuracy, loss = reading.baseline
         whole = f"whole network {accuracy:.1f} %, {loss:.3f} nats" if np.isfinite(accuracy) else ""
-        self.claim.say(" · ".join(part for part in (reading.claim(), whole) if part))
+        self.claim.say(" · ".join(part for part in (self.why_not, reading.claim(), whole) if part))
+
+    @staticmethod
+    def _difference(values: Floats, rounded: bool) -> SignedCells:
+        """How much more is lost here than in the second network; points of accuracy are written into the cells."""
+        texts = np.nan_to_num(np.rint(values)).astype(np.int64) if rounded else None
+        return SignedCells(values, largest(values), None, texts)
 
     def _show_presets(self, reading: Sensitivity, target: tuple[str, float], missing: bool) -> None:
         self.target.setText(f"Losses of single groups are added up. Target of the {target[0]}:")
@@ -187,14 +210,26 @@ class SensitivityPage(Page):
                 "width",
                 f"{numbers.short(float(reading.widths[at]))} ({reading.ratios[column]})",
                 "widths",
-                TERMS["width"].definition,
+                term="width",
             ),
-            Entry("accuracy", _measured(-points, 1, "points"), "bundles", TERMS["width_sensitivity"].definition),
-            Entry("cross-entropy", _measured(nats, 3, "nats"), "bundles", TERMS["loss"].definition),
-            Entry("MACs then", _cost(reading, "macs", at), "cost", TERMS["macs"].definition),
-            Entry("parameters then", _cost(reading, "parameters", at), "cost", TERMS["parameters"].definition),
+            Entry("accuracy", _measured(-points, 1, "points"), "bundles", term="width_sensitivity"),
+            Entry("cross-entropy", _measured(nats, 3, "nats"), "bundles", term="loss"),
+            Entry("MACs then", _cost(reading, "macs", at), "cost", term="macs"),
+            Entry("parameters then", _cost(reading, "parameters", at), "cost", term="parameters"),
         )
-        self.readout.show_entries(reading.names[row], entries)
+        self.readout.show_entries(reading.names[row], (*entries, *self._second_entries(reading, at)))
+
+    def _second_entries(self, reading: Sensitivity, at: tuple[int, int]) -> tuple[Entry, ...]:
+        """Say what the group that corresponds loses in the second network, and how much more this one loses."""
+        second = self.second
+        if second is None:
+            return ()
+        words = []
+        for name, places, unit in (("accuracy", 1, "points"), ("loss", 3, "nats")):
+            theirs, ours = float(second.losses(name)[at]), float(reading.losses(name)[at])
+            if np.isfinite(theirs - ours):
+                words.append(f"{numbers.signed(theirs, places)} {unit} lost ({numbers.signed(ours - theirs, places)})")
+        return (Entry(second.name, ", ".join(words) or "has no group that corresponds", "outline", term="compared"),)
 
     def _ask(self) -> None:
         wanted: dict[str, Value] = {}

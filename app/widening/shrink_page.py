@@ -6,29 +6,28 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
-from analysis.catalogue import Value
+from analysis.config import LayerSpec
 from app.drawing.curves import Curve, Guide
 from app.drawing.group_plot import BudgetPlot, GroupPlot, Series
 from app.drawing.readout import Entry, Key
+from app.drawing.score_plot import ScorePlot
 from app.forms.side_page import definitions
 from app.forms.widgets import button, label
 from app.reading import numbers
 from app.reading.depth import Floats
-from app.reading.glossary import TERMS
-from app.reading.width_search import CONTROL, FOUND, SECOND, CostRow, Shrunk
+from app.reading.width_comparison import SecondShrunk
+from app.reading.width_line import line_widths
+from app.reading.width_reading import WidthReading
+from app.reading.width_rows import by_group, by_layer
+from app.reading.width_search import CONTROL, FOUND, SECOND, Shrunk
 from app.theme import Theme
-from app.widening.page import Page, choice_field, number_field
+from app.widening.page import Page
+from app.widening.shrink_costs import ShrinkCosts
+from app.widening.shrink_fields import ShrinkFields
 from app.workspace import Run
 
-COUNTS = (("macs", "MACs"), ("table", "as published"))
-CRITERIA = (
-    ("grad", "gradient of latents"),
-    ("latent_magnitude", "size of latents"),
-    ("random", "chance"),
-    ("uniform", "all alike"),
-)
 HINT = "Drag the line in the lower plot to shrink further or less far · point at a group for its widths"
 EMPTY = (
     "LW-DNA widens the network, draws it anew, and shrinks it at one threshold on the gradients of a mini-batch. "
@@ -39,18 +38,6 @@ OTHERS = (
     (SECOND, "second batch", "sharing", "diamonds"),
 )
 """Other profiles beside what was found: row, words, colour role, style."""
-HEADS = (
-    ("", ""),
-    ("MACs", "Multiply-adds of convolutions and linear layers, ours"),
-    ("published", "Operations as the published tables count them: also 2 per output of batch norm, and 1 per ReLU"),
-    ("parameters", "All trained numbers"),
-    ("r", "Correlation of the width ratios with those found"),
-)
-ROWS = 5
-CHANCE = (
-    "Keep probability: with which every element would be kept by chance at this budget. Chi-square: how far the counts "
-    "found are from that, about the number of latents if the profile were chance"
-)
 
 
 class ShrinkPage(Page):
@@ -65,18 +52,22 @@ class ShrinkPage(Page):
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme, "LW-DNA shrinkage", "lw_dna", HINT)
         self.shrunk: Shrunk | None = None
+        self.second: SecondShrunk | None = None
+        """The network that is compared with, set before a run is shown."""
         self.step = -1
         self.log = False
         self._result: object = None
-        self._spread: tuple[object, Floats] = (None, np.empty((2, 0)))
+        self.rows = by_group(())
+        self._network: tuple[WidthReading | None, tuple[LayerSpec, ...]] = (None, ())
+        self._line: tuple[object, Floats] = (None, np.empty(0))
+        self._scores: tuple[object, Floats, tuple[Floats, ...]] = (None, np.empty((2, 0)), ())
         self._make_fields()
         self.widths = GroupPlot(theme, "Widths found by LW-DNA", "width (channels)")
         self.ratios = GroupPlot(theme, "Widths found by original widths", "found / original", named=True)
         self.budget = BudgetPlot(theme)
         self.budget.guide_moved.connect(self._move)
-        self.costs = QWidget()
-        self.cells: list[list[QLabel]] = []
-        self._make_costs()
+        self.costs = ShrinkCosts(self.use)
+        self.sorted = ScorePlot(theme)
         for plot in (self.widths, self.ratios):
             plot.group_hovered.connect(self._point)
             plot.group_clicked.connect(self._choose)
@@ -87,41 +78,25 @@ class ShrinkPage(Page):
     # -- parts -------------------------------------------------------------------------------------------------------
 
     def _make_fields(self) -> None:
-        self.beta = number_field(1, 8, 2)
-        self.target = number_field(1, 6400, 95, " %", 1)
-        self.count, self.criterion = choice_field(COUNTS), choice_field(CRITERIA)
+        self.asked = ShrinkFields()
         self.scored = QCheckBox("scores")
-        self.scored.setToolTip("Draw above, in place of widths, the scores that the threshold cuts")
-        self.scored.toggled.connect(lambda _on: self.changed.emit())
-        self.run = button("Shrink", self._ask, "primary", "Widen, score one mini-batch, search the threshold")
+        self.scored.setToolTip("Draw in place of widths and ratios the scores that the threshold cuts")
+        self.layered = QCheckBox("every layer")
+        self.layered.setToolTip(
+            "One bar per convolution, tied ones repeated as in the published figures; else per group"
+        )
+        for switch in (self.scored, self.layered):
+            switch.toggled.connect(lambda _on: self.changed.emit())
+        self.run = button(
+            "Shrink",
+            lambda: self.measured.emit(self.asked.wanted()),
+            "primary",
+            "Widen, score one mini-batch, search the threshold",
+        )
         self.use = button("Use as preset", lambda: self.used.emit("shrink"), "", "One step that can be undone")
-        self.add_field("widen by", self.beta, "Width multiplier β of the search space")
-        self.add_field("budget", self.target, "Share of what the network costs now")
-        self.add_field("of", self.count, "What the budget counts")
-        self.add_field("scores", self.criterion, "What says which channels stay")
-        self.fields.addStretch(1)
-        self.fields.addWidget(self.run)
-
-    def _make_costs(self) -> None:
-        grid = QGridLayout(self.costs)
-        grid.setContentsMargins(8, 4, 12, 4)
-        grid.setHorizontalSpacing(12)
-        grid.setVerticalSpacing(1)
-        for column, (words, tip) in enumerate(HEADS):
-            head = label(words, "small")
-            head.setToolTip(tip)
-            grid.addWidget(head, 0, column, Qt.AlignmentFlag.AlignRight)
-        for row in range(1, ROWS + 1):
-            cells = [label("", "small") for _ in HEADS]
-            for column, cell in enumerate(cells):
-                side = Qt.AlignmentFlag.AlignLeft if column == 0 else Qt.AlignmentFlag.AlignRight
-                grid.addWidget(cell, row, column, side)
-            self.cells.append(cells)
-        self.by_chance = label("", "small")
-        self.by_chance.setToolTip(CHANCE)
-        grid.addWidget(self.by_chance, ROWS + 1, 0, 1, len(HEADS))
-        grid.setRowStretch(ROWS + 2, 1)
-        grid.addWidget(self.use, ROWS + 3, 0, 1, len(HEADS), Qt.AlignmentFlag.AlignRight)
+        self.claim_row.addWidget(self.layered)
+        self.fields.addWidget(self.asked, 1)
+        self.fields.addWidget(self.run, 0, Qt.AlignmentFlag.AlignTop)
 
     def _lay_out(self) -> None:
         below = QWidget()
@@ -132,10 +107,11 @@ class ShrinkPage(Page):
         self.halves = QSplitter(Qt.Orientation.Vertical)
         self.halves.setHandleWidth(3)
         self.halves.setChildrenCollapsible(False)
-        for plot in (self.widths, self.ratios, below):
+        for plot in (self.widths, self.ratios, self.sorted, below):
             self.halves.addWidget(plot)
             plot.setMinimumHeight(110)
-        self.halves.setSizes([130, 180, 170])
+        self.ratios.setMinimumHeight(150)  # the names below it take half of that
+        self.halves.setSizes([130, 180, 180, 170])
         self.note = label("", "soft", wrap=True)
         self.note.setAlignment(Qt.AlignmentFlag.AlignCenter)
         middle = QVBoxLayout()
@@ -145,6 +121,10 @@ class ShrinkPage(Page):
         self.body.addLayout(middle, 0)
 
     # -- showing -----------------------------------------------------------------------------------------------------
+
+    def read(self, reading: WidthReading, layers: tuple[LayerSpec, ...]) -> None:
+        """Take the network whose groups a run is about."""
+        self._network = (reading, layers)
 
     def show_run(self, run: Run | None, waiting: Run | None, log: bool = False) -> None:
         """Draw a run as far as it has come, None for none; widths on an axis of powers of two if `log`."""
@@ -165,55 +145,78 @@ class ShrinkPage(Page):
         self._draw(self.shrunk)
 
     def _draw(self, shrunk: Shrunk) -> None:
-        found = self.step < 0
-        if self.scored.isChecked():
+        found, scored, reading = self.step < 0, self.scored.isChecked(), self._network[0]
+        layered = self.layered.isChecked() and reading is not None
+        self.rows = by_layer(reading, shrunk.names) if layered and reading is not None else by_group(shrunk.names)
+        self.sorted.setVisible(scored)
+        self.ratios.setVisible(not scored)
+        if scored:
             self._draw_scores(shrunk)
         else:
             self._draw_widths(shrunk, found)
-        self._draw_ratios(shrunk)
+            self._draw_ratios(shrunk)
         self._show_keys(found)
         self._show_budget(shrunk)
-        for cells, cost in zip(self.cells, shrunk.costs(), strict=True):
-            for cell, text in zip(cells, cost_texts(cost, shrunk.costs()[0]), strict=True):
-                cell.setText(text)
-        self.by_chance.setText(shrunk.chance_words())
+        self.costs.show_costs(shrunk)
         self.use.setEnabled(bool(np.isfinite(shrunk.shown(self.step)).all()))
         self.use.setText("Use as preset" if found else "Use these widths")
-        self.claim.say(shrunk.claim())
+        self.claim.say(" · ".join(part for part in (self.why_not, shrunk.claim()) if part))
 
     def _draw_widths(self, shrunk: Shrunk, found: bool) -> None:
-        words = "found" if found else "at this threshold"
+        words, of = "found" if found else "at this threshold", self.rows.widths
         widths = (
-            Series("widened", "outline", shrunk.widened),
-            Series("floor", "cost", shrunk.floor, "dashed"),
-            Series(words, "widths", shrunk.shown(self.step), "bars"),
-            Series("original", "text", shrunk.original),
-            *(Series(name, hue, shrunk.width(row), style) for row, name, hue, style in OTHERS),
+            Series("widened", "outline", of(shrunk.widened)),
+            Series("floor", "cost", of(shrunk.floor), "dashed"),
+            Series(words, "widths", of(shrunk.shown(self.step)), "bars"),
+            Series("original", "text", of(shrunk.original)),
+            Series("linear rule", "accent", of(self._on_line(shrunk)), "dashed"),
+            *(Series(name, hue, of(shrunk.width(row)), style) for row, name, hue, style in OTHERS),
         )
         self.widths.set_title("width (channels)")
-        self.widths.show_series(widths, shrunk.names, log=2.0 if self.log else 0.0)
+        self.widths.show_series(widths, self.rows.names, log=2.0 if self.log else 0.0)
+
+    def _on_line(self, shrunk: Shrunk) -> Floats:
+        """Widths of the linear rule at the multiply-adds of what was found, (group,); NaN where there is no line."""
+        reading, layers = self._network
+        macs = shrunk.costs()[2].macs
+        key = (id(reading), id(layers), macs, shrunk.names)
+        if key != self._line[0]:
+            known = reading is not None and np.isfinite(macs)
+            nothing = np.full(len(shrunk.names), np.nan)
+            found = line_widths(reading, layers, shrunk.names, int(macs)) if reading and known else nothing
+            self._line = (key, found)
+        return self._line[1]
 
     def _draw_scores(self, shrunk: Shrunk) -> None:
         """Draw what explains the profile: the threshold is one for all groups, their scores are not."""
-        if self._spread[0] is not shrunk.result or not np.isfinite(self._spread[1]).all():
-            self._spread = (shrunk.result, shrunk.score_spread())
-        low, high = self._spread[1]
-        mean = shrunk.mean_score
+        if self._scores[0] is not shrunk.result or not np.isfinite(self._scores[1]).all():
+            self._scores = (shrunk.result, shrunk.score_spread(), shrunk.sorted_scores())
+        low, high = (self.rows.firsts(end) for end in self._scores[1])
+        mean, threshold = self.rows.firsts(shrunk.mean_score), shrunk.threshold_at(self.step)
         scores = (Series("", "rank", mean, "none", low, high), Series("mean score", "rank", mean, "rings"))
         self.widths.set_title("score")
-        self.widths.show_series(scores, shrunk.names, shrunk.threshold_at(self.step), log=10.0)
+        self.widths.show_series(scores, self.rows.names, threshold, log=10.0)
+        self.sorted.show_scores(self._scores[2], threshold)
 
     def _draw_ratios(self, shrunk: Shrunk) -> None:
+        original, shown, second = shrunk.original, shrunk.shown(self.step), self.second
+
+        def of(values: Floats) -> Floats:
+            return self.rows.ratios(values, original)
+
         with np.errstate(divide="ignore", invalid="ignore"):
-            share = shrunk.shown(self.step) / shrunk.original
-        mean, spread = shrunk.chance
+            share = of(shown / original)
+            lowest = self.rows.widths(shown) <= self.rows.widths(shrunk.floor)
+        mean, spread = of(shrunk.chance[0]), self.rows.spreads(shrunk.chance[1], original)
         ratios = (
+            *((Series(second.name, "outline", of(second.ratio), "steps"),) if second is not None else ()),
             Series("", "configurations", mean, "none", mean - 2 * spread, mean + 2 * spread),
-            Series("", "widths", share, "bars"),
-            *(Series(name, hue, shrunk.ratio(row), style) for row, name, hue, style in OTHERS),
+            Series("", "widths", share, "bars", under="bundles", hatched=lowest),
+            *(Series(name, hue, of(shrunk.ratio(row)), style) for row, name, hue, style in OTHERS),
         )
         beta = float(np.nanmax(shrunk.widened / shrunk.original))
-        self.ratios.show_series(ratios, shrunk.names, 1.0, 1.08 * beta)
+        beta = max(beta, float(np.nan_to_num(second.ratio).max(initial=0.0)) if second is not None else 0.0)
+        self.ratios.show_series(ratios, self.rows.names, 1.0, 1.08 * beta)
 
     def _show_keys(self, found: bool) -> None:
         color = self.theme.color
@@ -221,9 +224,16 @@ class ShrinkPage(Page):
         for faint in (band, scored):
             faint.setAlphaF(0.3)
         above: tuple[Key, ...] = (
+            Key("bar", "found" if found else "at this threshold", color("widths")),
+            Key("bar", "below the original", color("bundles")),
+            Key("hatch", "at its floor", color("cost")),
             Key("dash", "original", color("text")),
             Key("dash", "widened", color("outline")),
             Key("dash", "floor", color("cost")),
+            Key("dash", "linear rule, same MACs", color("accent")),
+            Key("ring", "random control", color("configurations")),
+            Key("bar", "chance ± 2 s.d.", band),
+            Key("ring", "second batch", color("sharing")),
         )
         if self.scored.isChecked():
             above = (
@@ -234,14 +244,11 @@ class ShrinkPage(Page):
             )
         self.legend.show_keys(
             (
-                Key("bar", "found" if found else "at this threshold", color("widths")),
                 *above,
-                Key("ring", "random control", color("configurations")),
-                Key("bar", "chance ± 2 s.d.", band),
-                Key("ring", "second batch", color("sharing")),
                 Key("dash", "MACs", color("text_soft")),
                 Key("dash", "parameters", color("rank")),
                 Key("dash", "target", color("widths")),
+                *((Key("dash", f"{self.second.name}, below", color("outline")),) if self.second is not None else ()),
             )
         )
 
@@ -250,6 +257,7 @@ class ShrinkPage(Page):
         known = np.isfinite(thresholds) & (thresholds > 0)
         x = np.log10(np.where(known, thresholds, np.nan))
         curves = (
+            *self._second_trace(),
             Curve(x, shrunk.trace("macs"), hue="text_soft"),
             Curve(x, shrunk.trace("parameters"), hue="rank"),
         )
@@ -267,6 +275,14 @@ class ShrinkPage(Page):
             home = ((float(np.nanmin(x)), float(np.nanmax(x))), (0.0, 1.1 * top))
             if self.budget.home != home:
                 self.budget.set_home(*home)
+
+    def _second_trace(self) -> tuple[Curve, ...]:
+        """Multiply-adds of the second network as it shrinks, in percent of its own original; () for none."""
+        if self.second is None:
+            return ()
+        theirs = self.second.shrunk
+        x = np.log10(np.where(theirs.thresholds > 0, theirs.thresholds, np.nan))
+        return (Curve(x, theirs.trace("macs"), hue="outline"),)
 
     def _guide_place(self, shrunk: Shrunk) -> float:
         place = self.step if self.step >= 0 else shrunk.step
@@ -287,14 +303,15 @@ class ShrinkPage(Page):
             self.step = -1
         self._draw(shrunk)
 
-    def _choose(self, place: int) -> None:
+    def _choose(self, row: int) -> None:
         if self.shrunk is not None:
-            self.group_chosen.emit(self.shrunk.names[place])
+            self.group_chosen.emit(self.shrunk.names[self.rows.place_of(row)])
 
-    def _point(self, place: int) -> None:
-        shrunk = self.shrunk
+    def _point(self, row: int) -> None:
+        shrunk, place = self.shrunk, self.rows.place_of(row)
         for plot in (self.widths, self.ratios):
-            plot.select(place)
+            plot.select(row)
+        self.sorted.choose(place)
         if shrunk is None or place < 0:
             self.readout.show_entries("", ())
             return
@@ -305,44 +322,30 @@ class ShrinkPage(Page):
             _entry("widened", shrunk.widened[place], "outline", "widened_width"),
             _entry("floor", shrunk.floor[place], "cost", "floor_width"),
             _entry("found" if self.step < 0 else "here", now, "widths", "found_width"),
-            Entry("ratio", f"{now / shrunk.original[place]:.2f}, by chance {chance:.2f}", "widths", ratio),
+            Entry(
+                "ratio", f"{now / shrunk.original[place]:.2f}, by chance {chance:.2f}", "widths", ratio, "width_ratio"
+            ),
             _entry("random control", shrunk.width(CONTROL)[place], "configurations", "control_width"),
             _entry("mean score", shrunk.mean_score[place], "text_soft", "latent_score"),
         ]
+        if self.second is not None:
+            theirs = float(self.second.ratio[place])
+            gain = numbers.signed(float(now / shrunk.original[place]) - theirs, 2)
+            words = f"ratio {theirs:.2f} ({gain})" if theirs == theirs else "has no group that corresponds"
+            entries.append(Entry(self.second.name, words, "outline", ratio, "compared"))
         self.readout.show_entries(shrunk.names[place], tuple(entries))
 
-    def _ask(self) -> None:
-        wanted: dict[str, Value] = {
-            "beta": self.beta.value(),
-            "target": round(self.target.value() / 100, 4),
-            "count": str(self.count.currentData()),
-            "criterion": str(self.criterion.currentData()),
-        }
-        usual: dict[str, Value] = {"beta": 2.0, "target": 0.95, "count": "macs", "criterion": "grad"}
-        self.measured.emit({name: value for name, value in wanted.items() if value != usual[name]})
-
     def state(self) -> dict[str, Any]:
-        """Return what is asked."""
-        return {"beta": self.beta.value(), "target": self.target.value(), "scores": self.scored.isChecked()}
+        """Return what is asked, and what is drawn."""
+        drawn = {"scores": self.scored.isChecked(), "layers": self.layered.isChecked()}
+        return {**self.asked.state(), **drawn}
 
     def restore(self, state: Any) -> None:
         """Take over what :meth:`state` returned; what is unknown is ignored."""
-        for name, field in (("beta", self.beta), ("target", self.target)):
-            value = state.get(name) if isinstance(state, dict) else None
-            if isinstance(value, (int, float)):
-                field.setValue(float(value))
-        self.scored.setChecked(isinstance(state, dict) and state.get("scores") is True)
+        self.asked.restore(state)
+        for name, switch in (("scores", self.scored), ("layers", self.layered)):
+            switch.setChecked(isinstance(state, dict) and state.get(name) is True)
 
 
 def _entry(words: str, value: float, hue: str, name: str) -> Entry:
-    return Entry(words, numbers.short(float(value)), hue, TERMS[name].definition)
-
-
-def cost_texts(row: CostRow, original: CostRow) -> tuple[str, ...]:
-    """Texts of a row: both counts with their share of the original's, parameters, likeness."""
-    texts = [row.name]
-    for name in ("macs", "published", "parameters"):
-        value, whole = getattr(row, name), getattr(original, name)
-        share = f" {100 * value / whole:.0f} %" if row.name != original.name and whole > 0 and value == value else ""
-        texts.append(numbers.short(value) + share)
-    return (*texts, f"{row.likeness:.2f}".replace("-", "−") if row.likeness == row.likeness else "")
+    return Entry(words, numbers.short(float(value)), hue, term=name)

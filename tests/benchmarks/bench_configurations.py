@@ -63,8 +63,8 @@ def planned(net: nn.Module, family: str, side: int) -> tuple[Space, Switches]:
     [
         ("ResNet-20", "dilation3", 32, 32, 9),
         ("ResNet-20", "stride_square", 32, 32, 9),
-        ("ResNet-18", "dilation3", 224, 2, 3),
-        ("ResNet-18", "stride_square", 224, 2, 3),
+        ("ResNet-18", "dilation3", 224, 2, 9),
+        ("ResNet-18", "stride_square", 224, 2, 9),
     ],
 )
 def test_walk_against_its_nodes(name: str, family: str, side: int, pictures: int, rounds: int) -> None:

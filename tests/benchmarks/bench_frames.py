@@ -10,6 +10,7 @@ import pytest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.drawing.answer_matrix import Answers, FramedMatrix
 from app.drawing.lanes import Lane
 from app.drawing.matrix import Cells, MatrixPlot
 from app.drawing.plots import Plot
@@ -94,11 +95,20 @@ def test_twelve_tracks(theme: Theme, qtbot: QtBot, rows: str, size: tuple[int, i
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
 @pytest.mark.parametrize("columns", [60, 328])
-def test_a_matrix_of_2000_rows(theme: Theme, qtbot: QtBot, size: tuple[int, int], columns: int) -> None:
-    values = np.random.default_rng(0).random((2000, 328))
-    plot = MatrixPlot(theme, "Matrix", "pictures", "configurations")
+@pytest.mark.parametrize("kind", ["shares", "answers, framed"])
+def test_a_matrix_of_2000_rows(theme: Theme, qtbot: QtBot, size: tuple[int, int], columns: int, kind: str) -> None:
+    """Shares in general, and the correctness matrix of configurations: pinned column, frame, names of columns."""
+    random = np.random.default_rng(0)
+    plot: MatrixPlot
+    if kind != "shares":
+        plot = framed = FramedMatrix(theme, "Correctness", "", "configurations")
+        names = tuple(f"stride:K1|D2|D2|{number}" for number in range(328))
+        plot.show_cells(Answers(random.integers(0, 4, (2000, 328)).astype(float), 3.0), (), names)
+        framed.frame(((5, 40, "accent"),), pinned=True)
+    else:
+        plot = MatrixPlot(theme, "Matrix", "pictures", "configurations")
+        plot.show_cells(Cells(random.random((2000, 328)), 1.0))
     qtbot.addWidget(plot)
-    plot.show_cells(Cells(values, 1.0))
     show(plot, *size)
 
     def ours() -> None:
@@ -111,7 +121,7 @@ def test_a_matrix_of_2000_rows(theme: Theme, qtbot: QtBot, size: tuple[int, int]
 
     least = alternate({"bare": bare(qtbot, size), "matrix": ours})
     ratio = least["matrix"] / least["bare"]
-    title = f"{FRAMES} panned frames, 2,000 x 328 matrix, {columns} columns seen, {size[0]} x {size[1]}"
+    title = f"{FRAMES} panned frames, 2,000 x 328 matrix ({kind}), {columns} columns seen, {size[0]} x {size[1]}"
     report(title, least, {"matrix / bare": (ratio, 2.5)})
     assert ratio <= 2.5
 

@@ -6,7 +6,6 @@ elements of its weight times its positions; grouping is already inside the weigh
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from analysis.config import Totals
 from analysis.measures.widths.description import WidthGroups
+from analysis.measures.widths.file_size import FileLayout
 from analysis.measures.widths.legal import Ints, Widths, counts
 
 MAX_DIMS = 5
@@ -33,7 +33,8 @@ class Costs:
     totals
         Of the whole network, as for a recorded one.
     file_bytes
-        Size of a safetensors file with the weights, without the description of edits.
+        Exact size of a safetensors file with the weights alone. A network that LayerScope saves has the description of
+        its edits beside them, see :meth:`CostModel.file_bytes`, and tables of channels where forwards hold widths.
     """
 
     width: Ints
@@ -87,14 +88,7 @@ class CostModel:
     def _read_stores(self) -> None:
         stores = self.found.stores
         self._trained = np.array([store.trained for store in stores], dtype=bool)
-        self._bytes = np.array([store.itemsize * store.names for store in stores], dtype=np.int64)
-        header = {
-            store.name: {"dtype": "F32", "shape": store.shape, "data_offsets": [10**8, 10**8]}
-            for store in stores
-            for _ in range(store.names)
-        }
-        text = len(json.dumps(header, separators=(",", ":")))
-        self._header = 8 + -(-text // 8) * 8
+        self._file = FileLayout(stores)
 
     def _read_rows(self, constants: dict[int, int]) -> None:
         rows = self.found.rows
@@ -138,10 +132,23 @@ class CostModel:
             int(macs.sum()) + self.found.macs,
             int(activation.sum()),
         )
-        return Costs(width, parameters, macs, activation, totals, int((sizes * self._bytes).sum()) + self._header)
+        return Costs(width, parameters, macs, activation, totals, int(self._file.size(extents[self._dims], sizes)))
+
+    def file_bytes(self, values: Ints, note: tuple[str, str]) -> int:
+        """Exact size of a safetensors file for the number of classes of each variable, with a text in its header.
+
+        Parameters
+        ----------
+        values
+            Axes (variable,).
+        note
+            Key and text, as "layerscope" and the description of the edits.
+        """
+        extents = np.concatenate((self.lengths(values), self._constants))[self._dims]
+        return int(self._file.size(extents, extents.prod(axis=1), note))
 
     def totals_of(self, values: Ints) -> dict[str, Ints]:
-        """Parameters and multiply-adds of many configurations at once.
+        """Costs of many configurations at once.
 
         Parameters
         ----------
@@ -151,11 +158,17 @@ class CostModel:
         Returns
         -------
         dict[str, Ints]
-            "parameters" and "macs", axes (configuration,).
+            "parameters", "macs", "activation_bytes" and "file", axes (configuration,); the last as `Costs.file_bytes`.
         """
         lengths = self._fixed + values @ self._times.T
         constants = np.broadcast_to(self._constants, (len(values), len(self._constants)))
-        sizes = np.concatenate((lengths, constants), axis=1)[:, self._dims].prod(axis=2)
+        extents = np.concatenate((lengths, constants), axis=1)
+        sizes = extents[:, self._dims].prod(axis=2)
         macs = sizes[:, self._products[1]] @ self._products[2]
         fixed = int(self._macs.sum()) + self.found.macs
-        return {"parameters": sizes[:, self._trained].sum(axis=1), "macs": macs + fixed}
+        return {
+            "parameters": sizes[:, self._trained].sum(axis=1),
+            "macs": macs + fixed,
+            "activation_bytes": extents[:, self._widths] @ self._per_channel,
+            "file": self._file.size(extents[:, self._dims], sizes),
+        }

@@ -62,6 +62,9 @@ class WidthGroup:
         Why widening does not keep the function exactly (layer norm over channels), or "".
     variables
         Its variables, () if locked.
+    nested
+        One line for each layer that contains its channels or whose channels it contains, so that one is at least as
+        wide as the other, and for each shortcut padded with zeros, where no width follows. () for most.
     """
 
     name: str
@@ -74,6 +77,15 @@ class WidthGroup:
     why: tuple[str, ...]
     approximate: str
     variables: tuple[int, ...]
+    nested: tuple[str, ...] = ()
+
+    @property
+    def legal(self) -> str:
+        """Its legal widths in words, "" if it is locked: least width, divisibility, nesting."""
+        if self.locked:
+            return ""
+        steps = f"multiples of {self.step} from {self.minimum}" if self.step > 1 else f"{self.minimum} or more"
+        return "; ".join((steps, *self.nested))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +139,8 @@ class Store:
         For each dim the index of its length, -1 where it is constant.
     itemsize, names
         Bytes of one number; under how many names it is stored in a file.
+    dtype, saved
+        Type as safetensors calls it; these names.
     """
 
     name: str
@@ -135,6 +149,8 @@ class Store:
     lengths: tuple[int, ...]
     itemsize: int
     names: int
+    dtype: str = "F32"
+    saved: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.config import LayerSpec
-from analysis.measures.widths.costs import CostModel
+from analysis.measures.widths.costs import CostModel, Costs
 from analysis.measures.widths.description import WidthGroups
 from analysis.measures.widths.legal import check, nearest, spread
 from analysis.problems import AnalysisError
 
-UNITS = ("parameters", "macs")
+UNITS = ("parameters", "macs", "activation_bytes", "file")
+"""What can be kept: trained numbers, multiply-adds, bytes of all layers' outputs, bytes of a file with the weights."""
 HALVINGS = 48
 """Bisections of a scale: 2^-48 is far below one channel."""
 WIDEST = 64.0
@@ -37,7 +38,7 @@ class Budget:
     Attributes
     ----------
     unit
-        "parameters" or "macs" (multiply-adds of one picture).
+        One of :data:`UNITS`; multiply-adds and outputs are those of one picture.
     target
         How many of them at most.
     """
@@ -68,8 +69,8 @@ class Proposal:
         Group to width, for groups that change.
     budget
         What was asked for, None for none.
-    parameters, macs
-        What it costs.
+    costs
+        What it costs, by unit of a budget.
     scale
         The number that was solved for: multiplier, slope, or factor on the wishes.
     notes
@@ -78,15 +79,24 @@ class Proposal:
 
     widths: Mapping[str, int]
     budget: Budget | None
-    parameters: int
-    macs: int
+    costs: Mapping[str, int]
     scale: float
     notes: tuple[str, ...] = ()
 
     @property
     def reached(self) -> int:
         """Cost in the unit of the budget, parameters without one."""
-        return self.macs if self.budget is not None and self.budget.unit == "macs" else self.parameters
+        return self.costs[self.budget.unit if self.budget is not None else "parameters"]
+
+    @property
+    def parameters(self) -> int:
+        """Trained numbers."""
+        return self.costs["parameters"]
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds of one picture."""
+        return self.costs["macs"]
 
     @property
     def gap(self) -> float:
@@ -104,7 +114,7 @@ def own_budget(model: CostModel, unit: str = "parameters", share: float = 1.0) -
     """
     if unit not in UNITS:
         raise AnalysisError(f"'{unit}' is no unit of a budget.", f"Choose from {', '.join(UNITS)}.", "budget")
-    return Budget(unit, int(getattr(model.costs({}).totals, unit) * share))
+    return Budget(unit, int(cost(model, {}, unit) * share))
 
 
 # -- presets -----------------------------------------------------------------------------------------------------------
@@ -318,7 +328,18 @@ def legal(found: WidthGroups, name: str, wish: float, rounding: Rounding = EXACT
 
 def cost(model: CostModel, widths: Mapping[str, int], unit: str) -> int:
     """Cost of a configuration in the unit of a budget."""
-    return int(getattr(model.costs(widths).totals, unit))
+    return costs_by_unit(model.costs(widths))[unit]
+
+
+def costs_by_unit(costs: Costs) -> dict[str, int]:
+    """Costs of a configuration in every unit that a budget can have."""
+    totals = costs.totals
+    return {
+        "parameters": totals.parameters,
+        "macs": totals.macs,
+        "activation_bytes": totals.activation_bytes,
+        "file": costs.file_bytes,
+    }
 
 
 def propose(
@@ -334,8 +355,7 @@ def propose(
     found = model.found
     changed = {name: width for name, width in widths.items() if width != found.groups[found.index(name)].width}
     check(found, changed)
-    totals = model.costs(changed).totals
-    return Proposal(changed, budget, totals.parameters, totals.macs, scale, notes)
+    return Proposal(changed, budget, costs_by_unit(model.costs(changed)), scale, notes)
 
 
 def by_group(found: WidthGroups, layers: Sequence[LayerSpec], values: Mapping[str, float]) -> dict[str, float]:

@@ -42,3 +42,21 @@ def score_shares(
         if own.size:
             found[:, place] = np.quantile(own, shares)
     return found
+
+
+def sorted_scores(scores: Floats, latent: Floats, latent_group: Floats, groups: int) -> tuple[Floats, ...]:
+    """Sort the scores of each group, the largest first.
+
+    Parameters
+    ----------
+    scores, latent, latent_group, groups
+        As for :func:`score_shares`.
+
+    Returns
+    -------
+    tuple of ndarray of float64
+        One array per group, axes (element of the group,); empty where nothing has arrived.
+    """
+    there = np.isfinite(scores) & np.isfinite(latent)
+    owner = latent_group[latent[there].astype(np.int64)]
+    return tuple(np.sort(scores[there][owner == place])[::-1] for place in range(groups))

@@ -150,7 +150,7 @@ def line_fit(widths: Sequence[float] | NDArray[np.int64] | NDArray[np.float64]) 
     return LineFit(round(slope, 12), intercept, r2, float(np.abs(residual).max(initial=0.0)))
 
 
-def ladder(found: WidthGroups, layers: Sequence[LayerSpec]) -> tuple[Rung, ...]:
+def ladder(found: WidthGroups, layers: Sequence[LayerSpec], without: frozenset[str] = frozenset()) -> tuple[Rung, ...]:
     """Blocks in call order with the layer that sets their output width.
 
     Without blocks every convolution outside the classifier is a rung of its own (plain networks such as VGG).
@@ -161,6 +161,8 @@ def ladder(found: WidthGroups, layers: Sequence[LayerSpec]) -> tuple[Rung, ...]:
         The groups.
     layers
         Rows of the network in call order.
+    without
+        Blocks that the user has left out: they keep their width, and the others are counted without them.
     """
     producers = {producer.layer: producer for producer in found.producers}
     inside: dict[str, list[LayerSpec]] = {}
@@ -170,28 +172,37 @@ def ladder(found: WidthGroups, layers: Sequence[LayerSpec]) -> tuple[Rung, ...]:
             inside.setdefault(layer.block, []).append(layer)
     rungs: list[Rung] = []
     for block, own in inside.items():
+        if block in without:
+            continue
         fitting = [layer for layer in own if layer.channels == widths.get(block, 0)] or own
         free = [layer for layer in fitting if _free(found, producers[layer.name])]
         if free:
             rungs.append(Rung(len(rungs) + 1, block, free[-1].name, producers[free[-1].name].width))
-    if rungs:
+    if rungs or without & inside.keys():
         return tuple(rungs)
     plain = [layer for layer in layers if layer.kind == "conv" and layer.name in producers]
-    plain = [layer for layer in plain if _free(found, producers[layer.name])]
+    plain = [layer for layer in plain if layer.name not in without and _free(found, producers[layer.name])]
     return tuple(Rung(i, row.name, row.name, producers[row.name].width) for i, row in enumerate(plain, start=1))
 
 
-def straighten(model: CostModel, layers: Sequence[LayerSpec], budget: Budget, rounding: Rounding = EXACT) -> Straight:
+def straighten(
+    model: CostModel,
+    layers: Sequence[LayerSpec],
+    budget: Budget,
+    rounding: Rounding = EXACT,
+    without: frozenset[str] = frozenset(),
+) -> Straight:
     """Put the widths of blocks on a line through the first block's, at the same budget.
 
-    c_i = c_1 + a (i - 1), with a found by bisection: costs grow with a.
+    c_i = c_1 + a (i - 1), with a found by bisection: costs grow with a. Blocks in `without` are left as they are, but
+    for what they share with the others.
 
     Raises
     ------
     AnalysisError
         If fewer than three blocks have a width that can change.
     """
-    rungs = ladder(model.found, layers)
+    rungs = ladder(model.found, layers, without)
     if len(rungs) < 3:
         text = "Fewer than three blocks have a width that can change, so that there is no line to speak of."
         raise AnalysisError(text, "Use the uniform multiplier.", "blocks")
@@ -200,6 +211,8 @@ def straighten(model: CostModel, layers: Sequence[LayerSpec], budget: Budget, ro
         "The line goes through the width of the first block; stem and head are kept.",
         "A proposal to train anew, not an equivalent network.",
     ]
+    if without:
+        notes.append(f"Left out: {', '.join(sorted(without))}.")
     if plan.tied:
         notes.append("Blocks of one residual stage share a width: the mean of the line over them (ours).")
     proposal = fit(model, plan.wishes, budget, rounding, tuple(notes), topped=False)

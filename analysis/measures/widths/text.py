@@ -171,16 +171,29 @@ def _solve(found: WidthGroups, producer: Producer, line: Line, known: dict[int, 
         if rest:
             raise _disagreement(found, producer, line, known, free)
         return
-    if rest < 0 or (rest == 0 and len(free) == len(takers)):
-        others = "; ".join(str(known[place][1]) for place in free if place in known)
-        text = f"{line} leaves {rest} channels for {found.groups[takers[0]].name}"
-        raise AnalysisError(f"{text}{f' beside {others}' if others else ''}.", "Make it wider.", "widths")
+    least = sum(_share(found, producer, place, found.groups[place].minimum) for place in takers)
+    if rest < least:
+        others = [known[place][1] for place in free if place in known]
+        raise _too_narrow(found, producer, line, others, (takers[0], rest, least))
     for place, width in zip(takers, _shares(found, producer, takers, rest), strict=True):
         group = found.groups[place]
         if spread(found, place, width) is None:
             text = f"{line}: the width of {group.name} would be {width}, which is no multiple of {group.step}."
             raise AnalysisError(text, _why(found, place), "widths")
         known[place] = (width, line)
+
+
+def _too_narrow(
+    found: WidthGroups, producer: Producer, line: Line, others: list[Line], short: tuple[int, int, int]
+) -> AnalysisError:
+    """Say what is left for a group and what it needs, and which narrower layer its layer contains."""
+    taker, rest, least = short
+    text = f"{line} leaves {rest} channels for {found.groups[taker].name}"
+    text += f" beside {'; '.join(map(str, others))}" if others else ""
+    inside = [other for other in found.producers if other.groups and set(other.groups) < set(producer.groups)]
+    inner = max(inside, key=lambda other: len(other.groups), default=None)
+    text += f": this layer contains the channels of {inner.layer}" if inner is not None else ""
+    return AnalysisError(f"{text}.", f"Make it at least {line.width - rest + least} wide.", "widths")
 
 
 def _shares(found: WidthGroups, producer: Producer, takers: list[int], rest: int) -> list[int]:

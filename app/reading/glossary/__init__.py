@@ -25,6 +25,7 @@ SHORT = {
     "Always-on channels": "Always on",
     "Weight stable rank": "W. stable",
     "Weight effective rank": "W. eff.",
+    "Switched": "Switch",
 }
 """Titles for narrow columns; the whole title is said on hovering."""
 

@@ -111,14 +111,50 @@ MEASURES: dict[str, Term] = {
         "width",
     ),
     "observations": Term("Observations", "", "Feature vectors that the spectrum was made of.", "feature_rank"),
+    "linear_reach": Term(
+        "Reach of a linear layer",
+        "",
+        "d_in / d_out: the rank ratio that a linear layer with so many inputs can reach at most.",
+        "feature_rank#Formula",
+    ),
+    "sample_cap": Term("Limit of the sample", "", "min(C, n) / C: more pictures raise it.", "feature_rank#Limits"),
     "tolerance": Term(
-        "Tolerance", "", "Singular values up to this share of the largest count as zero.", "feature_rank"
+        "Tolerance", "", "Singular values up to this share of the largest count as zero.", "feature_rank#Tolerance"
     ),
     # -- evaluate ----------------------------------------------------------------------------------------------------
     "top1": Term("Top-1", "", "Share of pictures whose most probable class is the right one.", "evaluate"),
     "top5": Term("Top-5", "", "Share of pictures whose right class is among the five most probable.", "evaluate"),
     "loss": Term("Loss", "nats", "Mean cross-entropy between prediction and label, natural logarithm.", "evaluate"),
     "class_accuracy": Term("Class accuracy", "", "Share of a class's pictures that are recognised.", "evaluate"),
+    "attribution": Term(
+        "Attribution",
+        "",
+        "How much each pixel, or each unit of a layer, speaks for or against the class that is explained.",
+        "attribution#Definition",
+    ),
+    "convergence_delta": Term(
+        "Convergence delta",
+        "",
+        "Sum of the attribution less the difference of the scores, as a share of that: 0 for an exact one.",
+        "attribution#Convergence delta",
+    ),
+    "prediction_share": Term(
+        "Probability",
+        "",
+        "Softmax of the class: what the network gives it of a whole; sure is not the same as right.",
+        "evaluate#Definition",
+    ),
+    "picture_loss": Term(
+        "Loss of a picture", "nats", "−ln of the probability that the label is given.", "evaluate#Formula"
+    ),
+    "verdict": Term("Prediction", "", "The most probable class, and whether it is the label.", "evaluate#Definition"),
+    "compared": Term(
+        "Compared network",
+        "",
+        "The network that is compared with; in brackets: how much more it is here.",
+        "concepts#Comparing",
+    ),
+    "pictures": Term("Pictures", "pictures", "How many pictures a number is of.", "concepts#Sample size"),
     "confusion": Term("Confusion", "pictures", "How many pictures of a class are taken for each class.", "evaluate"),
 }
 
@@ -135,6 +171,12 @@ CHANNELS: dict[str, Term] = {
 }
 
 LAB: dict[str, Term] = {
+    "lab_distance": Term(
+        "Distance from the published points",
+        "",
+        "Mean distance of a line from the points that were read off the published figure.",
+        "rank_lab#Limits",
+    ),
     "lab_rank_ratio": Term(
         "Rank ratio", "", "Numerical rank of a random layer's output divided by its width, averaged.", "rank_lab"
     ),

@@ -34,6 +34,21 @@ SHARING: dict[str, Term] = {
         "Between the trained weights of a layer and the projected ones.",
         "parameter_sharing",
     ),
+    "ring_part": Term(
+        "Part of the ring",
+        "entries",
+        "Neighbouring entries of the ring that are counted together.",
+        "parameter_sharing#The tab Sharing",
+    ),
+    "held_accuracy": Term(
+        "Held-out accuracy", "", "Share of the pictures held out of training that are recognised.", "train_shared"
+    ),
+    "train_accuracy": Term(
+        "Training accuracy",
+        "",
+        "Share of the training pictures that are recognised: mean of the epoch's batches, each before its step.",
+        "train_shared",
+    ),
     "usage": Term(
         "Usage", "", "Uses of a part of the ring by a layer, over those of an even spread.", "parameter_sharing"
     ),

@@ -1,0 +1,124 @@
+"""Words of a form that lead to their definition: the name of a number, and names within a text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QEnterEvent, QFocusEvent, QKeyEvent, QMouseEvent
+from PySide6.QtWidgets import QLabel
+
+from app.drawing.named import page_of, tip_of
+from app.reading.glossary import TERMS
+from app.theme import Theme
+
+
+class TermLabel(QLabel):
+    """The name of a number: underlined under the mouse; a click, or Enter, opens its definition.
+
+    Parameters
+    ----------
+    term
+        Name in the glossary.
+    role
+        Of the style sheet.
+    """
+
+    help_wanted = Signal(str)
+
+    def __init__(self, words: str, term: str, role: str = "small") -> None:
+        super().__init__(words)
+        self.page = page_of(term)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setProperty("role", role)
+        self.setToolTip(tip_of(TERMS[term].definition, self.page))
+        self.setAccessibleDescription(TERMS[term].definition)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+
+    def _underline(self, on: bool) -> None:
+        font = self.font()
+        font.setUnderline(on)
+        self.setFont(font)
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        """Show that it can be clicked."""
+        super().enterEvent(event)
+        self._underline(True)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Be quiet again."""
+        super().leaveEvent(event)
+        self._underline(self.hasFocus())
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Show that Enter opens it."""
+        super().focusInEvent(event)
+        self._underline(True)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Be quiet again."""
+        super().focusOutEvent(event)
+        self._underline(self.underMouse())
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Open the definition."""
+        super().mouseReleaseEvent(event)
+        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
+            self.help_wanted.emit(self.page)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Open the definition."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
+            self.help_wanted.emit(self.page)
+        else:
+            super().keyPressEvent(event)
+
+
+class TermText(QLabel):
+    """Lines such as "Loss: 0.3 nats", whose names lead to their definition by mouse and keyboard; the rest is text.
+
+    Parameters
+    ----------
+    role
+        Of the style sheet, and of the colours.
+    terms
+        Names before a colon, and their terms in the glossary.
+    """
+
+    help_wanted = Signal(str)
+
+    def __init__(self, theme: Theme, role: str, terms: Mapping[str, str]) -> None:
+        super().__init__()
+        self.theme, self.terms = theme, terms
+        self.words = ""
+        """What is shown, as plain text."""
+        self.setTextFormat(Qt.TextFormat.RichText)
+        self.role = role
+        self.setProperty("role", role)
+        self.setWordWrap(True)
+        self.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.LinksAccessibleByMouse
+            | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
+        )  # fmt: skip
+        self.linkActivated.connect(self.help_wanted)
+        self.linkHovered.connect(self._say)
+
+    def say(self, words: str) -> None:
+        """Show other lines."""
+        self.words = words
+        self.setText("<br>".join(self._line(line) for line in words.split("\n")))
+        self.setAccessibleName(words)
+
+    def _line(self, line: str) -> str:
+        name, colon, rest = line.partition(":")
+        if name not in self.terms:
+            return escape(line)
+        color = self.theme.color("text_soft" if self.role == "soft" else "text").name()
+        page, style = escape(page_of(self.terms[name])), f"color: {color}; text-decoration: none"
+        return f'<a href="{page}" style="{style}">{escape(name)}</a>{escape(colon + rest)}'
+
+    def _say(self, link: str) -> None:
+        term = next((term for term in self.terms.values() if page_of(term) == link), "")
+        self.setToolTip(tip_of(TERMS[term].definition, link) if term else "")
