@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QApplication
 
 from analysis import __version__
 from analysis.remote import Engine, InlineEngine, RemoteEngine
+from app.collecting import Collecting
 from app.desk import Desk, make_desk
 from app.log import LOGGER, Hooks, LogBuffer
 from app.main_window import MainWindow
@@ -46,13 +47,14 @@ def run(options: argparse.Namespace) -> int:
     desk = window.desk
     hooks = Hooks(desk.workspace.raise_problem)
     hooks.install()
-    restore = end_on_signals(window)
+    restore, collecting = end_on_signals(window), Collecting(application)
     window.painted.connect(lambda: after_first_paint(window, options))
     window.show()
     try:
         return application.exec()
     finally:
         restore()
+        collecting.stop()
         hooks.remove()
         LOGGER.removeHandler(log)
         end(window, application)

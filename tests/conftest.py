@@ -112,6 +112,7 @@ def nothing_left_over(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
     import multiprocessing
 
     _set_packages_aside()
+    gc.disable()  # as in the application: a thread that collects would delete widgets
     app = request.getfixturevalue("qapp")
     timers = _watch_timers(monkeypatch)
     widgets = set(map(id, app.topLevelWidgets()))
@@ -119,6 +120,7 @@ def nothing_left_over(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
     kept = list(app.topLevelWidgets())  # keeps the ids above from being given again
     yield
     _settle(app)
+    gc.enable()
     left = [widget for widget in app.topLevelWidgets() if id(widget) not in widgets and _counts(widget)]
     assert not left, f"left-over widgets: {left}"
     running = [timer for timer in timers if _is_running(timer)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -76,8 +77,6 @@ def sensitivity_events(found: WidthGroups, rows: int = 0, model: ModelSource = M
     weight = 0.02 + 0.2 * (np.arange(len(groups)) * 7 % 11) / 11
     lost = np.outer(weight, [0.2, 1.0, 2.5])
     accuracy, loss = 0.9 - lost, 0.3 + 2 * lost
-    if rows:
-        accuracy[rows:], loss[rows:] = np.nan, np.nan
     values: dict[str, tuple[str, Array]] = {
         "width": ("group ratio", widths),
         "parameters": ("group ratio", np.full(widths.shape, 200_000)),
@@ -87,7 +86,10 @@ def sensitivity_events(found: WidthGroups, rows: int = 0, model: ModelSource = M
         "loss": ("group ratio", loss),
     }
     names = (("group", tuple(group.name for group in groups)), ("ratio", ("0.75", "0.5", "0.25")))
-    yield from _told(Request("width_sensitivity", model, ImageSource("pictures")), values, names)
+    arrived = rows or len(groups)
+    for event in _told(Request("width_sensitivity", model, ImageSource("pictures")), values, names):
+        partly = isinstance(event, Chunk) and event.name in ("accuracy", "loss")
+        yield replace(event, values=event.values[:arrived]) if isinstance(event, Chunk) and partly else event
     yield Finished(Outcome.CANCELLED if rows else Outcome.COMPLETED)
 
 
