@@ -176,7 +176,7 @@ def with_widths(edits: Edits, widths: Widths) -> Edits:
 
 def base_edits(edits: Edits) -> Edits:
     """Return what is done to a network before its widths change: width groups are those of that network."""
-    return Edits(removed=edits.removed)
+    return Edits(removed=edits.removed, grouped=edits.grouped)
 
 
 def ties(found: WidthGroups, group: int) -> str:
