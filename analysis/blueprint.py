@@ -49,8 +49,10 @@ def draw(seen: Trace) -> Blueprint:
     named = {index: name for name, index in convs.items()}
     place: dict[int, int] = {0: 0}  # value of the recording to its node
     first = Node("input", "input", map=_map(seen, 0))
-    nodes, of_op = [first], {}
+    nodes, of_op = [first], dict[int, int]()
     for op in seen.ops:
+        for value in op.inputs:
+            _rewritten(seen, value, place, nodes, of_op)
         inputs = tuple(dict.fromkeys(place[value] for value in op.inputs if value in place))
         if not inputs:
             continue
@@ -73,6 +75,19 @@ def draw(seen: Trace) -> Blueprint:
         default_points(seen),
     )
     return _checked(blueprint)
+
+
+def _rewritten(seen: Trace, value: int, place: dict[int, int], nodes: list[Node], of_op: Mapping[int, int]) -> None:
+    """Give a tensor that was changed through a view of it a place: it is what it was, and what was written into it."""
+    known = seen.values[value]
+    if value in place or known.before < 0:
+        return
+    _rewritten(seen, known.before, place, nodes, of_op)
+    sources = (place.get(known.before, -1), of_op.get(known.maker, -1))
+    inputs = tuple(dict.fromkeys(number for number in sources if number >= 0))
+    if inputs:
+        place[value] = len(nodes)
+        nodes.append(Node(f"{nodes[inputs[-1]].name}, through a view", "keep", inputs, _map(seen, value)))
 
 
 def last_convolution(seen: Trace) -> int:

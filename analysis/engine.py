@@ -56,6 +56,9 @@ BADGES = {
 FOR_EXPORTED = ("structure", "evaluate")
 """Methods that need no more of a network than its outputs and its description."""
 
+LESS = "Use a smaller batch, fewer layers or another device."
+"""What helps where memory runs out, in words that suit a window and a terminal."""
+
 Loader = Callable[[MethodInfo], tuple[Model | None, Images | None]]
 
 
@@ -335,9 +338,9 @@ def describe(error: Exception) -> Problem:
         return Problem(str(error), error.hint, "\n".join(error.items), error.code)
     if isinstance(error, torch.OutOfMemoryError):
         torch.cuda.empty_cache()
-        return Problem("The GPU is out of memory.", "Use a smaller batch (--batch) or fewer layers (--layers).")
+        return Problem("The GPU is out of memory.", LESS)
     if isinstance(error, MemoryError) or "not enough memory" in str(error) or "can't allocate memory" in str(error):
-        return Problem("The computer is out of memory.", "Use a smaller batch (--batch) or fewer layers (--layers).")
+        return Problem("The computer is out of memory.", LESS)
     details = "".join(traceback.format_exception(error))
     words = str(error).splitlines()[0] if str(error) else ""
     return Problem(

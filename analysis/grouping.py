@@ -131,7 +131,7 @@ def facts_of(job: Job, column: str) -> tuple[tuple[str, str], ...]:
 
 
 def warn_of_rows(job: Job) -> None:
-    """Say that rows are not pictures where each picture is run several times."""
+    """Say what is drawn where rows are not pictures, because each picture is run several times."""
     if several(job):
-        text = "Every picture comes at every zoom factor: intervals over rows are narrower than over pictures."
+        text = "Every picture comes at every zoom factor; halves and intervals are drawn among pictures, not rows."
         job.warn("zoom_each", text)

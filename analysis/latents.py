@@ -3,7 +3,7 @@
 The weight of a convolution is ``z_out[i] z_in[j] V[i, j]`` with one latent element per class of channels, so that tied
 channels share it. With zero biases this equals the hypernetwork of DHP (Li et al., ECCV 2020) in weights and in dL/dz.
 Ours: latents of classes that cannot change (the picture) are drawn too and never removed; a grouped convolution keeps
-its number of groups when it is widened, and its groups get wider.
+its number of groups when it is widened, and its groups get wider, unless whole groups are asked for.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from analysis.coupling.analysis import Anatomy
 from analysis.outcomes import scores_of
-from analysis.surgery.dissecting import dissect
+from analysis.surgery.dissecting import dissect, evaluated
 from analysis.surgery.editing import edit
 
 Integers = NDArray[np.int64]
@@ -108,17 +108,28 @@ def generated(gate: Gate, latents: Tensor, scalars: Tensor) -> Tensor:
 
 
 def with_convolutions(found: Anatomy, net: nn.Module) -> frozenset[int]:
-    """Free variables some of whose channels a convolution makes: those that get latents."""
+    """Free variables some of whose channels a convolution makes: those that get latents.
+
+    Auxiliary heads, which only training reaches, are none of them: the loss does not read what they put out.
+    """
     weights = {f"{path}.weight" for path, module in net.named_modules() if isinstance(module, _ConvNd)}
     result: set[int] = set()
     for axis in found.coupling.axes.values():
         if axis.name in weights and axis.role == "out":
             classes = found.coupling.of(axis.labels)
             result |= set(found.grouping.variable[classes].tolist())
-    return frozenset(result - {-1})
+    return frozenset(result) & evaluated(found)
 
 
-def widen(net: nn.Module, found: Anatomy, beta: float, seed: int, embedding: int = 8) -> Widened:
+def auxiliary(found: Anatomy) -> tuple[str, ...]:
+    """Free groups that the network does not use when it classifies."""
+    there = evaluated(found)
+    return tuple(group.name for group in found.groups.free if there.isdisjoint(group.variables))
+
+
+def widen(
+    net: nn.Module, found: Anatomy, beta: float, seed: int, embedding: int = 8, *, whole: bool = False
+) -> Widened:
     """Make a fresh network with every hidden width of a convolution times `beta`, and draw its latents.
 
     Parameters
@@ -131,6 +142,8 @@ def widen(net: nn.Module, found: Anatomy, beta: float, seed: int, embedding: int
         For weights and latents.
     embedding
         Size of the hypernetwork's embedding, which sets the law of V; 0 for a normal law of the same variance.
+    whole
+        Grouped convolutions lose and gain whole groups, as `found` says.
     """
     copies = np.ones(len(found.coupling.locked), dtype=np.int64)
     for variable in with_convolutions(found, net):
@@ -146,7 +159,7 @@ def widen(net: nn.Module, found: Anatomy, beta: float, seed: int, embedding: int
     wide.to(home).train()
     for parameter in wide.parameters():
         parameter.requires_grad_(False)
-    anatomy = dissect(wide, found.groups.input_shape, found.groups.model)
+    anatomy = dissect(wide, found.groups.input_shape, found.groups.model, whole=whole)
     return _with_latents(wide, anatomy, seed, embedding)
 
 
@@ -200,14 +213,27 @@ def core_of(weight: Tensor, fan_in: int, embedding: int, random: torch.Generator
 
 
 def reads_classifier(anatomy: Anatomy, net: nn.Module) -> frozenset[int]:
-    """Variables that enter the last linear layer, whose output cannot change."""
-    linear = {f"{path}.weight" for path, module in net.named_modules() if isinstance(module, nn.Linear)}
-    found: frozenset[int] = frozenset()
-    for axis in anatomy.coupling.axes.values():
-        if axis.name in linear and axis.role == "in":
-            variables = anatomy.grouping.variable[anatomy.coupling.of(axis.labels)]
-            found = frozenset(variables.tolist()) - {-1}
-    return found
+    """Latents that feed the classifier: what its first layer reads, found from the output of the network backwards.
+
+    The classifier is whatever makes the output, linear or a convolution, and the hidden linear layers before it.
+    """
+    coupling = anatomy.coupling
+    kinds = (nn.Linear, _ConvNd)
+    weights = {f"{path}.weight" for path, module in net.named_modules() if isinstance(module, kinds)}
+    made, read = dict[str, Integers](), dict[str, Integers]()
+    for axis in coupling.axes.values():
+        if axis.name in weights and axis.role in ("out", "in"):
+            (made if axis.role == "out" else read)[axis.name] = np.unique(coupling.of(axis.labels))
+    shown = [coupling.arrays.get(value) for value in coupling.seen.outputs]
+    wanted = {number for labels in shown if labels is not None for number in coupling.of(labels).ravel().tolist()}
+    latents = with_convolutions(anatomy, net)
+    for _ in made:
+        entering = [read[name] for name, classes in made.items() if name in read and not wanted.isdisjoint(classes)]
+        wanted = {number for classes in entering for number in classes.tolist()}
+        feeding = latents & set(anatomy.grouping.variable[np.array(sorted(wanted), dtype=np.int64)].tolist())
+        if feeding:
+            return feeding
+    return frozenset()
 
 
 def read_by_convolutions(anatomy: Anatomy, net: nn.Module) -> frozenset[int]:

@@ -23,6 +23,7 @@ from analysis.measures.configurations import Option, Pair, options_of
 from analysis.models import Model
 from analysis.problems import AnalysisError
 from analysis.switches import Role, Switches, plan_switches, points_of
+from analysis.tracing.calls import tensors_in
 from analysis.tracing.operations import convolution_arguments, operation_name, spread
 from analysis.tracing.recorder import counted, trace
 
@@ -92,6 +93,8 @@ class Reshaping(TorchFunctionMode):
             return self._answer(role, func, args, kwargs)
         if self.calibration and self.switches.names[at] == "batch_norm":
             return self._normalised(func, args, kwargs)
+        if at in self.switches.sums:
+            _check_sum(*tensors_in((args, kwargs))[:2])
         return func(*args, **kwargs)
 
     def _acts(self, role: Role) -> bool:
@@ -160,12 +163,7 @@ class Reshaping(TorchFunctionMode):
                 side = subsampled(side, stride)
             if up != (1, 1):
                 side = repeated(side, up)
-        if side.shape != main.shape:
-            raise AnalysisError(
-                f"The two sides of a residual sum differ: {tuple(side.shape[1:])} and {tuple(main.shape[1:])}.",
-                "Leave this configuration out.",
-                "geometry",
-            )
+        _check_sum(side, main)
         operands[role.argument] = side
         if role.argument == 0 and side is not args[0]:
             return torch.add(*operands[:2])  # the sum may be in place, and this is no longer its place
@@ -184,6 +182,13 @@ class Reshaping(TorchFunctionMode):
 
 _FREE = frozenset({"detach", "alias", "clone"})
 """Calls that may come at any time, as from hooks of others."""
+
+
+def _check_sum(first: Tensor, second: Tensor) -> None:
+    """Refuse a sum of maps of different sizes; one of a single position would broadcast without a word."""
+    if first.shape[1:] != second.shape[1:]:
+        text = f"The two sides of a sum differ: {tuple(first.shape[1:])} and {tuple(second.shape[1:])}."
+        raise AnalysisError(text, "Leave this configuration out.", "geometry")
 
 
 def _two(size: Any) -> Pair:

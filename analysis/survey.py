@@ -19,7 +19,7 @@ from analysis.problems import AnalysisError
 from analysis.receptive import receptive_field
 from analysis.reshape import OtherPathError
 from analysis.tracing.trace import Trace
-from analysis.walk import Configuration, NotShareableError, Walker
+from analysis.walk import Configuration, Walker
 
 COMPARED = 3  # configurations that are run both ways before a sweep
 
@@ -78,6 +78,8 @@ def survey(
     ------
     AnalysisError
         If no configuration but the network's own runs, or not even that one.
+    NotShareableError
+        If prefixes cannot be shared after all.
     """
     last = _shown(seen)[last_convolution(seen)]
     switched = {role.points[0]: at for at, role in walker.switches.roles.items() if role.kind == "switch"}
@@ -142,7 +144,7 @@ def _why_not(walker: Walker, trial: Tensor, configuration: Configuration, plain:
         output = scores_of(walker.run(trial, configuration), len(trial))
     except AnalysisError as error:
         return str(error).rstrip(".")
-    except (OtherPathError, NotShareableError) as error:
+    except OtherPathError as error:
         return f"the network takes another path, {error}"
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
         if out_of_memory(error):
@@ -155,10 +157,11 @@ def _why_not(walker: Walker, trial: Tensor, configuration: Configuration, plain:
     return ""
 
 
-def difference(walker: Walker, naive: Walker, trial: Tensor, space: Space) -> str:
+def difference(walker: Walker, trial: Tensor, space: Space) -> str:
     """Run some configurations without sharing; say so if they give other outputs, "" if they do not."""
     if walker.flow is None:
         return ""
+    naive = walker.alone()
     count = len(space.configurations)
     chosen = sorted({count // 3, 2 * count // 3, count - 1})[:COMPARED]
     walker.clear()

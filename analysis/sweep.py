@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,10 +20,13 @@ from analysis.images import Images
 from analysis.job import Job
 from analysis.measures.configurations import (
     FAMILIES,
+    MOST,
     Option,
     Pair,
     Space,
     SwitchPoint,
+    combinations,
+    draw_space,
     enumerate_space,
     options_of,
     read_extra,
@@ -81,6 +85,8 @@ class Sweep:
         Pictures of a batch; halved when memory runs out.
     calibration
         (pictures, …) for batch-norm statistics, or None.
+    apart
+        True if those are not among the pictures that are scored.
     """
 
     walker: Walker
@@ -92,6 +98,7 @@ class Sweep:
     why_not: str
     step: int
     calibration: Tensor | None = None
+    apart: bool = False
 
 
 def two_pictures(images: Images) -> Tensor:
@@ -118,7 +125,7 @@ def prepare(job: Job) -> Generator[Progress, None, Sweep]:
     net = shadow(job.model.net)
     seen = trace(net, tuple(pictures.shape[1:]))
     space, switches = _space(seen, job.params, (pictures.shape[2], pictures.shape[3]), job.request.seed)
-    calibration = _calibration(job.images, int(job.params["recalibrate"]))
+    calibration, apart = _calibration(job.images, int(job.params["recalibrate"]))
     options: dict[str, Any] = {
         "resize": job.params["policy"] == "resize" and space.resizes,
         "area_gain": job.params["upsample_gain"] == "area",
@@ -128,19 +135,22 @@ def prepare(job: Job) -> Generator[Progress, None, Sweep]:
     walker = Walker(net, switches, flow, **options)
     trial = pictures if calibration is None else torch.cat([calibration, pictures])
     with quiet(pictures.device):
-        plain = scores_of(job.model.net(pictures), 2)
-        if not options["resize"] and calibration is None:
-            _check_identity(walker, plain, trial, space)
-        space, found = yield from survey(walker, trial, space, seen, plain)
-        why_not = why_not or difference(walker, Walker(net, switches, None, **options), trial, space)
-    if why_not and flow:
-        walker = Walker(net, switches, None, **options)
-        found = replace(found, tree_macs=found.macs)
+        plain = scores_of(job.model.net(pictures.clone()), 2)
+        exact = not options["resize"] and calibration is None
+        try:
+            valid, found, other = yield from _tried(walker, plain, trial, space, seen, exact)
+            why_not = why_not or other
+        except NotShareableError as error:
+            walker, why_not = walker.alone(), str(error)
+            valid, found, _ = yield from _tried(walker, plain, trial, space, seen, exact)
+    space = valid
+    if why_not and walker.flow:
+        walker, found = walker.alone(), replace(found, tree_macs=found.macs)
     walker.clear()
     each = walker.held + 4 * walker.largest + pictures[0].numel() * pictures.element_size()
     extra = 0 if calibration is None else len(calibration)
     step = max(1, min(job.images.batch, (int(job.params["memory"]) << 20) // max(each, 1) - extra))
-    return Sweep(walker, space, found, seen, plain.shape[1], not why_not, why_not, step, calibration)
+    return Sweep(walker, space, found, seen, plain.shape[1], not why_not, why_not, step, calibration, apart)
 
 
 def _space(seen: Trace, params: Any, size: Pair, seed: int) -> tuple[Space, Switches]:
@@ -154,9 +164,14 @@ def _space(seen: Trace, params: Any, size: Pair, seed: int) -> tuple[Space, Swit
     else:
         points, options = _points(seen, str(params["points"]), family)
         last = seen.values[seen.ops[last_convolution(seen)].outputs[0]].shape[2:]
-        space = enumerate_space(points, options, size, (last[0], last[1]))
-        wanted = int(params.get("subset", 0))
-        if 0 < wanted < len(space.configurations):
+        # Pools take no more of a family than their copies, and need no list of it either.
+        wanted, copies = int(params.get("subset", 0)), int(params.get("copies", 0))
+        several, large = wanted or copies, combinations(options) > MOST
+        if several and large:
+            space = draw_space(points, options, size, (last[0], last[1]), several, seed)
+        else:
+            space = enumerate_space(points, options, size, (last[0], last[1]))
+        if not large and 0 < wanted < len(space.configurations):
             chosen = drawn(len(space.configurations), wanted, seed)
             space = replace(space, configurations=tuple(space.configurations[number] for number in chosen))
     if extra:
@@ -210,6 +225,16 @@ def _flow(net: nn.Module, switches: Switches, pictures: Tensor) -> tuple[Flow | 
         raise AnalysisError(text, f"Its geometry cannot be changed: {error}.", "path") from error
 
 
+def _tried(
+    walker: Walker, plain: Tensor, trial: Tensor, space: Space, seen: Trace, exact: bool
+) -> Generator[Progress, None, tuple[Space, Survey, str]]:
+    """Give what runs, what it costs, and what shared prefixes get wrong, "" for nothing."""
+    if exact:
+        _check_identity(walker, plain, trial, space)
+    space, found = yield from survey(walker, trial, space, seen, plain)
+    return space, found, difference(walker, trial, space)
+
+
 def _check_identity(walker: Walker, plain: Tensor, trial: Tensor, space: Space) -> None:
     own = scores_of(walker.run(trial, space.configurations[0]), len(trial))[-2:]
     if not torch.equal(torch.nan_to_num(own), torch.nan_to_num(plain)):
@@ -220,11 +245,38 @@ def _check_identity(walker: Walker, plain: Tensor, trial: Tensor, space: Space) 
         )
 
 
-def _calibration(images: Images, count: int) -> Tensor | None:
+def calibrating(images: Images, count: int) -> tuple[Images, bool]:
+    """Choose pictures for batch-norm statistics, without labels: of those of the source that are not run, if enough.
+
+    Returns
+    -------
+    tuple
+        The pictures, at most `count`; True if none of them is among those of the run.
+    """
+    held_out = np.setdiff1d(np.arange(len(images.pictures)), images.indices)
+    apart = len(held_out) >= count
+    several = held_out if apart else np.unique(images.indices)
+    made = copy(images)
+    made.labels = None
+    made.indices = np.sort(np.random.RandomState([len(several), 0]).permutation(several)[:count])
+    made.__dict__.pop("samples", None)
+    return made, apart
+
+
+def _calibration(images: Images, count: int) -> tuple[Tensor | None, bool]:
     if not count:
-        return None
-    order = np.random.RandomState([images.count, 0]).permutation(images.count)[:count]
-    return torch.cat([batch.pixels for batch in images.batches(order=np.sort(order))])
+        return None, False
+    chosen, apart = calibrating(images, count)
+    return torch.cat([batch.pixels for batch in chosen.batches()]), apart
+
+
+def calibrated_on(sweep: Sweep) -> str:
+    """Say which pictures gave batch-norm statistics."""
+    count = 0 if sweep.calibration is None else len(sweep.calibration)
+    whose = (
+        "other pictures of the source" if sweep.apart else "the pictures that are scored, as there are too few others"
+    )
+    return f"{count} of {whose}, without their labels"
 
 
 def quiet(device: torch.device) -> AbstractContextManager[Any]:
@@ -243,7 +295,7 @@ def sweep_batch(sweep: Sweep, pixels: Tensor, labels: Tensor | None) -> Generato
     Yields
     ------
     int
-        Multiply-adds of one picture times pictures, done since the last step.
+        Multiply-adds of one picture times pictures, done since the last step; negative for work that is thrown away.
 
     Returns
     -------
@@ -254,17 +306,38 @@ def sweep_batch(sweep: Sweep, pixels: Tensor, labels: Tensor | None) -> Generato
     first = 0
     while first < len(pixels):
         last = min(first + sweep.step, len(pixels))
+        walk = _configurations(sweep, pixels[first:last], None if labels is None else labels[first:last])
+        done = 0
         try:
-            part = yield from _configurations(sweep, pixels[first:last], None if labels is None else labels[first:last])
-        except (RuntimeError, MemoryError) as error:
-            sweep.walker.clear()
-            if sweep.step == 1 or last - first == 1 or not out_of_memory(error):
-                raise
-            sweep.step = max(1, (last - first) // 2)
+            while True:
+                step = next(walk)
+                done += step
+                yield step
+        except StopIteration as end:
+            parts.append(end.value)
+        except NotShareableError as error:
+            fall_back(sweep, str(error))
+            yield -done
             continue
-        parts.append(part)
+        except (RuntimeError, MemoryError) as error:
+            make_smaller(sweep, last - first, error)
+            yield -done
+            continue
         first = last
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def fall_back(sweep: Sweep, why_not: str) -> None:
+    """Run every configuration on its own from now on."""
+    sweep.walker, sweep.shared, sweep.why_not = sweep.walker.alone(), False, why_not
+
+
+def make_smaller(sweep: Sweep, size: int, error: BaseException) -> None:
+    """Halve the batches after one of `size` pictures failed for want of memory; any other error is raised again."""
+    sweep.walker.clear()
+    if size == 1 or not out_of_memory(error):
+        raise error
+    sweep.step = max(1, size // 2)
 
 
 def _configurations(sweep: Sweep, pixels: Tensor, labels: Tensor | None) -> Generator[int, None, dict[str, Array]]:
@@ -273,7 +346,7 @@ def _configurations(sweep: Sweep, pixels: Tensor, labels: Tensor | None) -> Gene
     columns: list[dict[str, Array]] = []
     total = np.zeros((len(pixels), sweep.classes))
     votes = np.zeros((len(pixels), sweep.classes), dtype=np.int64)
-    for configuration in sweep.space.configurations:
+    for number, configuration in enumerate(sweep.space.configurations):
         with quiet(pixels.device):
             logits = scores_of(sweep.walker.run(given, configuration), len(given))[extra:]
         found = records(logits, labels)
@@ -281,7 +354,7 @@ def _configurations(sweep: Sweep, pixels: Tensor, labels: Tensor | None) -> Gene
         known = found["prediction"] >= 0
         votes[np.flatnonzero(known), found["prediction"][known]] += 1
         columns.append(found)
-        yield sweep.walker.computed * len(pixels)
+        yield int(sweep.survey.tree_macs[number]) * len(pixels)
     sweep.walker.clear()
     stacked = {name: np.stack([column[name] for column in columns], axis=1) for name in columns[0]}
     most = np.where(votes == votes.max(axis=1, keepdims=True), total, -1.0)

@@ -15,7 +15,7 @@ from analysis.catalogue import nearest
 from analysis.kernels import Padding, same_padding
 from analysis.measures.configurations import Option, Pair, SwitchPoint
 from analysis.problems import AnalysisError
-from analysis.tracing.operations import POOLS, convolution_arguments, spread
+from analysis.tracing.operations import CONVOLUTIONS, POOLS, convolution_arguments, spread
 from analysis.tracing.points import activation_points, layer_points, weighted_ops
 from analysis.tracing.residual import Addition, additions
 from analysis.tracing.trace import Op, Ref, Trace
@@ -68,6 +68,8 @@ class Switches:
         Number of an operation to its part.
     complete
         False if the network computes something that torch functions do not show.
+    sums
+        Numbers of the sums of two maps of one shape, whose operands must not differ in any geometry.
     """
 
     points: tuple[SwitchPoint, ...]
@@ -75,6 +77,7 @@ class Switches:
     names: tuple[str, ...]
     roles: Mapping[int, Role]
     complete: bool = True
+    sums: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,24 +132,38 @@ def layers_of(seen: Trace) -> Layers:
 def default_points(seen: Trace) -> tuple[str, ...]:
     """Choose the first spatial convolution of each of the last four stages.
 
-    A stage is a run of spatial convolutions with maps of one size. The convolution that reads the picture counts only
-    where its stage holds no other.
+    A new stage begins wherever the size of the map changes on the way from the picture, so that parallel branches are
+    in one stage. The convolution that reads the picture counts only where its stage holds no other.
     """
-    layers = layers_of(seen)
-    stages: list[list[str]] = []
-    size: tuple[int, ...] = ()
+    layers, number = layers_of(seen), _stages(seen)
+    stages: dict[int, list[str]] = {}
     for name, index in sorted(layers.convs.items(), key=lambda item: item[1]):
         op = seen.ops[index]
-        if op.name != "conv2d" or max(seen.values[op.inputs[1]].shape[2:]) == 1:
-            continue
-        here = seen.values[op.outputs[0]].shape[2:]
-        if here != size or not stages:
-            stages.append([])
-        size = here
-        stages[-1].append(name)
+        if op.name == "conv2d" and max(seen.values[op.inputs[1]].shape[2:]) > 1:
+            stages.setdefault(number[op.outputs[0]], []).append(name)
     first = min(layers.convs.items(), key=lambda item: item[1], default=("", 0))[0]
-    chosen = [next((name for name in stage if name != first), stage[0]) for stage in stages]
+    chosen = [next((name for name in stages[at] if name != first), stages[at][0]) for at in sorted(stages)]
     return tuple(chosen[-MOST_POINTS:])
+
+
+def _stages(seen: Trace) -> dict[int, int]:
+    """Count for every value how often convolutions and poolings have changed the size of the map on the way to it."""
+    found: dict[int, tuple[int, tuple[int, ...]]] = {}  # value to its stage, and the size of the map there
+
+    def known(value: int) -> tuple[int, tuple[int, ...]]:
+        before = seen.values[value].before
+        own = (0, seen.values[value].shape[2:])
+        return found.get(value, known(before) if before >= 0 else own)
+
+    for op in seen.ops:
+        given = [known(value) for value in op.inputs if seen.values[value].feature]
+        for value in op.outputs if given else ():
+            size = seen.values[value].shape[2:]
+            # A gate of one position goes where its map goes.
+            stage, before = max([item for item in given if item[1] == size] or given)
+            spatial = op.name in CONVOLUTIONS or op.name in POOLS
+            found[value] = (stage + 1, size) if spatial and size != before else (stage, before)
+    return {value: stage for value, (stage, _) in found.items()}
 
 
 def points_of(seen: Trace, names: Sequence[str], family: str = "") -> tuple[SwitchPoint, ...]:
@@ -181,12 +198,19 @@ def check_layers(layers: Layers, names: Sequence[str]) -> None:
         If a name is no ordinary convolution of two dimensions.
     """
     for name in names:
+        if name not in layers.convs and _is_pool(layers.seen, name):
+            text = f"{name} is a pooling; only the geometry of convolutions can be chosen."
+            raise AnalysisError(text, "Choose the convolution before or after it.", "geometry")
         if name not in layers.convs:
             hint = nearest(name, list(layers.convs)) if layers.convs else "The network has none."
             raise AnalysisError(f"'{name}' is no convolution of two dimensions.", hint, "geometry")
         if layers.seen.ops[layers.convs[name]].name != "conv2d":
             text = f"The geometry of {name}, a transposed convolution, cannot be changed."
             raise AnalysisError(text, "Choose an ordinary convolution.", "geometry")
+
+
+def _is_pool(seen: Trace, name: str) -> bool:
+    return any(op.name in POOLS and seen.calls[op.call].path == name for op in seen.ops)
 
 
 def point_in(layers: Layers, name: str, family: str = "") -> SwitchPoint:
@@ -304,7 +328,16 @@ def plan_switches(
         tuple(op.name for op in shown),
         roles,
         len(shown) == len(seen.ops) and not seen.notes,
+        frozenset(place[op.index] for op in shown if _adds_maps(seen, op)),
     )
+
+
+def _adds_maps(seen: Trace, op: Op) -> bool:
+    """Tell whether an operation is the sum or difference of two maps of one shape."""
+    maps = [seen.values[value] for value in op.inputs if seen.values[value].feature]
+    if op.name not in ("add", "sub") or len(maps) != 2:
+        return False
+    return len(maps[0].shape) == 4 and maps[0].shape == maps[1].shape
 
 
 def _check_option(seen: Trace, op: Op, point: SwitchPoint, option: Option) -> None:

@@ -57,7 +57,15 @@ class _Scout(Reshaping):
         self.made: dict[int, list[int]] = {}  # tensor to the operations that returned it
         self.levels: list[int] = []
         self.uses: list[tuple[tuple[int, ...], ...]] = []  # operations that returned each tensor that is read
+        self.told: set[int] = set()  # operations whose numbers the forward pass has looked at
+        self.floor = 0  # level of those numbers: what comes after may depend on them
         self.changes: dict[int, tuple[int, ...]] = {}
+
+    def look(self, name: str, args: tuple[Any, ...]) -> None:
+        if name not in _ABOUT:
+            for tensor in tensors_in(args):
+                self.told.update(self.made.get(id(tensor), ()))
+                self.floor = max(self.floor, self.level.get(id(tensor), 0))
 
     def step(self, at: int, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         given = tensors_in((args, kwargs))
@@ -65,6 +73,7 @@ class _Scout(Reshaping):
         role = self.switches.roles.get(at)
         own = [self.level.get(id(tensor), 0) for tensor in given]
         level = max([*own, *((number + 1 for number in role.points) if role else ())], default=0)
+        level = max(level, self.floor)
         result = func(*args, **kwargs)
         self.uses.append(tuple(tuple(self.made.get(id(tensor), ())) for tensor in given))
         changed = [tensor for tensor, before in zip(given, versions, strict=True) if tensor._version != before]
@@ -80,6 +89,8 @@ class _Scout(Reshaping):
     def _change(self, at: int, level: int, changed: list[Tensor]) -> None:
         earlier: list[int] = []
         for tensor in changed:
+            if id(tensor) not in self.made:
+                raise NotShareableError(f"{self.switches.names[at]} changes the pictures")
             makers = [maker for maker in self.made.get(id(tensor), ()) if self.levels[maker] < level]
             earlier += makers
             memory = tensor.untyped_storage()._cdata
@@ -92,7 +103,7 @@ class _Scout(Reshaping):
             self.changes[at] = tuple(earlier)
 
     def flow(self, output: Any) -> Flow:
-        kept = [False] * len(self.levels)
+        kept = [at in self.told for at in range(len(self.levels))]
         for at, several in enumerate(self.uses):
             for makers in several:
                 for maker in makers:
@@ -122,7 +133,7 @@ def scout(net: nn.Module, switches: Switches, pictures: Tensor) -> Flow:
     follower = _Scout(switches)
     follower.begin((None,) * len(switches.points))
     with torch.no_grad(), follower:
-        output = net(pictures)
+        output = net(pictures.clone())
     if len(follower.levels) != len(switches.names):
         raise OtherPathError("the network ended early")
     return follower.flow(output)
@@ -170,6 +181,8 @@ class Walker(Reshaping):
         self.computed = 0
         self.largest = self.held = 0
         self._results: list[Any] = [None] * count
+        self._versions: dict[int, int] = {}  # version of each result that is kept
+        self._level = 0  # of the operation before
         self._bytes = [0] * count
         self._valid = -1  # levels below this are as the next pass needs them; -1 before the first pass
         self._last: tuple[Tensor, Configuration] | None = None
@@ -191,14 +204,15 @@ class Walker(Reshaping):
         self._last = None
         self._pictures = len(pictures)
         self.computed = 0
-        if self.flow:
-            self._forget(self._valid)
+        self._forget(self._valid)
         self.begin(self.options(configuration))
         with self:
-            output = self.net(pictures)
+            # Without prefixes nothing is known of what the network does to its pictures.
+            output = self.net(pictures if self.flow else pictures.clone())
         if self._at != len(self.switches.names):
             raise OtherPathError("the network ended early")
         if self.flow:
+            self._guard()
             self._last = pictures, configuration
             self.held = max(self.held, sum(self._bytes))
         return output
@@ -208,12 +222,28 @@ class Walker(Reshaping):
         self._last = None
         self._forget(-1)
 
+    def alone(self) -> Walker:
+        """Return what runs the same configurations, every one on its own."""
+        how, gain, pictures = self.resize, self.area_gain, self.calibration
+        return Walker(self.net, self.switches, None, resize=how, area_gain=gain, calibration=pictures)
+
     def _forget(self, valid: int) -> None:
-        assert self.flow is not None
-        for at, level in enumerate(self.flow.levels):
+        self._level = 0
+        for at, level in enumerate(self.flow.levels if self.flow else ()):
             if level > valid:
                 self._results[at] = None
                 self._bytes[at] = 0
+                self._versions.pop(at, None)
+
+    def _guard(self) -> None:
+        """See that operations of one level left alone what is kept of the levels before."""
+        assert self.flow is not None
+        for at, version in self._versions.items():
+            now = _version(self._results[at])
+            if now != version and self.flow.levels[at] < self._level:
+                name = self.switches.names[at]
+                raise NotShareableError(f"the result of {name} was changed by what depends on a later switch point")
+            self._versions[at] = now
 
     def _shared(self, pictures: Tensor, configuration: Configuration) -> int:
         """Highest level that this configuration shares with the last one."""
@@ -238,6 +268,9 @@ class Walker(Reshaping):
             return self._results[at]
         if self._ghost_ids and any(id(tensor) in self._ghost_ids for tensor in tensors_in((args, kwargs))):
             raise NotShareableError(f"{operation_name(func)} reads a tensor that was not kept")
+        if flow.levels[at] != self._level:
+            self._guard()
+            self._level = flow.levels[at]
         if at in flow.changes:
             self._save(flow.changes[at])
         result = self._computed(at, super().step(at, func, args, kwargs), args, kwargs)
@@ -252,11 +285,13 @@ class Walker(Reshaping):
             result = self._results[maker]
             if isinstance(result, Tensor) and id(result) not in self._ghost_ids:
                 self._results[maker] = copies.setdefault(id(result), result.clone())
+                self._versions[maker] = self._results[maker]._version
 
     def _remembered(self, at: int, result: Any) -> Any:
         assert self.flow is not None
         if not isinstance(result, Tensor) or self.flow.kept[at]:
             self._bytes[at] = sum(_bytes(tensor) for tensor in tensors_in(result)) // max(self._pictures, 1)
+            self._versions[at] = _version(result)
             return result
         key = (result.shape, result.dtype, result.device, result.layout)
         if key not in self._ghosts:
@@ -293,6 +328,11 @@ class Walker(Reshaping):
 
 def _bytes(tensor: Tensor) -> int:
     return tensor.numel() * tensor.element_size()
+
+
+def _version(result: Any) -> int:
+    """How often the tensors of a result were changed in place."""
+    return result._version if isinstance(result, Tensor) else sum(tensor._version for tensor in tensors_in(result))
 
 
 _ABOUT = frozenset(

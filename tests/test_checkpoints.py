@@ -287,6 +287,20 @@ def test_a_saved_network_says_how_it_was_made(tmp_path: Path) -> None:
     assert sorted(item.name for item in tmp_path.iterdir()) == ["edited.json", "edited.safetensors"]
 
 
+@pytest.mark.parametrize("name", ["edited.json", "edited.safetensors"])
+def test_a_file_of_the_users_own_is_not_written_over(tmp_path: Path, name: str) -> None:
+    mine, path = tmp_path / name, tmp_path / "edited.safetensors"
+    if name.endswith("json"):
+        mine.write_text('{"notes": "mine"}', encoding="utf-8")
+    else:
+        written(tmp_path, {"w": torch.zeros(2)}, name)
+    before = mine.read_bytes()
+    with pytest.raises(AnalysisError, match=f"{name} is there already"):
+        checkpoints.save(path, {"w": torch.zeros(2)}, SAVED)
+    assert [item.name for item in tmp_path.iterdir()] == [name]
+    assert mine.read_bytes() == before
+
+
 def test_files_from_elsewhere_were_not_saved_by_us(tmp_path: Path) -> None:
     assert checkpoints.read_saved(written(tmp_path, {"w": torch.zeros(2)}, "a.safetensors")) is None
     assert checkpoints.read_saved(written(tmp_path, {"w": torch.zeros(2)}, "a.pth")) is None

@@ -233,3 +233,17 @@ def test_results_that_do_not_say_target_and_floors_are_shown_without() -> None:
     shrunk = Shrunk(result)
     assert np.isnan([shrunk.target, shrunk.floor_cost]).all()
     assert shrunk.chance_words() == ""
+
+
+def test_the_seed_of_new_channels_counts_for_every_rule(view: WidthsView) -> None:
+    view.editing.put({INNER: 40}, "wider")
+    panel = view.network
+    panel.keep.setCurrentIndex(panel.keep.findData("taylor"))
+    assert panel.seed.isEnabled()
+    panel.seed.setValue(5)
+    assert view.workspace.edits.keep == "taylor:5"
+    panel.widen.setCurrentIndex(panel.widen.findData("fresh"))
+    assert view.workspace.edits.keep == "taylor:5"
+    settle()
+    assert panel.keep.currentData() == "taylor"
+    assert panel.seed.value() == 5

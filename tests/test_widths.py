@@ -81,11 +81,25 @@ def test_tied_lines_must_agree() -> None:
         ("[groups]\nnothing 4\n", "no width group 'nothing'"),
         ("[groups]\nlast 9\n", "is locked"),
         ("[groups]\nstem 0\n", "at least 1"),
+        ("stem ²\n", "Line 1 is not understood"),
+        ("stem 99999999999999999999\n", "Line 1 is not understood"),
+        ("# layerscope widths 9   model -\nstem 5\n", "format 'layerscope widths 9'"),
+        ("# layerscope widths 1   model torchvision:vgg16   structure 000000\nstem 5\n", "for torchvision:vgg16"),
     ],
 )
 def test_wrong_lines_are_named(partial: WidthGroups, text: str, words: str) -> None:
     with pytest.raises(AnalysisError, match=words):
         parse_widths(partial, text)
+
+
+def test_a_configuration_of_another_size_of_pictures_is_that_of_the_same_network() -> None:
+    found = dissect_partial()
+    text = print_widths(found, {"stem": 6})
+    shape = "x".join(str(size) for size in (1, *found.input_shape))
+    elsewhere = text.replace(f"input {shape}", "input 1x3x999x999").replace(found.structure[:6], "000000")
+    assert parse_widths(found, elsewhere) == {"stem": 6}
+    with pytest.raises(AnalysisError, match="was written for"):
+        parse_widths(found, text.replace(found.structure[:6], "000000"))
 
 
 @given(st.integers(1, 40), st.integers(1, 40))

@@ -285,6 +285,13 @@ def test_json_and_latex_say_the_same() -> None:
     assert r"\texttt{layer2.1.conv1} & 32 & 20 & 0.625 \\" in as_latex(reading, edited)
     with pytest.raises(AnalysisError, match="no JSON configuration"):
         read_widths(FOUND, "{1")
+    with pytest.raises(AnalysisError, match="was written for another"):
+        read_widths(FOUND, json.dumps({**plain, "structure": "000000", "model": "another"}))
+    with pytest.raises(AnalysisError, match="format"):
+        read_widths(FOUND, json.dumps({**plain, "format": "layerscope widths 9"}))
+    for width in (-3, 10**30, "1e400"):
+        with pytest.raises(AnalysisError):
+            read_widths(FOUND, json.dumps({"widths": {INNER: width}}))
 
 
 def test_the_table_lists_what_changed(view: WidthsView) -> None:

@@ -83,7 +83,13 @@ FIGURES = (
         attribution.attribution,
     ),
     FigureInfo("widths", "Widths before and after", ("width_groups",), (widths.WIDTHS,), widths.widths),
-    FigureInfo("graph", "Architecture graph", (), (graph.FOLDED, graph.MEASURE), graph.graph),
+    FigureInfo(
+        "graph",
+        "Architecture graph",
+        (),
+        (graph.FOLDED, graph.MEASURE, graph.CHECKPOINT, graph.DIFFERENCE),
+        graph.graph,
+    ),
     FigureInfo("confidence", "Confidence of right and wrong", ("evaluate",), (), accuracy.confidence),
     FigureInfo(
         "rank_lab",

@@ -15,15 +15,21 @@ PICTURE = Param("picture", "", "Place of the picture in its source; empty for th
 SHARED = Param("shared", False, "One colour scale for all maps")
 MAPS = Param("algorithms", "", f"Maps to draw, comma-separated, out of {', '.join(NAMES)}; empty for all of the run")
 MOST_COLUMNS = 4
+FACTS = ("baseline", "steps", "layer", "occlusion")
 
 
 def attribution(results: list[Result], options: Options) -> Sheet:
-    """Draw one picture of a run with all its maps, each with its convergence delta."""
+    """Draw one picture with its maps, each with its convergence delta and from the first run that has it."""
     result = results[0]
-    place = _place(result, str(options["picture"]).strip())
-    names = _names(result, str(options["algorithms"]))
-    rows = [result.names("algorithm").index(name) for name in names]
-    maps = [np.asarray(result["attribution"][row, place], dtype=np.float64) for row in rows]
+    picture = str(options["picture"]).strip()
+    place = _place(result, picture)
+    names = _names(results, str(options["algorithms"]))
+    sources = [next(one for one in results if name in one.names("algorithm")) for name in names]
+    wanted = str(int(result["place"][place]))
+    rows = [
+        (one, one.names("algorithm").index(name), _place(one, wanted)) for one, name in zip(sources, names, strict=True)
+    ]
+    maps = [np.asarray(one["attribution"][row, own], dtype=np.float64) for one, row, own in rows]
     own = tuple(scale_of(values) for values in maps)
     shared = scale_of(np.concatenate([values.ravel() for values in maps]))
     grey = np.asarray(result["picture"][place], dtype=np.float64).mean(axis=0)
@@ -33,12 +39,21 @@ def attribution(results: list[Result], options: Options) -> Sheet:
         tuple(maps),
         tuple(shared for _ in maps) if options["shared"] else own,
         tuple(titles[name] for name in names),
-        tuple(_caption(result, row, place) for row in rows),
+        tuple(_caption(*row) for row in rows),
         "one scale for all maps" if options["shared"] else "each map on its own scale",
     )
     lines = -(-(len(maps) + 1) // MOST_COLUMNS)
     panel = Panel((tiles,), title=_title(result, place), height=0.2 + 0.58 * lines)
-    return Sheet((panel,), note=note(result, ("baseline", "steps", "layer")), fingerprints=fingerprints(results))
+    return Sheet((panel,), note=_note(results, sources), fingerprints=fingerprints(results))
+
+
+def _note(results: list[Result], sources: list[Result]) -> str:
+    """Say how the maps were computed, naming what is the same in several runs once."""
+    words = [note(results[0], FACTS if any(one is results[0] for one in sources) else ())]
+    for one in sources:
+        facts = [f"{name}: {one.facts[name]}" for name in FACTS if name in one.facts]
+        words += [fact for fact in facts if not any(fact in said for said in words)]
+    return " · ".join(words)
 
 
 def _place(result: Result, text: str) -> int:
@@ -48,12 +63,12 @@ def _place(result: Result, text: str) -> int:
     return places.index(text) if text else 0
 
 
-def _names(result: Result, text: str) -> list[str]:
-    there = result.names("algorithm")
+def _names(results: list[Result], text: str) -> list[str]:
+    there = {name for result in results for name in result.names("algorithm")}
     wanted = [word.strip() for word in text.split(",") if word.strip()] or [name for name in NAMES if name in there]
     for name in wanted:
         if name not in there:
-            raise AnalysisError(f"The run has no attribution by '{name}'.", nearest(name, list(there)))
+            raise AnalysisError(f"The run has no attribution by '{name}'.", nearest(name, sorted(there)))
     return wanted
 
 

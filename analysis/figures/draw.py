@@ -216,39 +216,13 @@ def _draw_points(ax: Axes, mark: Points, style: Style) -> None:
 
 
 def _draw_matrix(figure: Figure, ax: Axes, mark: Matrix, style: Style) -> None:
-    colours = LinearSegmentedColormap.from_list("depth", ["#FFFFFF", _colour(mark.hue, style), "#10222E"])
-    reach = None
-    if mark.hue == "signed":
-        ends = ("#111111", "#9A9A9A") if style.palette == "grey" else (HUES["rank"], HUES["bundles"])
-        colours = LinearSegmentedColormap.from_list("signed", [ends[0], "#FFFFFF", ends[1]])
-        reach = float(np.nanmax(np.abs(mark.values), initial=0.0)) or 1.0
-    image = ax.imshow(
-        np.ma.masked_invalid(mark.values),
-        cmap=colours.with_extremes(bad="#E4E4E4"),
-        aspect="auto",
-        interpolation="nearest",
-        vmin=mark.low if reach is None else -reach,
-        vmax=reach,
-    )
-    figure.colorbar(image, ax=ax, label=mark.label, pad=0.02)
-    ax.spines[:].set_visible(False)
-    for mask, hatch in ((mark.blank, ""), (mark.hatched, "//////")):
-        for row, column in np.argwhere(mask) if mask is not None else ():
-            edge = "#9A9A9A" if hatch else "none"
-            ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fc="white", ec=edge, lw=0, hatch=hatch))
-    _name_axis(ax.xaxis, mark.columns, ax.get_figure(True).get_size_inches()[0])  # type: ignore[union-attr]
-    ax.set_yticks(range(len(mark.rows)) if len(mark.rows) <= 40 else [])
-    if len(mark.rows) <= 40:
-        ax.set_yticklabels(mark.rows)
-
-
-def _draw_boxes(figure: Figure, ax: Axes, mark: Boxes, panel: Panel, style: Style) -> None:
-    """Draw boxes whose texts are as large as the boxes have room for."""
-    low, high = panel.x_range or (0.0, 1.0)
-    points = figure.get_size_inches()[0] * 72 / (high - low)
-    colours = LinearSegmentedColormap.from_list("depth", ["#FFFFFF", _colour(mark.hue, style), "#10222E"])
+    colours = LinearSegmentedColormap.from_list("depth", _box_scale(mark, style))
     known = mark.values[np.isfinite(mark.values)]
-    norm = Normalize(min(0.0, float(known.min(initial=0.0))), float(known.max(initial=0.0)) or 1.0)
+    least, most = min(0.0, float(known.min(initial=0.0))), float(known.max(initial=0.0))
+    if mark.signed:
+        most = max(most, -least) or 1.0
+        least = -most
+    norm = Normalize(least, most or 1.0)
     for x, y, width, height, name, value in zip(
         mark.x, mark.y, mark.width, mark.height, mark.names, mark.values, strict=True
     ):
@@ -262,6 +236,13 @@ def _draw_boxes(figure: Figure, ax: Axes, mark: Boxes, panel: Panel, style: Styl
     if known.size:
         image = ScalarMappable(norm, LinearSegmentedColormap.from_list("used", colours(np.linspace(0.05, 0.8, 64))))
         figure.colorbar(image, ax=ax, label=mark.label, location="bottom", pad=0.02, shrink=0.6, aspect=40)
+
+
+def _box_scale(mark: Boxes, style: Style) -> list[str]:
+    """Colours from the least to the greatest value; of differences those of both signs, white between them."""
+    if not mark.signed:
+        return ["#FFFFFF", _colour(mark.hue, style), "#10222E"]
+    return ["#FFFFFF", "#B4B4B4", "#3C3C3C"] if style.palette == "grey" else ["#C44E00", "#FFFFFF", "#005A8F"]
 
 
 def _draw_guide(ax: Axes, mark: Guide) -> None:

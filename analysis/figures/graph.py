@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from analysis.catalogue import Param
-from analysis.figures.profile import Options, fingerprints, note, pick
+from analysis.config import LayerSpec
+from analysis.figures.measured import SERIES, at_checkpoint, has, measures, pick
+from analysis.figures.profile import Options, fingerprints, label_of, note
 from analysis.figures.sheet import Boxes, Floats, Line, Panel, Sheet
 from analysis.measures.architecture import Architecture, GraphNode, subtitle, title
+from analysis.measures.depth import matching_rows
 from analysis.measures.layering import Box, lay_out
 from analysis.problems import AnalysisError
 from analysis.result import Result
@@ -16,10 +21,17 @@ FOLDED = Param(
     "folded", "auto", "Modules to fold, comma-separated; 'auto' for the innermost that keep it small, empty for none"
 )
 MEASURE = Param("measure", "", "Output with one value per layer that colours the nodes, empty for none")
+CHECKPOINT = Param("checkpoint", "", "Which checkpoint of a run over several; empty for the last with numbers")
+DIFFERENCE = Param("difference", False, "Colour by how much more it is than in the last of the runs")
 NARROWEST = 320.0
 """Width of the drawing in points; a chain of layers is not blown up to the width of a page."""
 LETTER, LINE, PAD = 5.4, 11.0, 7.0
 """Points of a letter and of a line at the size of the texts, and around them."""
+STRUCTURE = {
+    "width": "channels",
+    **{name: name for name in ("parameters", "parameters_used", "macs", "activation_bytes")},
+}
+"""What every run knows of its layers, and the field of a layer that says it."""
 SUMMED = ("parameters", "parameters_used", "macs", "activation_bytes")
 
 
@@ -41,8 +53,7 @@ def graph(results: list[Result], options: Options) -> Sheet:
     shown = architecture.show(folded)
     texts = [(title(node), subtitle(structure.layers, node)) for node in shown.nodes]
     layout = lay_out([_room(*pair) for pair in texts], shown.edges)
-    measure = str(options.get("measure", ""))
-    values, label = _values(results, structure, shown.nodes, measure)
+    values, label = _values(results, structure, shown.nodes, options)
     lines = tuple(
         Line(np.array([x for x, _ in route.points]), -np.array([y for _, y in route.points]), hue="faint")
         for route in layout.routes
@@ -50,41 +61,100 @@ def graph(results: list[Result], options: Options) -> Sheet:
     wide = max(layout.width, NARROWEST)
     middle = layout.width / 2
     panel = Panel(
-        (*lines, _boxes(layout.boxes, texts, values, label)),
+        (*lines, _boxes(layout.boxes, texts, values, label, bool(options.get("difference")))),
         x_range=(middle - wide / 2 - 4, middle + wide / 2 + 4),
         y_range=(-layout.height - 4, 4),
         bare=True,
     )
-    return Sheet((panel,), note=note(structure, ()), fingerprints=fingerprints(results))
+    checkpoint = str(options.get("checkpoint", ""))
+    words = [note(structure, ()), f"checkpoint {checkpoint}" if checkpoint else ""]
+    return Sheet((panel,), note=" · ".join(filter(None, words)), fingerprints=fingerprints(results))
 
 
 def _room(name: str, below: str) -> tuple[float, float]:
     return LETTER * max(len(name), 0.9 * len(below)) + 2 * PAD, 2 * LINE + 2 * PAD
 
 
-def _boxes(boxes: tuple[Box, ...], texts: list[tuple[str, str]], values: Floats, label: str) -> Boxes:
+def _boxes(boxes: tuple[Box, ...], texts: list[tuple[str, str]], values: Floats, label: str, signed: bool) -> Boxes:
     def of(name: str) -> Floats:
         return np.array([getattr(box, name) for box in boxes], dtype=np.float64)
 
     names = tuple(f"{name}\n{below}" for name, below in texts)
-    return Boxes(of("x"), -of("bottom"), of("width"), of("height"), names, values, label)
+    return Boxes(of("x"), -of("bottom"), of("width"), of("height"), names, values, label, signed=signed)
 
 
-def _values(results: list[Result], structure: Result, nodes: tuple[GraphNode, ...], measure: str) -> tuple[Floats, str]:
-    """Values of the nodes: costs of a folded module are added, everything else is that of its last row."""
-    found = np.full(len(nodes), np.nan)
+def _values(
+    results: list[Result], structure: Result, nodes: tuple[GraphNode, ...], options: Options
+) -> tuple[Floats, str]:
+    """Values of the nodes: costs of a folded module are added, everything else is that of its last row.
+
+    Of a difference, a sum is known only if all of its rows correspond to one of the other network.
+    """
+    measure = str(options.get("measure", ""))
     if not measure:
-        return found, ""
-    owner = next((r for r in results if measure in r and r.output(measure).dims == ("layer",)), None)
-    if owner is None:
+        return np.full(len(nodes), np.nan), ""
+    owners = [result for result in results if _knows(result, measure)]
+    if not owners:
         raise AnalysisError(f"No run has one value per layer called '{measure}'.", "Add the run that measured it.")
-    rows = {layer.name: row for row, layer in enumerate(owner.layers)}
-    values = pick(owner, measure, list(range(len(owner.layers))))
+    own = values = _at_rows(owners[0], structure.layers, measure, str(options.get("checkpoint", "")))
+    title = _title(owners[0], measure)
+    if options.get("difference"):
+        other = _second(owners, results, measure)
+        values = own - _at_rows(other, matched(structure.layers, other), measure, "")
+        title = f"{title}, difference from {label_of(other) or 'the second run'}"
+    found = np.full(len(nodes), np.nan)
     for number, node in enumerate(nodes):
-        names = [structure.layers[row].name for row in node.rows]
-        there = [values[rows[name]] for name in names if name in rows and np.isfinite(values[rows[name]])]
-        if there:
-            found[number] = sum(there) if measure in SUMMED else there[-1]
-    output = owner.output(measure)
-    unit = f" ({output.unit})" if output.unit else ""
-    return found, f"{output.title or measure.replace('_', ' ')}{unit}"
+        rows = [row for row in node.rows if np.isfinite(own[row])]
+        there = [values[row] for row in rows if np.isfinite(values[row])]
+        if there and measure in SUMMED:
+            found[number] = sum(there) if len(there) == len(rows) else np.nan
+        elif there:
+            found[number] = there[-1]
+    return found, title
+
+
+def _knows(result: Result, measure: str) -> bool:
+    dims = result.output(measure).dims if measure in result else ()
+    return has(result, measure) or dims == SERIES or (measure in STRUCTURE and bool(result.layers))
+
+
+def _second(owners: list[Result], results: list[Result], measure: str) -> Result:
+    """Run from which the first one differs: the last that has the measure."""
+    if len(owners) < 2:
+        raise AnalysisError(
+            f"Only one of these {len(results)} runs has '{measure}': there is nothing that it could differ from.",
+            "Add a run of the second network, behind the first.",
+        )
+    return owners[-1]
+
+
+def matched(layers: tuple[LayerSpec, ...], other: Result) -> tuple[LayerSpec | None, ...]:
+    """Layer of another network that corresponds to each of ours, None for none."""
+    return tuple(other.layers[row] if row >= 0 else None for row in matching_rows(layers, other.layers).tolist())
+
+
+def _at_rows(result: Result, layers: Sequence[LayerSpec | None], measure: str, checkpoint: str) -> Floats:
+    """Values of a run at layers that it knows by name; what the structure says is read off the layers themselves."""
+    names = {layer.name: row for row, layer in enumerate(result.layers)}
+    rows = [names.get(layer.name, -1) if layer is not None else -1 for layer in layers]
+    if measure in STRUCTURE:
+        values = np.array([_of_structure(layer, measure) for layer in result.layers])
+    elif has(result, measure):
+        return pick(result, measure, rows)
+    else:
+        values = at_checkpoint(result, measure, checkpoint)
+    return np.array([values[row] if row >= 0 else np.nan for row in rows])
+
+
+def _of_structure(layer: LayerSpec, measure: str) -> float:
+    """Width or cost of a layer; an activation has no weights, which is no zero that anyone measured."""
+    value = float(getattr(layer, STRUCTURE[measure]))
+    weighty = layer.kind in ("conv", "linear") and measure != "width"
+    return value if value or weighty or measure == "activation_bytes" else float("nan")
+
+
+def _title(result: Result, measure: str) -> str:
+    known = measures(result)
+    output = known.get(measure) or (result.output(measure) if measure in result else None)
+    words = (output.title if output else "") or measure.replace("_", " ")
+    return f"{words} ({output.unit})" if output and output.unit else words

@@ -10,6 +10,7 @@ import numpy as np
 from analysis.catalogue import Param, Value, nearest
 from analysis.config import LayerSpec, matching
 from analysis.events import Output
+from analysis.figures.measured import RATIO, has, measures, pick, told_apart
 from analysis.figures.sheet import Bars, Floats, Hatched, Mark, Panel, Points, Sheet
 from analysis.measures.spectra import linear_cap, sample_cap
 from analysis.problems import AnalysisError
@@ -22,6 +23,7 @@ LAYERS = Param("layers", "", "Glob patterns of layer names, comma-separated; emp
 KINDS = Param("kinds", "", "Kinds of layers, comma-separated (conv, activation, block …); empty for all")
 FACTS = {
     "effective_rank": ("mode", "effective rank", "interval"),
+    RATIO: ("mode", "effective rank", "interval"),
     "rank": ("mode", "tolerance"),
     "rank_ratio": ("mode", "tolerance"),
     "energy_rank": ("mode", "energy"),
@@ -42,18 +44,19 @@ def profile(results: list[Result], options: Options) -> Sheet:
     rows = chosen_rows(first, options)
     names = tuple(first.layers[i].name for i in rows)
     marks: list[Mark] = []
+    labels = told_apart(results) if len(results) > 1 else [""]
     for number, result in enumerate(results):
         aligned = _align(result, measure, names)
-        marks.append(_bars(result, aligned, measure, number, len(results)))
+        marks.append(_bars(result, aligned, measure, number, labels))
     if measure == "rank_ratio" and len(results) == 1:
         marks += _caps(first, rows)
     panel = Panel(
         tuple(marks),
         x_title="layer, in order of execution",
-        y_title=axis_title(first.output(measure)),
+        y_title=axis_title(measures(first)[measure]),
         x_names=names,
         stages=stages([first.layers[i] for i in rows]),
-        y_range=(0.0, 1.05) if measure == "rank_ratio" else None,
+        y_range=(0.0, 1.05) if measure in ("rank_ratio", RATIO) else None,
     )
     return Sheet((panel,), note=note(first, FACTS.get(measure)), fingerprints=fingerprints(results))
 
@@ -61,32 +64,40 @@ def profile(results: list[Result], options: Options) -> Sheet:
 def tracks(results: list[Result], options: Options) -> Sheet:
     """Draw a stack of measures over the same layers.
 
-    A measure is named as its output, or as method.output where several runs have one of that name.
+    A measure is named as its output, or as method.output where several runs have one of that name; "@2" behind it
+    takes it from the second run of the figure.
     """
-    found: dict[str, Result] = {}
-    for result in results:
-        for output in result.outputs:
-            if output.dims == ("layer",):
-                found.setdefault(output.name, result)
-                found.setdefault(f"{_method(result)}.{output.name}", result)
+    found: dict[str, tuple[Result, str]] = {}
+    for number, result in enumerate(results, 1):
+        for name in measures(result):
+            for word in (name, f"{_method(result)}.{name}"):
+                found.setdefault(word, (result, name))
+                found[f"{word}@{number}"] = (result, name)
     wanted = [word.strip() for word in str(options["measures"]).split(",") if word.strip()]
-    names = wanted or [name for name in found if "." not in name][:6]
+    names = wanted or [name for name in found if "." not in name and "@" not in name][:6]
     for name in names:
         if name not in found:
-            raise AnalysisError(f"No run has a measure '{name}' per layer.", nearest(name, list(found)))
-    base = results[0]
-    rows = chosen_rows(base, options)
-    layers = [base.layers[i] for i in rows]
-    panels = tuple(_track(found[name], name.rpartition(".")[2], layers) for name in names)
-    facts = tuple(dict.fromkeys(fact for name in names for fact in FACTS.get(name.rpartition(".")[2], ())))
+            known = [word for word in found if "@" not in word]
+            raise AnalysisError(f"No run has a measure '{name}' per layer.", nearest(name, known))
+    rows = chosen_rows(results[0], options)
+    layers = [results[0].layers[i] for i in rows]
+    chosen = [found[name] for name in names]
+    panels = tuple(_track(*pair, _run_word(pair, chosen), layers) for pair in chosen)
+    facts = tuple(dict.fromkeys(fact for _, name in chosen for fact in FACTS.get(name, ())))
     fullest = max(results, key=lambda result: result.prepared.samples.count if result.prepared else 0)
     return Sheet(panels, note=note(fullest, facts), fingerprints=fingerprints(results), linked=True)
 
 
-def _track(result: Result, measure: str, layers: list[LayerSpec]) -> Panel:
+def _run_word(pair: tuple[Result, str], chosen: list[tuple[Result, str]]) -> str:
+    """Words that tell a track from those of the same measure of other runs; "" if there are none."""
+    runs = list({id(run): run for run, name in chosen if (_method(run), name) == (_method(pair[0]), pair[1])}.values())
+    return told_apart(runs)[runs.index(pair[0])] if len(runs) > 1 else ""
+
+
+def _track(result: Result, measure: str, run: str, layers: list[LayerSpec]) -> Panel:
     names = tuple(layer.name for layer in layers)
-    bars = _bars(result, _align(result, measure, names), measure, 0, 1)
-    title = textwrap.fill(axis_title(result.output(measure)), 18)
+    bars = _bars(result, _align(result, measure, names), measure, 0, [""])
+    title = "\n".join(textwrap.fill(words, 18) for words in (axis_title(measures(result)[measure]), run) if words)
     return Panel((bars,), y_title=title, x_names=names, stages=stages(layers), height=0.55)
 
 
@@ -95,7 +106,7 @@ def _method(result: Result) -> str:
 
 
 def _measure(result: Result, name: str) -> str:
-    names = [output.name for output in result.outputs if output.dims == ("layer",)]
+    names = list(measures(result))
     if not names:
         raise AnalysisError("This run has no measure per layer.", "Choose another figure.")
     if name and name not in names:
@@ -123,34 +134,24 @@ def chosen_rows(result: Result, options: Options) -> list[int]:
 
 def _align(result: Result, measure: str, names: tuple[str, ...]) -> list[int]:
     """Row of each name in a run, -1 where the run does not have it (or did not measure this)."""
-    if measure not in result:
+    if not has(result, measure):
         return [-1] * len(names)
     places = {layer.name: i for i, layer in enumerate(result.layers)}
     return [places.get(name, -1) for name in names]
 
 
-def _bars(result: Result, rows: list[int], measure: str, number: int, count: int) -> Bars:
+def _bars(result: Result, rows: list[int], measure: str, number: int, labels: list[str]) -> Bars:
+    count = len(labels)
     x: Floats = np.arange(len(rows), dtype=np.float64) + (number - (count - 1) / 2) * 0.8 / count
-    method = _method(result)
+    low, high = (f"{measure}_{end}" for end in ("low", "high"))
     return Bars(
         x,
         pick(result, measure, rows),
-        label=label_of(result) if count > 1 else "",
-        low=pick(result, f"{measure}_low", rows) if f"{measure}_low" in result else None,
-        high=pick(result, f"{measure}_high", rows) if f"{measure}_high" in result else None,
-        hue=MEASURE_HUES.get(measure, HUES.get(method, "cost")) if count == 1 else f"series{number}",
+        label=labels[number],
+        low=pick(result, low, rows) if has(result, low) else None,
+        high=pick(result, high, rows) if has(result, high) else None,
+        hue=MEASURE_HUES.get(measure, HUES.get(_method(result), "cost")) if count == 1 else f"series{number}",
     )
-
-
-def pick(result: Result, name: str, rows: list[int]) -> Floats:
-    """Values of a (layer,) output at some rows; NaN where a row is -1 or a count has not arrived."""
-    if name not in result:
-        return np.full(len(rows), np.nan)
-    array = result[name]
-    values = array.astype(np.float64)
-    if array.dtype.kind in "iu":
-        values[values == (-1 if array.dtype.kind == "i" else 255)] = np.nan
-    return np.array([values[i] if i >= 0 else np.nan for i in rows])
 
 
 def _caps(result: Result, rows: list[int]) -> list[Mark]:

@@ -121,6 +121,8 @@ class Boxes:
         (n,) NaN for no colour.
     label
         What the values are, "" for none.
+    signed
+        True for differences: zero is in the middle of the colours.
     """
 
     x: Floats
@@ -131,6 +133,7 @@ class Boxes:
     values: Floats
     label: str = ""
     hue: str = "rank"
+    signed: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -376,15 +376,40 @@ def save(path: str | Path, state: Mapping[str, Tensor], saved: Saved) -> None:
     Raises
     ------
     AnalysisError
-        If it cannot be written; nothing half-written stays behind.
+        If it cannot be written, or a file of the user's would be lost; nothing half-written stays behind.
     """
     target = Path(path)
+    _refuse_foreign(target)
     text = json.dumps(to_plain(saved), indent=2)
     # Shared parameters are stored once per name: the format knows no sharing, and names must not get lost.
     tensors = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in state.items()}
     data = safetensors.torch.save(tensors, {HEADER_KEY: text})
     _replace(target, data)
     _replace(target.with_suffix(".json"), text.encode())
+
+
+def _refuse_foreign(target: Path) -> None:
+    """Refuse to write over files that LayerScope has not written."""
+    beside = target.with_suffix(".json")
+    for file, ours in ((target, _holds_edits), (beside, _describes)):
+        if file.exists() and not ours(file):
+            text = f"{file.name} is there already and was not written by LayerScope."
+            raise AnalysisError(text, "Choose another name, or move that file away.", "exists")
+
+
+def _holds_edits(path: Path) -> bool:
+    try:
+        return HEADER_KEY in weight_files.read_notes(path)
+    except AnalysisError:
+        return False
+
+
+def _describes(path: Path) -> bool:
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(plain, dict) and {"format", "model", "edits"} <= plain.keys()
 
 
 def _replace(target: Path, data: bytes) -> None:

@@ -13,6 +13,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
+
+import numpy as np
 
 from analysis.measures.options import FAMILIES, STRIDES, Option, Pair, SwitchPoint, options_of
 from analysis.measures.stride_bounds import map_sizes, stride_bounds, why_invalid
@@ -27,6 +30,8 @@ __all__ = [
     "Space",
     "SwitchPoint",
     "canonical_name",
+    "combinations",
+    "draw_space",
     "enumerate_space",
     "map_sizes",
     "options_of",
@@ -39,6 +44,7 @@ __all__ = [
 ]
 
 MOST = 20_000  # more combinations than anyone will wait for
+TRIES = 100  # draws for each configuration that is wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +132,9 @@ def enumerate_space(
     AnalysisError
         If there are more combinations than can be listed.
     """
-    count = 1
-    for several in options:
-        count *= len(several)
+    count = combinations(options)
     if count > MOST:
-        hint = "Use fewer switch points or a smaller family."
+        hint = "Draw some of them with --set subset=100, or use fewer switch points or a smaller family."
         raise AnalysisError(f"These options make {count:,} configurations.", hint, "geometry")
     bounds = stride_bounds(points, input_map)
     kept, dropped = [], []
@@ -142,6 +146,54 @@ def enumerate_space(
         else:
             kept.append(configuration)
     return Space(tuple(points), tuple(tuple(several) for several in options), tuple(kept), tuple(dropped))
+
+
+def combinations(options: Sequence[Sequence[Option]]) -> int:
+    """Count the combinations of options, valid or not."""
+    return prod(len(several) for several in options)
+
+
+def draw_space(
+    points: Sequence[SwitchPoint],
+    options: Sequence[Sequence[Option]],
+    input_map: Pair,
+    last_map: Pair,
+    wanted: int,
+    seed: int,
+) -> Space:
+    """Draw valid configurations without replacement and without listing all; the network's own is always among them.
+
+    Parameters
+    ----------
+    points, options, input_map, last_map
+        See :func:`enumerate_space`.
+    wanted
+        How many to draw, the network's own included; there are fewer if hardly any combination is valid.
+    seed
+        Same seed, same configurations.
+
+    Raises
+    ------
+    AnalysisError
+        If more are wanted than anyone will wait for.
+    """
+    if wanted > MOST:
+        raise AnalysisError(f"{wanted:,} configurations are too many.", f"Draw up to {MOST:,}.", "geometry")
+    random, bounds = np.random.RandomState([seed, len(points)]), stride_bounds(points, input_map)
+    kept, dropped = {(0,) * len(points)}, dict[str, str]()
+    for _ in range(TRIES * wanted):
+        if len(kept) >= wanted:
+            break
+        configuration = tuple(int(random.randint(len(several))) for several in options)
+        chosen = [several[index] for several, index in zip(options, configuration, strict=True)]
+        reason = why_invalid(points, chosen, input_map, last_map, bounds) if any(configuration) else ""
+        if reason:
+            dropped[canonical_name(options, configuration)] = reason
+        else:
+            kept.add(configuration)
+    return Space(
+        tuple(points), tuple(tuple(several) for several in options), tuple(sorted(kept)), tuple(dropped.items())
+    )
 
 
 Geometry = tuple[tuple[str, str], ...]

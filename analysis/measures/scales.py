@@ -93,18 +93,13 @@ def correlation(first: Floats, second: Floats, seed: int = 0, picture: Integers 
     """
     known = np.flatnonzero(np.isfinite(first) & np.isfinite(second))
     one, other = first[known], second[known]
-    number = np.arange(len(known)) if picture is None else np.unique(picture[known], return_inverse=True)[1]
-    order = np.argsort(number, kind="stable")
-    rows_of = np.split(order, np.cumsum(np.bincount(number))[:-1]) if len(known) else []
+    own = None if picture is None else picture[known]
+    value = rank_correlation(one, other) if (len(known) if own is None else len(np.unique(own))) >= 3 else float("nan")
 
-    def drawn(pictures: Integers) -> float:
-        rows = pictures if len(rows_of) == len(known) else np.concatenate([rows_of[at] for at in pictures])
+    def drawn(rows: Integers) -> float:
         return rank_correlation(one[rows], other[rows])
 
-    if len(rows_of) < 3:
-        return (float("nan"),) * 3
-    value = rank_correlation(one, other)
-    return (value, *bootstrap(drawn, len(rows_of), RESAMPLES, seed)) if np.isfinite(value) else (float("nan"),) * 3
+    return (value, *bootstrap(drawn, len(known), RESAMPLES, seed, own)) if np.isfinite(value) else (float("nan"),) * 3
 
 
 def means_by_group(values: Floats, groups: Sequence[Integers]) -> Floats:

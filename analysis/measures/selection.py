@@ -17,19 +17,25 @@ FEWEST = 40  # pictures of a group below which it keeps the network as it is
 SPLITS = 50
 
 
-def halves(strata: Integers, seed: int) -> tuple[Integers, Integers]:
+def halves(strata: Integers, seed: int, picture: Integers | None = None) -> tuple[Integers, Integers]:
     """Split pictures in two halves, evenly within each stratum.
 
     Parameters
     ----------
     strata
-        (picture,) group or class of each picture.
+        (row,) group or class of each row; a picture of several rows is in the stratum of its first one.
+    picture
+        (row,) which picture each row is of, where pictures come several times; all rows of one are in the same half.
 
     Returns
     -------
     tuple
         Rows to choose on, rows to report on, both ascending.
     """
+    if picture is not None:
+        _, starts, number = np.unique(picture, return_index=True, return_inverse=True)
+        inside = np.isin(number, halves(strata[starts], seed)[0])
+        return np.flatnonzero(inside), np.flatnonzero(~inside)
     random = np.random.RandomState([seed, len(strata)])
     first: list[Integers] = []
     odd = 0
@@ -41,6 +47,15 @@ def halves(strata: Integers, seed: int) -> tuple[Integers, Integers]:
     chosen = np.zeros(len(strata), dtype=bool)
     chosen[np.concatenate(first) if first else []] = True
     return np.flatnonzero(chosen), np.flatnonzero(~chosen)
+
+
+def pictures_in(groups: Integers, picture: Integers | None = None) -> dict[int, int]:
+    """Count the pictures of every group, each once; of rows if pictures come once."""
+    found = {}
+    for group in np.unique(groups):
+        rows = np.flatnonzero(groups == group)
+        found[int(group)] = len(rows) if picture is None else len(np.unique(picture[rows]))
+    return found
 
 
 def quantile_groups(values: Floats, count: int = 5) -> Integers:
@@ -59,7 +74,7 @@ class StaticGain:
     Attributes
     ----------
     gain, low, high
-        Mean over random splits, and the range of 95 % of them.
+        Mean over random splits, and the range of 95 % of them; NaN if no group has 40 pictures.
     shuffled, shuffled_low, shuffled_high
         The same with groups dealt out at random: what choosing alone gives.
     chosen
@@ -75,42 +90,50 @@ class StaticGain:
     chosen: Mapping[int, int] = field(default_factory=dict)
 
 
-def static_gain(correct: Bools, groups: Integers, splits: int = SPLITS, seed: int = 0) -> StaticGain:
+def static_gain(
+    correct: Bools, groups: Integers, splits: int = SPLITS, seed: int = 0, picture: Integers | None = None
+) -> StaticGain:
     """Choose one configuration per group on one half and score it on the other, over many splits.
 
     The third control is the same measure on a pool of jittered copies, see the method `chance_pools`. Groups of fewer
-    than 40 pictures keep the network as it is.
+    than 40 pictures keep the network as it is; if all do, there is nothing to measure, which is not a gain of zero.
 
     Parameters
     ----------
     correct
-        (picture, configuration).
+        (row, configuration).
     groups
-        (picture,) group of each; must not come from the network or from the labels.
+        (row,) group of each; must not come from the network or from the labels.
+    picture
+        (row,) which picture each row is of, where pictures come several times; halves are drawn among pictures.
     """
+    large = tuple(group for group, count in pictures_in(groups, picture).items() if count >= FEWEST)
+    if not large:
+        return StaticGain(*(float("nan"),) * 6)
     real, control = [], []
     votes: dict[int, dict[int, int]] = {}
     random = np.random.RandomState([seed, 1])
     for split in range(splits):
-        gain, chosen = _one_split(correct, groups, seed * splits + split)
+        gain, chosen = _one_split(correct, groups, large, seed * splits + split, picture)
         real.append(gain)
         for group, pick in chosen.items():
             votes.setdefault(group, {})[pick] = votes.get(group, {}).get(pick, 0) + 1
-        control.append(_one_split(correct, random.permutation(groups), seed * splits + split)[0])
+        shuffled = random.permutation(groups)
+        control.append(_one_split(correct, shuffled, large, seed * splits + split, picture)[0])
     modal = {group: max(sorted(counts), key=lambda pick: counts[pick]) for group, counts in votes.items()}
     return StaticGain(*_spread(real), *_spread(control), chosen=modal)
 
 
-def _one_split(correct: Bools, groups: Integers, seed: int) -> tuple[float, dict[int, int]]:
-    select, report = halves(groups, seed)
+def _one_split(
+    correct: Bools, groups: Integers, large: tuple[int, ...], seed: int, picture: Integers | None
+) -> tuple[float, dict[int, int]]:
+    select, report = halves(groups, seed, picture)
     scores, chosen = correct[report, 0].astype(np.float64), {}
-    for group in np.unique(groups):
-        if (groups == group).sum() < FEWEST:
-            continue
+    for group in large:
         pick = int(np.argmax(correct[select[groups[select] == group]].mean(axis=0)))
         here = groups[report] == group
         scores[here] = correct[report[here], pick]
-        chosen[int(group)] = pick
+        chosen[group] = pick
     return float(scores.mean() - correct[report, 0].mean()), chosen
 
 
@@ -119,11 +142,21 @@ def _spread(values: Sequence[float]) -> tuple[float, float, float]:
     return float(np.mean(values)), float(low), float(high)
 
 
-def best_static(correct: Bools, splits: int = SPLITS, seed: int = 0) -> tuple[float, float, float]:
-    """Accuracy of the single configuration that is best on one half, on the other: mean and 95 % range of splits."""
+def best_static(
+    correct: Bools, splits: int = SPLITS, seed: int = 0, picture: Integers | None = None
+) -> tuple[float, float, float]:
+    """Accuracy of the single configuration that is best on one half, on the other: mean and 95 % range of splits.
+
+    Parameters
+    ----------
+    picture
+        (row,) which picture each row is of, where pictures come several times; NaN for a single picture.
+    """
+    if (len(correct) if picture is None else len(np.unique(picture))) < 2:
+        return (float("nan"),) * 3
     found = []
     for split in range(splits):
-        select, report = halves(np.zeros(len(correct), dtype=np.int64), seed * splits + split)
+        select, report = halves(np.zeros(len(correct), dtype=np.int64), seed * splits + split, picture)
         found.append(float(correct[report, int(np.argmax(correct[select].mean(axis=0)))].mean()))
     return _spread(found)
 
@@ -222,6 +255,7 @@ def policies(
     macs: Integers | None = None,
     seed: int = 0,
     tree_macs: float = float("nan"),
+    picture: Integers | None = None,
 ) -> tuple[Policy, ...]:
     """Score the rules that need no label, on the half of the pictures that nothing was fitted on.
 
@@ -235,8 +269,10 @@ def policies(
         Name of a rule to the answers it gives, axes (picture,): mean of probabilities, majority vote.
     macs, tree_macs
         (configuration,) multiply-adds of each, and of all together where prefixes are shared.
+    picture
+        (row,) which picture each row is of, where pictures come several times.
     """
-    select, report = halves(label, seed)
+    select, report = halves(label, seed, picture)
     own = float(correct[report, 0].mean())
     oracle = float(correct[report].any(axis=1).mean())
     cost = np.full(correct.shape[1], np.nan) if macs is None else np.asarray(macs, dtype=np.float64)
@@ -342,11 +378,16 @@ def pareto_front(macs: Integers, accuracy: Floats) -> Integers:
 
 
 def agreement(prediction: Integers) -> Floats:
-    """Share of pictures that two configurations answer alike, axes (configuration, configuration)."""
+    """Share of pictures that two configurations answer alike, axes (configuration, configuration).
+
+    -1, for scores that are not finite, is no answer and like none; a configuration without any answer is like itself
+    in nothing.
+    """
     count = prediction.shape[1]
     found = np.empty((count, count))
+    given = prediction >= 0
     for column in range(count):
-        found[column] = (prediction == prediction[:, column : column + 1]).mean(axis=0)
+        found[column] = ((prediction == prediction[:, column : column + 1]) & given).mean(axis=0)
     return found
 
 

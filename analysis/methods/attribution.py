@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from analysis.catalogue import MethodInfo, Param, nearest
@@ -205,16 +205,11 @@ def _positions(job: Job) -> NDArray[np.int64]:
 
 def _plan(job: Job, algorithms: tuple[Algorithm, ...], layer: LayerSpec | None) -> Plan:
     images, net = job.images, job.model.net
-    pixels, index, logits, writes = [], [], [], False
-    rows = cached_rows(job.model.recording.totals.activation_bytes, job.model.device, images.batch)
-    for batch in images.batches(_positions(job), rows):
-        found, wrote = scores_of(net, batch.pixels)
-        pixels.append(batch.pixels)
-        index.append(batch.index)
-        logits.append(found)
-        writes = writes or wrote
-    joined, positions, scores = torch.cat(pixels), np.concatenate(index), torch.cat(logits)
+    batches = list(images.batches(_positions(job)))
+    joined, positions = torch.cat([one.pixels for one in batches]), np.concatenate([one.index for one in batches])
     _refuse_too_many(joined, len(algorithms))
+    rows = cached_rows(job.model.recording.totals.activation_bytes, job.model.device, images.batch)
+    scores, writes = _scored(net, joined, Rows(rows))
     shares = torch.softmax(scores.float(), dim=1)
     confidences, predictions = (part.cpu().numpy() for part in shares.max(dim=1))
     labels = None if images.labels is None else images.labels[positions]
@@ -233,6 +228,22 @@ def _plan(job: Job, algorithms: tuple[Algorithm, ...], layer: LayerSpec | None) 
         writes, layer,
         min(window, *joined.shape[2:]), int(job.params["stride"]) or max(1, window // 2),
     )  # fmt: skip
+
+
+def _scored(net: nn.Module, pixels: Tensor, rows: Rows) -> tuple[Tensor, bool]:
+    """Return the scores of all pictures, in portions as large as memory allows, and whether the network writes."""
+    found: list[Tensor] = []
+    first, writes = 0, False
+    while first < len(pixels):
+        try:
+            scores, wrote = scores_of(net, pixels[first : first + rows.size])
+        except (RuntimeError, MemoryError) as error:
+            rows.shrink(error)
+            continue
+        found.append(scores)
+        first += len(scores)
+        writes = writes or wrote
+    return torch.cat(found), writes
 
 
 def _numbers(values: Tensor) -> Floats:

@@ -23,13 +23,14 @@ from analysis.events import Array, Chunk, Declared, Output, Progress
 from analysis.images import Batch
 from analysis.job import Job, Step
 from analysis.measures import oracles
-from analysis.measures.findings import GROUPINGS, LABEL, grouped
+from analysis.measures.findings import GROUPINGS, LABEL, grouped, picture_of
 from analysis.outcomes import scores_of
 from analysis.outputs import check_labels
 from analysis.perturb import disturbed, jittered
+from analysis.pictures import choose
 from analysis.reshape import shadow
 from analysis.result import empty_array
-from analysis.sweep import PARAMS, Sweep, drawn, prepare, quiet
+from analysis.sweep import PARAMS, Sweep, calibrated_on, drawn, make_smaller, prepare, quiet
 
 INFO = MethodInfo(
     name="chance_pools",
@@ -40,15 +41,17 @@ INFO = MethodInfo(
         *PARAMS[:5],
         *grouping.PARAMS,
         Param("copies", 16, "Copies in each pool, and configurations drawn for comparison", 2, 256),
-        Param("target", 0.0, "Accuracy of a single copy to match, 0 for that of the drawn configurations", 0.0, 1.0),
+        Param("target", 0.0, "Accuracy of a changed copy to match, 0 for that of the drawn configurations", 0.0, 1.0),
         Param("perturbation", "zoom and shift", "What is done to pictures", choices=("zoom and shift", "noise")),
         Param("mirror", False, "Also swap left and right, where that keeps the class"),
         Param("memory", 1024, "MiB that a batch may take", 16, 1 << 20, shapes_result=False),
     ),
     limit=200,
+    version=2,
     resumes=("measured", "pictures"),
 )
 POOLS = ("configurations", "perturbation", "jitter")
+MOST_PICTURES = 200  # pools cost seven times the sweep
 MATCHED = 100  # pictures that strengths are matched on
 STEPS = 6
 CLOSE = 0.01
@@ -67,8 +70,12 @@ class Study:
 
     Attributes
     ----------
+    sweep
+        The configurations.
     answers, sizes
         What each pool answers, and how many copies it has.
+    places
+        (picture,) which pictures of the run are measured.
     own
         What the request says of every picture: zoom factor, the user's column.
     found
@@ -76,8 +83,10 @@ class Study:
     """
 
     job: Job
+    sweep: Sweep
     answers: tuple[Answer, ...]
     sizes: tuple[int, ...]
+    places: NDArray[np.int64]
     own: Mapping[str, NDArray[np.float64]]
     found: dict[str, Array]
 
@@ -89,24 +98,41 @@ def run(job: Job) -> Iterator[Step]:
     copies = int(job.params["copies"])
     own, column = grouping.zooms_of(job), grouping.column_of(job)
     chosen = drawn(len(sweep.space.configurations), copies, job.request.seed)
-    declared = _declared(job, sweep, copies, column[0])
+    places = _places(job)
+    declared = _declared(job, sweep, copies, column[0], len(places))
     yield declared
     study = Study(
         job,
+        sweep,
         _answers(job, sweep, chosen),
         (len(chosen), copies, copies),
+        places,
         {"zoom": own, "column": column[1]},
         {output.name: empty_array(output) for output in declared.outputs},
     )
     _take_over(study, declared)
     yield Chunk("configuration", (), np.array([*chosen, *[-1] * (copies - len(chosen))], dtype=np.int32))
-    few = np.linspace(0, job.images.count - 1, min(MATCHED, job.images.count)).astype(np.int64)
+    few = places[np.linspace(0, len(places) - 1, min(MATCHED, len(places))).astype(np.int64)]
     yield from _target(study, few)
     for pool in (1, 2):
         yield from _match(study, pool, few)
     yield from _measure(study)
     grouping.warn_of_rows(job)
     yield from _totals(study)
+
+
+def _places(job: Job) -> NDArray[np.int64]:
+    """Choose the pictures that are measured: all, or equally many of each class."""
+    images = job.images
+    pictures, rows = np.unique(images.indices, return_index=True)
+    if len(pictures) > MOST_PICTURES:
+        text = (
+            f"Chance pools are measured on {MOST_PICTURES} of the {len(pictures):,} pictures, equally many of a class."
+        )
+        job.warn("fewer_pictures", text)
+    labels = None if images.labels is None else images.labels[rows]
+    chosen = pictures[choose(labels, len(pictures), MOST_PICTURES, job.request.seed)]
+    return np.flatnonzero(np.isin(images.indices, chosen))
 
 
 def _take_over(study: Study, declared: Declared) -> None:
@@ -121,12 +147,13 @@ def _take_over(study: Study, declared: Declared) -> None:
 def _answers(job: Job, sweep: Sweep, chosen: tuple[int, ...]) -> tuple[Answer, Answer, Answer]:
     net, seed = shadow(job.model.net), job.request.seed
     kind, mirror = str(job.params["perturbation"]), bool(job.params["mirror"])
+    alone = sweep.walker.alone()
 
     def configured(batch: Batch, copy: int, strength: float) -> Tensor:
         extra = 0 if sweep.calibration is None else len(sweep.calibration)
         pixels = batch.pixels if sweep.calibration is None else torch.cat([sweep.calibration, batch.pixels])
-        sweep.walker.clear()
-        output = sweep.walker.run(pixels, sweep.space.configurations[chosen[copy]])
+        alone.clear()
+        output = alone.run(pixels, sweep.space.configurations[chosen[copy]])
         return scores_of(output, len(pixels))[extra:]
 
     def perturbed(batch: Batch, copy: int, strength: float) -> Tensor:
@@ -150,22 +177,44 @@ def _shown(study: Study, batch: Batch) -> Batch:
 
 
 def _single(study: Study, pool: int, strength: float, places: NDArray[np.int64], text: str) -> Steps[float]:
-    """Accuracy of a single guess of a pool on some pictures."""
+    """Accuracy of a single changed guess of a pool on some pictures.
+
+    Copy 0 is the network as it is on the picture as it is, in every pool. Without it, what is matched does not depend
+    on how many others there are: 16 copies stand for a family of any size.
+    """
     right = seen = 0
-    for batch in study.job.images.batches(order=places):
+    changed = range(1, study.sizes[pool]) if study.sizes[pool] > 1 else range(1)
+    for batch in study.job.images.batches(order=places, size=study.sweep.step):
         assert batch.labels is not None  # the method needs labels
         shown = _shown(study, batch)
-        for copy in range(study.sizes[pool]):
-            with quiet(batch.pixels.device):
-                guess = study.answers[pool](shown, copy, strength).argmax(dim=1)
+        for copy in changed:
+            guess = _guess(study, pool, shown, copy, strength)
             right += int(torch.eq(guess, batch.labels).sum())
             seen += len(batch.index)
             yield Progress(0, 0, text)
     return right / max(seen, 1)
 
 
+def _guess(study: Study, pool: int, batch: Batch, copy: int, strength: float) -> Tensor:
+    """Classes that one copy gives; when memory runs out, for half as many pictures at a time."""
+    parts: list[Tensor] = []
+    first, count = 0, len(batch.index)
+    while first < count:
+        rows = slice(first, min(first + study.sweep.step, count))
+        labels = None if batch.labels is None else batch.labels[rows]
+        try:
+            with quiet(batch.pixels.device):
+                scores = study.answers[pool](Batch(batch.pixels[rows], labels, batch.index[rows]), copy, strength)
+        except (RuntimeError, MemoryError) as error:
+            make_smaller(study.sweep, rows.stop - rows.start, error)
+            continue
+        parts.append(scores.argmax(dim=1))
+        first = rows.stop
+    return torch.cat(parts)
+
+
 def _target(study: Study, places: NDArray[np.int64]) -> Iterator[Step]:
-    """Accuracy to match: that of the parameter, of an unfinished run, or of the drawn configurations."""
+    """Accuracy to match: that of the parameter, of an unfinished run, or of the drawn configurations but the first."""
     found, wanted = study.found["target"], float(study.job.params["target"])
     if not wanted:
         wanted = float(found)
@@ -177,7 +226,7 @@ def _target(study: Study, places: NDArray[np.int64]) -> Iterator[Step]:
 
 
 def _match(study: Study, pool: int, places: NDArray[np.int64]) -> Iterator[Step]:
-    """Bisect for the strength at which a single copy has the accuracy wanted, in at most six steps.
+    """Bisect for the strength at which a single changed copy has the accuracy wanted, in at most six steps.
 
     The accuracy of every step is kept, so that a run that goes on repeats the way without repeating the work.
     """
@@ -207,8 +256,8 @@ def _sent(study: Study, name: str, at: tuple[int, ...], value: float) -> Iterato
 def _measure(study: Study) -> Iterator[Step]:
     """Run all pools on all pictures; what an unfinished run has found of a copy of a batch is not run again."""
     images, found = study.job.images, study.found
-    total, done = images.count * sum(study.sizes), 0
-    for batch in images.batches():
+    total, done = len(study.places) * sum(study.sizes), 0
+    for batch in images.batches(order=study.places, size=study.sweep.step):
         assert batch.labels is not None  # the method needs labels
         shown, rows = _shown(study, batch), slice(int(batch.index[0]), int(batch.index[-1]) + 1)
         for pool, size in enumerate(study.sizes):
@@ -216,9 +265,7 @@ def _measure(study: Study) -> Iterator[Step]:
                 done += len(batch.index)
                 if (found["prediction"][pool, batch.index, copy] >= 0).all():
                     continue
-                with quiet(batch.pixels.device):
-                    answer = study.answers[pool](shown, copy, float(found["strength"][pool]))
-                guess = answer.argmax(dim=1).cpu().numpy()
+                guess = _guess(study, pool, shown, copy, float(found["strength"][pool])).cpu().numpy()
                 found["prediction"][pool, batch.index, copy] = guess
                 found["correct"][pool, batch.index, copy] = guess == batch.labels.cpu().numpy()
                 yield Progress(done, total, f"Running {POOLS[pool]}")
@@ -244,36 +291,42 @@ def _totals(study: Study) -> Iterator[Chunk]:
     for pool, part in enumerate(parts):
         curves[pool, : sizes[pool]] = oracles.growth_curve(part)
     yield Chunk("growth", (), curves)
-    yield Chunk("mean_accuracy", (), np.array([part.mean() for part in parts]))
+    single = [float(part[:, 1:].mean() if size > 1 else part.mean()) for part, size in zip(parts, sizes, strict=True)]
+    yield Chunk("mean_accuracy", (), np.array(single))
+    picture = picture_of({name: values[seen] for name, values in found.items() if name == "place"})
     gains = np.full((len(POOLS), len(GROUPINGS), 3), np.nan)
     for place, name in enumerate(GROUPINGS):
         source = "label" if name == LABEL else name
         if source in found:
             values = found[source][seen].astype(np.float64)
-            gains[:, place] = [grouped(part, values, job.request.seed, each=name == LABEL)[0] for part in parts]
+            gains[:, place] = [
+                grouped(part, values, job.request.seed, each=name == LABEL, picture=picture)[0] for part in parts
+            ]
     yield Chunk("static_gain", (), gains)
     size = min(sizes)
     beyond = [oracles.beyond_pool(parts[0], part, size) for part in parts[1:]]
-    table = [(np.nan,) * 3, *((float(b.mean()), *oracles.mean_interval(b, seed=job.request.seed)) for b in beyond)]
+    ends = [oracles.mean_interval(part, seed=job.request.seed, picture=picture) for part in beyond]
+    table = [(np.nan,) * 3, *((float(part.mean()), *end) for part, end in zip(beyond, ends, strict=True))]
     yield Chunk("oracle_beyond", (), np.array(table))
-    for name, part in zip(POOLS[1:], parts[1:], strict=True):
-        wanted = float(parts[0].mean())
-        if not oracles.matched(float(part.mean()), wanted):
-            text = f"A copy of the {name} pool has accuracy {part.mean():.3f}, a configuration {wanted:.3f}."
+    asked = float(job.params["target"])
+    for name, accuracy in zip(POOLS[1:], single[1:], strict=True):
+        wanted, of_what = (asked, "asked for was") if asked else (single[0], "a configuration has")
+        if not oracles.matched(accuracy, wanted):
+            text = f"A changed copy of the {name} pool has accuracy {accuracy:.3f}, {of_what} {wanted:.3f}."
             text += " They are not matched, so their oracles do not compare."
             job.warn("not_matched", text)
 
 
-def _declared(job: Job, sweep: Sweep, copies: int, column: str) -> Declared:
-    count, pools = job.images.count, len(POOLS)
+def _declared(job: Job, sweep: Sweep, copies: int, column: str, measured: int) -> Declared:
+    count, pools, recalibrated = job.images.count, len(POOLS), sweep.calibration is not None
     outputs = (
         Output("prediction", ("pool", "sample", "copy"), (pools, count, copies), "int32", title="Prediction"),
         Output("correct", ("pool", "sample", "copy"), (pools, count, copies), "uint8", title="Right"),
         Output("configuration", ("copy",), (copies,), "int32", title="Configuration that was drawn"),
         Output("growth", ("pool", "size"), (pools, copies), title="Oracle of random subsets (upper bound)"),
-        Output("mean_accuracy", ("pool",), (pools,), title="Accuracy of a single copy"),
+        Output("mean_accuracy", ("pool",), (pools,), title="Accuracy of a single changed copy"),
         Output("strength", ("pool",), (pools,), title="Strength of the disturbance"),
-        Output("tried", ("pool", "step"), (pools, STEPS), title="Accuracy of a single copy at each step of matching"),
+        Output("tried", ("pool", "step"), (pools, STEPS), title="Accuracy of a changed copy at each step of matching"),
         Output("target", (), (), title="Accuracy that was matched"),
         Output("static_gain", ("pool", "grouping", "end"), (pools, len(GROUPINGS), 3), title="Grouped static gain"),
         Output("oracle_beyond", ("pool", "end"), (pools, 3), title="Oracle of configurations less that of the pool"),
@@ -284,7 +337,9 @@ def _declared(job: Job, sweep: Sweep, copies: int, column: str) -> Declared:
         ("copies", f"{copies} guesses of each kind; copy 0 is undisturbed"),
         ("configurations drawn", f"from {len(sweep.space.configurations)} of {job.params['family']}"),
         ("oracle", "an upper bound: it rises with the number of guesses by chance alone"),
-        ("strength", f"matched on {min(MATCHED, count)} pictures in at most {STEPS} steps"),
+        ("strength", f"matched on {min(MATCHED, measured)} pictures in at most {STEPS} steps, without copy 0"),
+        ("prefixes", "not shared: every copy is a whole pass"),
+        *([("batch norm", f"statistics of {calibrated_on(sweep)}, for configurations (ours)")] * recalibrated),
         ("perturbation", str(job.params["perturbation"])),
         *grouping.facts_of(job, column),
     )

@@ -8,7 +8,7 @@ to predict the option of lowest loss.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -21,6 +21,7 @@ from torch.nn import functional
 from analysis.catalogue import MethodInfo, Param
 from analysis.events import Array, Chunk, Declared, Output, Progress
 from analysis.job import Job, Step
+from analysis.measures.oracles import mean_interval
 from analysis.measures.selection import greedy_cover, halves
 from analysis.outputs import check_labels
 from analysis.result import empty_array
@@ -134,16 +135,24 @@ def _choose(
         scores: list[NDArray[Any]] = []
         yield from _train(job, x, y, train, hidden, scores)
         picks[name] = np.asarray(candidates)[scores[0].argmax(axis=1)]
-    accuracy = [float(right[test, picks[name][test]].mean()) for name in RULES[:4]]
-    accuracy += [float(right[test][:, list(candidates)].any(axis=1).mean()), float(right[test].any(axis=1).mean())]
+    correct = [right[test, picks[name][test]] for name in RULES[:4]]
+    correct += [right[test][:, list(candidates)].any(axis=1), right[test].any(axis=1)]
+    accuracy = [float(one.mean()) for one in correct]
     macs = [float(sweep.survey.macs[picks[name][test]].mean()) for name in RULES[:4]] + [np.nan, np.nan]
     gap = accuracy[-1] - accuracy[0]
     closed = [(value - accuracy[0]) / gap if gap > 0 else np.nan for value in accuracy]
+    own = _own_macs(x.shape[1], int(job.params["hidden"]), len(candidates))
+    prefix = _prefix_macs(job, sweep)
+    for place in (2, 3):
+        # What is shared with the chosen configuration is computed once; a network that cannot be stopped pays twice.
+        macs[place] += own[place - 2] + (0 if sweep.shared else prefix)
+    yield Chunk("chooser_macs", (), np.array(own))
+    yield Chunk("prefix_macs", (), np.asarray(prefix))
     choice = np.full((2, job.images.count), -1, dtype=np.int32)
     half = np.full(job.images.count, 255, dtype=np.uint8)
     choice[0, rows], choice[1, rows] = picks["logistic"], picks["MLP"]
     half[rows[train]], half[rows[test]] = 0, 1
-    yield Chunk("accuracy", (), np.array(accuracy))
+    gains = yield from _intervals(correct, accuracy, seed)
     yield Chunk("gap_closed", (), np.array(closed))
     yield Chunk("macs", (), np.array(macs))
     yield Chunk("choice", (), choice)
@@ -151,9 +160,40 @@ def _choose(
     listed = np.full(int(job.params["candidates"]), -1, dtype=np.int32)
     listed[: len(candidates)] = candidates
     yield Chunk("candidate", (), listed)
-    spread = 2 * np.sqrt(max(accuracy[0] * (1 - accuracy[0]), 1e-9) / max(len(test), 1))
-    if max(accuracy[2], accuracy[3]) - accuracy[0] < spread:
-        job.warn("no_gain", f"No chooser is better than the network as it is by more than chance ({spread:.3f}).")
+    if not max(gains[2][1], gains[3][1]) > 0:
+        words = ", ".join(
+            f"{name} {gain:+.3f} [{low:+.3f}, {high:+.3f}]"
+            for name, (gain, low, high) in zip(RULES[2:4], gains[2:4], strict=True)
+        )
+        job.warn("no_gain", f"No chooser is clearly better than the network as it is: {words}.")
+
+
+def _intervals(
+    correct: list[NDArray[np.bool_]], accuracy: list[float], seed: int
+) -> Generator[Chunk, None, list[tuple[float, float, float]]]:
+    """Accuracy of every rule and its lead over the network as it is, with 95 % intervals over the same pictures."""
+    shares = [one.astype(np.float64) for one in correct]
+    ends = np.array([mean_interval(one, seed=seed) for one in shares])
+    leads = [one - shares[0] for one in shares]
+    gains = [(float(lead.mean()), *mean_interval(lead, seed=seed)) for lead in leads]
+    yield Chunk("accuracy", (), np.array(accuracy))
+    yield Chunk("accuracy_low", (), ends[:, 0])
+    yield Chunk("accuracy_high", (), ends[:, 1])
+    for name, values in zip(("gain", "gain_low", "gain_high"), np.array(gains).T, strict=True):
+        yield Chunk(name, (), values)
+    return gains
+
+
+def _own_macs(features: int, hidden: int, candidates: int) -> list[int]:
+    """Multiply-adds of the logistic chooser and of the MLP for one picture."""
+    return [features * candidates, hidden * (features + candidates)]
+
+
+def _prefix_macs(job: Job, sweep: Sweep) -> int:
+    """Multiply-adds of a picture up to where the features are read."""
+    layers = job.model.recording.layers
+    last = [layer.name for layer in layers].index(_source(job, sweep)[0])
+    return sum(layer.macs for layer in layers[: last + 1] if layer.kind != "block")
 
 
 def _train(
@@ -191,8 +231,15 @@ def _declared(job: Job, sweep: Sweep) -> Declared:
     rules, count, several = len(RULES), job.images.count, len(sweep.space.configurations)
     outputs = (
         Output("accuracy", ("rule",), (rules,), title="Accuracy on the other half"),
+        Output("accuracy_low", ("rule",), (rules,), title="Accuracy on the other half, lower end"),
+        Output("accuracy_high", ("rule",), (rules,), title="Accuracy on the other half, upper end"),
+        Output("gain", ("rule",), (rules,), title="Accuracy less that of the network as it is"),
+        Output("gain_low", ("rule",), (rules,), title="Accuracy less that of the network as it is, lower end"),
+        Output("gain_high", ("rule",), (rules,), title="Accuracy less that of the network as it is, upper end"),
         Output("gap_closed", ("rule",), (rules,), title="Part of the way to the oracle"),
-        Output("macs", ("rule",), (rules,), unit="MAC", title="Mean multiply-adds of a picture"),
+        Output("chooser_macs", ("chooser",), (2,), "int64", "MAC", "Multiply-adds of the chooser itself"),
+        Output("prefix_macs", (), (), "int64", "MAC", "Multiply-adds up to the features"),
+        Output("macs", ("rule",), (rules,), unit="MAC", title="Mean multiply-adds of a picture, with the chooser"),
         Output("choice", ("chooser", "sample"), (2, count), "int32", title="Chosen configuration"),
         Output("reported", ("sample",), (count,), "uint8", title="On the half that is reported"),
         Output("candidate", ("candidate",), (int(job.params["candidates"]),), "int32", title="Candidates"),
@@ -210,5 +257,7 @@ def _declared(job: Job, sweep: Sweep) -> Declared:
         ("split", "half of the pictures train, the other half reports; both evenly by class"),
         ("candidates", "greedy cover of the training half, with the network as it is"),
         ("oracle", "an upper bound"),
+        ("interval", "95 %, bootstrap over the pictures of the other half"),
+        ("cost", f"the chooser and the network; what precedes the features {'once' if sweep.shared else 'twice'}"),
     )
     return Declared(outputs, names=names, facts=facts)

@@ -20,13 +20,13 @@ from analysis import grouping
 from analysis.catalogue import MethodInfo
 from analysis.events import Array, Chunk, Declared, Output, Progress
 from analysis.job import Job, Step
-from analysis.measures import oracles
+from analysis.measures import choice_outputs, oracles
 from analysis.measures.findings import MEASURES, summary
 from analysis.outcomes import TOP, scores_of
 from analysis.outcomes import records as outcomes_of
 from analysis.outputs import check_labels
 from analysis.result import empty_array
-from analysis.sweep import PARAMS, Sweep, batches_of, prepare, quiet, sweep_batch
+from analysis.sweep import PARAMS, Sweep, batches_of, calibrated_on, prepare, quiet, sweep_batch
 from analysis.walk import node_counts
 
 INFO = MethodInfo(
@@ -151,7 +151,7 @@ def _static(job: Job, sweep: Sweep, zooms: NDArray[np.float64]) -> Iterator[Chun
 def _totals(job: Job, sweep: Sweep, found: dict[str, Array]) -> Iterator[Step]:
     rows = np.flatnonzero(found["measured"] == 1)
     records = {name: values[rows] for name, values in found.items()}
-    repeats = oracles.duplicates(records["prediction"].astype(np.int64), records.get("loss"))  # type: ignore[arg-type]  # float64
+    repeats = oracles.duplicates(records["prediction"].astype(np.int64), *oracles.told_apart_by(records))
     yield Chunk("duplicate_of", (), repeats.astype(np.int32))
     if job.images.labels is None:
         yield Chunk("distinct_answers", (), _spread(records["prediction"], rows, job.images.count))
@@ -168,6 +168,9 @@ def _totals(job: Job, sweep: Sweep, found: dict[str, Array]) -> Iterator[Step]:
     yield Chunk("summary", (), values)
     yield Chunk("summary_low", (), low)
     yield Chunk("summary_high", (), high)
+    option, macs = np.array(sweep.space.configurations), np.asarray(sweep.survey.macs)
+    tree = float(sweep.survey.tree_macs.sum())
+    yield from choice_outputs.chunks(records, option, macs, tree, job.request.seed)
 
 
 def _spread(prediction: Array, rows: NDArray[np.int64], count: int) -> NDArray[np.int32]:
@@ -211,6 +214,7 @@ def _declared(job: Job, sweep: Sweep, column: str) -> Declared:
                 Output(f"summary{end}", ("measure",), (len(MEASURES),), title=f"Oracles and references{words}")
                 for end, words in (("", ""), ("_low", ", lower end"), ("_high", ", upper end"))
             ),
+            *choice_outputs.outputs(np.array(sweep.space.configurations)),
         ]
     if known and _another_network(job, sweep):
         outputs += [
@@ -226,7 +230,7 @@ def _declared(job: Job, sweep: Sweep, column: str) -> Declared:
         ("configuration", sweep.space.names),
         ("point", tuple(point.name for point in sweep.space.points)),
         ("axis", ("rows", "columns")),
-        *([("measure", MEASURES)] if known else []),
+        *([("measure", MEASURES), *choice_outputs.NAMES] if known else []),
     ]
     classes = tuple(job.images.samples.classes or job.model.classes)
     if len(classes) == sweep.classes:
@@ -260,7 +264,7 @@ def _facts(job: Job, sweep: Sweep, column: str) -> tuple[tuple[str, str], ...]:
     if params["upsample_gain"] != "none":
         facts.append(("gain of fractional strides", "area of the enlargement (ours)"))
     if params["recalibrate"]:
-        facts.append(("batch norm", f"statistics of {params['recalibrate']} pictures for each configuration (ours)"))
+        facts.append(("batch norm", f"statistics of {calibrated_on(sweep)} for each configuration (ours)"))
     return (*facts, *grouping.facts_of(job, column))
 
 

@@ -16,7 +16,7 @@ from analysis.catalogue import MethodInfo, Param
 from analysis.events import Chunk, Declared, Output, Progress
 from analysis.images import Batch
 from analysis.job import Job, Step
-from analysis.latents import Widened, read_by_convolutions, reads_classifier, widen, with_convolutions
+from analysis.latents import Widened, auxiliary, read_by_convolutions, reads_classifier, widen, with_convolutions
 from analysis.measures import shrinking
 from analysis.measures.shrinking import Floats, Integers, Latents
 from analysis.measures.widths.costs import CostModel
@@ -29,6 +29,8 @@ PROFILES = ("found", "random control", "second batch")
 REFERENCES = ("original", "widened")
 TRACE = 64
 """Thresholds of the trace."""
+DRAWS = 5
+"""Random controls, the first of which is shown as a profile."""
 
 INFO = MethodInfo(
     name="lw_dna",
@@ -125,23 +127,26 @@ def run(job: Job) -> Iterator[Step]:
     found = shrinking.search(latents, plan.cost, target)
     yield from _trace(plan, latents)
     yield Progress(3, 4, "Controls")
-    control = shrinking.random_scores(plan.lengths, job.request.seed)
-    others = [latents, Latents(control, plan.floors)]
+    others = [latents, Latents(shrinking.random_scores(plan.lengths, job.request.seed), plan.floors)]
+    if job.params["criterion"] != "grad":
+        second = None  # these scores never see a batch: a second one would repeat them, or draw them anew
+    elif second is None:
+        job.warn("one_batch", "There are too few pictures for a second mini-batch: no correlation between batches.")
     if second is not None:
         others.append(Latents(_scores(plan, second, job.request.seed + 1), plan.floors))
-    else:
-        job.warn("one_batch", "There are too few pictures for a second mini-batch: no correlation between batches.")
     yield from _profiles(plan, others, target)
+    yield from _draws(plan, latents, target)
     _warn(plan, latents, found.threshold)
     yield Progress(4, 4, "Done")
 
 
 def _plan(job: Job) -> Plan:
     model, params = job.model, job.params
-    original = dissect(model.net, model.input_shape, model.name)
+    whole = job.request.edits.grouped == "whole"
+    original = dissect(model.net, model.input_shape, model.name, whole=whole)
     if not with_convolutions(original, model.net):
         raise AnalysisError("No convolution of the network has a width that can change.", "Take another network.")
-    wide = widen(model.net, original, float(params["beta"]), job.request.seed, int(params["embedding"]))
+    wide = widen(model.net, original, float(params["beta"]), job.request.seed, int(params["embedding"]), whole=whole)
     groups = wide.anatomy.groups
     variables = np.array(sorted(with_convolutions(wide.anatomy, wide.net)), dtype=np.int64)
     owners = [groups.variables[v].group for v in variables.tolist()]
@@ -279,24 +284,42 @@ def _chance(plan: Plan, kept: Integers, target: int) -> Iterator[Step]:
     yield Chunk("chi_square", (), np.asarray(shrinking.chi_square(kept, plan.lengths, probability)))
 
 
+def _draws(plan: Plan, latents: Latents, target: int) -> Iterator[Step]:
+    """Repeat the random control, for the spread of its likeness and of its chi-square; it needs no gradients."""
+    kept = shrinking.Counter(latents)(shrinking.search(latents, plan.cost, target).threshold)
+    probability = shrinking.keep_probability(plan.lengths, plan.cost, target)
+    for draw in range(DRAWS):
+        other = Latents(shrinking.random_scores(plan.lengths, plan.job.request.seed + 7919 * draw), plan.floors)
+        chance = shrinking.Counter(other)(shrinking.search(other, plan.cost, target).threshold)
+        r = shrinking.likeness(plan.widths(kept) / plan.original, plan.widths(chance) / plan.original)
+        yield Chunk("control_correlation", (draw,), np.asarray(r))
+        away = shrinking.chi_square(chance, plan.lengths, probability)
+        yield Chunk("control_chi_square", (draw,), np.asarray(away))
+
+
 def _warn(plan: Plan, latents: Latents, threshold: float) -> None:
     job = plan.job
+    unused = auxiliary(plan.wide.anatomy)
+    if unused:
+        text = "Only training uses these groups, and the loss does not read them: they keep their width."
+        job.warn("auxiliary", text, unused)
     full = shrinking.Counter(latents)(threshold) == plan.lengths
     if full.sum() > 1 and float(job.params["beta"]) > 1:
         job.warn("ceiling", f"{int(full.sum())} latents keep everything: a larger beta may find more.")
     read = read_by_convolutions(plan.wide.anatomy, plan.wide.net)
-    blind = tuple(plan.names[int(o)] for o, v in zip(plan.owner, plan.variables.tolist(), strict=True) if v not in read)
-    if blind and job.params["criterion"] == "grad":
-        text = (
-            "No convolution reads these groups: where batch norm follows, their ranking is an artefact and tau decides."
-        )
-        job.warn("uninformative", text, tuple(dict.fromkeys(blind)))
+    classifier = reads_classifier(plan.wide.anatomy, plan.wide.net)
+    blind = [(v, plan.names[int(o)]) for o, v in zip(plan.owner, plan.variables.tolist(), strict=True) if v not in read]
+    for share, fits in (("tau", True), ("rho", False)):
+        names = tuple(dict.fromkeys(name for v, name in blind if (v in classifier) == fits))
+        if names and job.params["criterion"] == "grad":
+            text = "No convolution reads these groups: where batch norm follows, their ranking is an artefact"
+            job.warn("uninformative", f"{text} and {share} decides.", names)
 
 
 def _declared(plan: Plan, target: int) -> Declared:
     sizes = {
         **{"group": len(plan.names), "profile": len(PROFILES), "reference": 2, "threshold": TRACE},
-        **{"latent": len(plan.variables), "element": int(plan.lengths.sum())},
+        **{"latent": len(plan.variables), "element": int(plan.lengths.sum()), "draw": DRAWS},
     }
 
     def output(name: str, dims: str, dtype: str, unit: str, title: str) -> Output:
@@ -318,6 +341,8 @@ def _declared(plan: Plan, target: int) -> Declared:
         output("parameters", "profile", "int64", "", "Parameters"),
         output("table", "profile", "int64", "", "Operations as the published tables count them"),
         output("correlation", "profile", "float64", "", "Correlation of the ratios with those found"),
+        output("control_correlation", "draw", "float64", "", "Correlation of random draws with the ratios found"),
+        output("control_chi_square", "draw", "float64", "", "Chi-square of random draws against chance"),
         output("keep_probability", "", "float64", "", "Share that chance would keep at this budget"),
         output("chi_square", "", "float64", "", "Chi-square against chance, about the number of latents if chance"),
         output("target_share", "", "float64", "", "Budget as a share of the original, in what the budget counts"),

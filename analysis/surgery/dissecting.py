@@ -52,6 +52,15 @@ def dissect(net: nn.Module, input_shape: tuple[int, ...], model: str = "", *, wh
     return found
 
 
+def evaluated(found: Anatomy) -> frozenset[int]:
+    """Variables whose channels occur when the network classifies; those of auxiliary heads occur in training alone."""
+    coupling = found.coupling
+    seen = [np.unique(coupling.of(labels)) for labels in coupling.arrays.values() if labels is not None]
+    if not seen:
+        return frozenset()
+    return frozenset(found.grouping.variable[np.unique(np.concatenate(seen))].tolist()) - {-1}
+
+
 def _may_compute_with_widths(found: Anatomy) -> bool:
     """Tell whether a forward asks for sizes, or has numbers in its arithmetic; else there is nothing to try."""
     seen = found.coupling.seen

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.browsing.thumbnails import Thumbnails
 from app.drawing.answer_card import Answer, AnswerCard, Card, Ranked, Step
 from app.reading import numbers
-from app.reading.configurations import Look, Records, macs_words
+from app.reading.configurations import Look, Records, letter, macs_words
 from app.theme import Theme
 
 HINT = "Click a cell to see its picture, the most likely classes, and the sizes of the maps."
@@ -65,7 +65,7 @@ def _ranked(reading: Records, row: int, number: int, label: int) -> tuple[Ranked
 def steps_of(reading: Records, number: int) -> tuple[Step, ...]:
     """List the maps after every switch point, and the last one, beside those of the network as it is."""
     own, plain = reading.maps(number), reading.maps(0)
-    names = [*(chr(ord("A") + place) for place in range(len(reading.points))), "last"]
+    names = [*(letter(place) for place in range(len(reading.points))), "last"]
     sort = reading.names[number].partition(":")[0]
     sort = "" if sort in ("mixed", "stride") else f"{sort} "
     tokens = [*(f"{sort}{reading.token(number, place)}" for place in range(len(reading.points))), ""]

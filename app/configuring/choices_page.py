@@ -15,7 +15,7 @@ from app.drawing.bar_rows import Bar, BarRow, BarRowsPlot
 from app.drawing.readout import Entry, Key
 from app.reading import numbers
 from app.reading.configuration_comparison import SecondConfigurations, both
-from app.reading.configurations import Look, Reading
+from app.reading.configurations import Look, Reading, letter
 from app.reading.depth import Floats
 from app.theme import Theme
 
@@ -56,7 +56,7 @@ class ChoicesPage(Page):
         if ranked:
             self.ranks.show_reading(reading)
         self.legend.show_keys((*keys, *(self.ranks.keys() if ranked else ()), *second) if reading.labelled else ())
-        points = " · ".join(f"{chr(ord('A') + place)} = {name}" for place, name in enumerate(reading.points))
+        points = " · ".join(f"{letter(place)} = {name}" for place, name in enumerate(reading.points))
         self.claim.say(points)
 
     def _hover(self, row: int) -> None:
@@ -93,7 +93,7 @@ def rows_of(reading: Reading, other: SecondConfigurations | None = None) -> tupl
         for option in range(len(shares["best"])):
             first = int(np.flatnonzero(reading.options[:, point] == option)[0])
             token = reading.token(first, point)
-            name = f"{chr(ord('A') + point)}  {reading.family} {token}" + (" (its own)" if option == 0 else "")
+            name = f"{letter(point)}  {reading.family} {token}" + (" (its own)" if option == 0 else "")
             bars = tuple(
                 Bar(
                     float(shares[kind][option]),

@@ -108,8 +108,8 @@ def counts(reading: Reading) -> Ints:
 
 def table_of(reading: Reading) -> Floats:
     """(class that occurs, 4): plain accuracy, any-correct oracle, rescue (NaN if none is wrong), matched list."""
-    rank = reading.table("true_rank")[:, 0]
-    listed = rank <= oracles.distinct_answers(reading.prediction)
+    rank = reading.table("true_rank")[:, 0].astype(np.int64)
+    listed = oracles.listed(rank, reading.prediction)
     found = []
     for number in reading.known_classes:
         own = reading.label == number

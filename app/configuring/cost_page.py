@@ -130,7 +130,7 @@ def claim(reading: Reading, front: list[int]) -> str:
     top = f"best single one: {reading.names[best]}, {numbers.percent(float(reading.accuracy[best]))}"
     own = numbers.percent(float(reading.accuracy[0]))
     lead = float(reading.accuracy[best] - reading.accuracy[0])
-    within = scatter(float(reading.accuracy[0]), len(reading.rows))
+    within = scatter(float(reading.accuracy[0]), reading.pictures_among(np.arange(len(reading.rows))))
     if lead < within:
         top = f"none is more accurate by more than the scatter of {100 * within:.1f} points"
         return f"The {reading.own_network} ({own}) is {words} · {top}"

@@ -6,7 +6,6 @@ import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QSplitter
 
-from analysis.measures import oracles
 from app.configuring.page import NO_LABELS, Page, differences, entries
 from app.drawing.bar_rows import Bar, BarRow, BarRowsPlot
 from app.drawing.curves import Curve, CurvePlot, Guide, Spots
@@ -61,7 +60,7 @@ class CoverPage(Page):
 
     def refresh(self, reading: Reading, look: Look) -> None:
         """Draw the cover of one half and what it reaches on the other."""
-        enough = reading.labelled and len(reading.rows) >= 4
+        enough = reading.halvable
         self.from_own.setVisible(enough)
         self.from_own.setText(f"begin with the {reading.own_network}")
         for one in (reading, *((self.other.reading,) if self.other is not None else ())):
@@ -102,7 +101,7 @@ class CoverPage(Page):
         other = self.other
         if other is None:
             return None
-        few = len(other.reading.rows) < 4
+        few = not other.reading.halvable
         self.why_not = other.why_no_choices or ("it has too few pictures for two halves" if few else "")
         return other if not self.why_not else None
 
@@ -133,18 +132,18 @@ class CoverPage(Page):
             self.stairs.set_home(*home)
 
     def _show_lattice(self, reading: Reading, second: SecondConfigurations | None) -> None:
-        theirs = {letters: oracle for letters, _, oracle in second.reading.subsets} if second is not None else {}
-        smallest = min(count for _, count, _ in reading.subsets)
+        theirs = {one.letters: one.oracle for one in second.reading.subsets} if second is not None else {}
         rows = []
-        points = oracles.point_subsets(reading.options)
-        for (letters, count, oracle), (_, members) in zip(reading.subsets, points, strict=True):
-            equal = float(oracles.growth_curve(reading.correct[:, members])[smallest - 1])
-            outline = theirs.get(letters, float("nan"))
-            bars = (Bar(oracle, "configurations", hollow=True, outline=outline), Bar(equal, "cost"))
-            text = both(oracle, outline)
-            rows.append(BarRow(f"{letters} (K = {count})", bars, numbers.percent(oracle) + f" · {text}" * bool(text)))
+        for one in reading.subsets:
+            outline = theirs.get(one.letters, float("nan"))
+            bars = (Bar(one.oracle, "configurations", hollow=True, outline=outline), Bar(one.equal, "cost"))
+            text = both(one.oracle, outline)
+            words = numbers.percent(one.oracle) + f" · {text}" * bool(text)
+            rows.append(BarRow(f"{one.letters} (K = {one.count})", bars, words))
         self.lattice.show_rows(tuple(rows))
-        self.lattice.set_title(f"points that may choose: upper bound; grey: {smallest} at random")
+        smallest, whole = min(one.count for one in reading.subsets), 2 ** len(reading.points) - 1
+        shown = f"{len(rows)} of {whole:,} sets of points" if len(rows) < whole else "points that may choose"
+        self.lattice.set_title(f"{shown}: upper bound; grey: {smallest} at random")
 
     def _choose(self, row: int) -> None:
         if self.reading is not None:

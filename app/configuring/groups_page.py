@@ -11,9 +11,8 @@ import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
-from analysis.measures import selection
 from analysis.measures.columns import read_column
-from analysis.measures.findings import GROUPINGS, LABEL
+from analysis.measures.findings import ALIKE, GROUPINGS, LABEL
 from analysis.measures.oracles import Floats
 from analysis.problems import AnalysisError
 from app.configuring.page import NO_LABELS, Page, interval
@@ -22,7 +21,7 @@ from app.drawing.bar_rows import Bar, BarRow, BarRowsPlot
 from app.drawing.readout import Entry, Key, Line
 from app.forms.widgets import button, label
 from app.reading import numbers
-from app.reading.chance import Pool, gain_by, jitter_gain
+from app.reading.chance import Gain, Pool, gain_by, jitter_gain
 from app.reading.configuration_comparison import SecondConfigurations, both
 from app.reading.configurations import Group, Look, Reading, Row
 from app.theme import Theme
@@ -129,10 +128,12 @@ class GroupsPage(Page):
         self._second = self._second_groups(kind)
         self.plot.show_rows(tuple(_row(reading, group, self._second.get(group.words)) for group in self._groups))
         gain, shuffled = self._gain(reading, kind)
-        known = math.isfinite(gain[0]) and bool(self._groups)
+        why_not = reading.why_no_gain(kind)
+        known = bool(self._groups) and (math.isfinite(gain[0]) or bool(why_not))
         own = self._columns.get(kind)
         jittered = jitter_gain(self.pools, kind) if own is None else gain_by(self.pools, own, reading.seed)
-        self.claim.say(claim(self._groups, kind, gain, shuffled, jittered, reading.own_network) if known else "")
+        said = claim(kind, gain, shuffled, jittered, why_not if why_not != ALIKE else "") if known else ""
+        self.claim.say(said)
         self._show_scale(reading, kind)
         split = "mean and range of 50 splits above; one split is drawn below"
         split = f"{IS_LABEL} · {split}" if kind == LABEL else split
@@ -232,7 +233,7 @@ class GroupsPage(Page):
         group = self._groups[row]
         field = float(np.max(reading.result["receptive_field"][group.chosen]))
         found = (
-            Entry("pictures", f"{len(group.rows):,}", "text_soft", term="pictures"),
+            Entry("pictures", f"{group.pictures:,}", "text_soft", term="pictures"),
             Entry(reading.own, numbers.percent(group.plain), "widths", term="configuration_accuracy"),
             Entry(
                 "chosen",
@@ -264,25 +265,33 @@ def _row(reading: Reading, group: Group, theirs: Group | None = None) -> BarRow:
         Bar(group.fixed, "sharing", outline=second[1]),
         Bar(group.oracle, "configurations", hollow=True, outline=second[2]),
     )
-    few = len(group.rows) < selection.FEWEST
-    text = f"{reading.names[group.chosen]} · {len(group.rows)}" + (" (too few)" if few else "")
-    return BarRow(group.words, bars, text, faint=few)
+    text = f"{reading.names[group.chosen]} · {group.pictures}" + (" (too few)" if group.few else "")
+    return BarRow(group.words, bars, text, faint=group.few)
 
 
-def claim(
-    groups: tuple[Group, ...],
-    kind: str,
-    gain: Row,
-    shuffled: Row,
-    jittered: Row | None = None,
-    own: str = "plain network",
-) -> str:
-    """Say in one line whether grouping helps more than both controls: shuffled groups, and jittered weights."""
-    if all(len(group.rows) < selection.FEWEST for group in groups):
-        return f"Every group has fewer than {selection.FEWEST} pictures and keeps the {own}"
+def claim(kind: str, gain: Row, shuffled: Row, jittered: Gain | None = None, why_not: str = "") -> str:
+    """Say in one line whether grouping helps more than both controls: shuffled groups, and jittered weights.
+
+    Parameters
+    ----------
+    jittered
+        Gain of jittered weights beside that of as many configurations on the same pictures, None for no pool.
+    why_not
+        Why the gain cannot be measured, "" if it can.
+    """
+    if why_not:
+        return f"Static gain by {kind}: {why_not}"
     words = f"Static gain by {kind} {interval(gain)} · shuffled groups {interval(shuffled)}"
-    controls = [0.0, shuffled[0]]
+    chance = gain[1] <= max(0.0, shuffled[0])
     if jittered is not None:
-        words = f"{words} · jittered weights {interval(jittered)}"
-        controls.append(jittered[0])
-    return f"{words} · no gain that chance does not give" if gain[1] <= max(controls) else words
+        words = f"{words} · {control_words(jittered)}"
+        chance = chance or (not jittered.why_not and not jittered.exceeded)
+    return f"{words} · no gain that chance does not give" if chance else words
+
+
+def control_words(gain: Gain) -> str:
+    """Say what jittered weights gain beside as many configurations on the same pictures, or why nothing is known."""
+    if gain.why_not:
+        return f"jittered weights {gain.why_not}"
+    alike = f"{gain.guesses} configurations on the same {gain.pictures:,} pictures"
+    return f"jittered weights {interval(gain.pool)}, {alike} {interval(gain.same)}"

@@ -9,8 +9,8 @@ import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QSplitter
 
-from analysis.measures import oracles, selection
-from analysis.measures.findings import GROUPINGS, LABEL
+from analysis.measures import oracles
+from analysis.measures.findings import ALIKE, GROUPINGS, LABEL
 from app.configuring.offer import Offer
 from app.configuring.page import NO_LABELS, Page, interval
 from app.drawing.bar_rows import BOTTOM, THINNEST, TOP, Bar, BarRow, BarRowsPlot
@@ -18,13 +18,12 @@ from app.drawing.count_axis import CountAxis
 from app.drawing.curves import Curve, CurvePlot, Guide
 from app.drawing.readout import Key
 from app.reading import numbers
-from app.reading.chance import POOLS, Pool, jitter_gain
+from app.reading.chance import POOLS, Gain, Pool, jitter_gain
 from app.reading.configuration_comparison import SecondConfigurations, both
 from app.reading.configurations import Look, Pinned, Reading, Row
 from app.theme import Theme
 
 SOON = "so far, {done:,} of {total:,} pictures · intervals and held-out measures come when all are finished"
-GROUPS = 5
 MOST_HIGH = 360
 """Pixels that all rows may claim, so that none is hidden in a small window; the curve takes the rest."""
 LOWEST = -0.25
@@ -141,7 +140,8 @@ class OraclePage(Page):
     def _show_unlabelled(self, reading: Reading) -> None:
         """Say what can be said of pictures without labels."""
         answers = oracles.distinct_answers(reading.prediction)
-        same = np.asarray((reading.prediction == reading.prediction[:, :1]).mean(axis=1))
+        equal = (reading.prediction == reading.prediction[:, :1]) & (reading.prediction >= 0)
+        same = np.asarray(equal.mean(axis=1))
         entropy = reading.table("entropy")
         shares = (
             (f"answers like the {reading.own_network}", float(same.mean())),
@@ -200,12 +200,28 @@ def pool_words(pools: tuple[Pool, ...]) -> str:
 
 def _beside(pool: Pool) -> BarRow:
     """Row of a chance pool: how much more as many configurations reach, if the two compare."""
-    name = f"oracle − {SHORT.get(pool.name, pool.name)}, k = {len(pool.growth)}"
+    name = f"oracle − {SHORT.get(pool.name, pool.name)}, k = {pool.guesses or len(pool.growth)}"
     if pool.matched:
         return _row(name, pool.beyond, "configurations", term="oracle_beyond_pool")
     return BarRow(
         name, (Bar(math.nan, "configurations"),), "not matched: no comparison", faint=True, term="oracle_beyond_pool"
     )
+
+
+def _by_loss(reading: Reading, best: BarRow) -> list[BarRow]:
+    """Rows of the configurations of least, middle and highest loss of each picture, with top-5 and mean loss."""
+    found = []
+    for sort, words in (("best", best.name), ("median", "median loss"), ("worst", "worst loss")):
+        row = (
+            best
+            if sort == "best"
+            else _row(words, reading.measure(f"{sort}-loss accuracy"), "widths", term="best_loss")
+        )
+        top, loss = (reading.measure(f"{sort}-loss {part}")[0] for part in ("top-5", "mean loss"))
+        parts = [f"top-5 {numbers.percent(top)}"] * math.isfinite(top) + [f"loss {loss:.2f}"] * math.isfinite(loss)
+        text = " · ".join((row.text, *parts))
+        found += [replace(row, text=text)] if math.isfinite(row.bars[0].value) else []
+    return found
 
 
 def _rescue(reading: Reading) -> BarRow:
@@ -256,7 +272,7 @@ def rows_of(reading: Reading, pools: tuple[Pool, ...], other: SecondConfiguratio
         row("one configuration, mean", "mean of one configuration", "widths"),
         *(_pinned(pin) for pin in reading.pins),
         replace(top, text=f"{top.text}{differ}"),
-        row("least loss: upper bound", "best-loss oracle", "configurations", True),
+        *_by_loss(reading, row("least loss: upper bound", "best-loss oracle", "configurations", True)),
         _rescue(reading),
         row("right under all", "all-correct", "widths"),
         row("if all were independent", "independence ceiling", "cost"),
@@ -268,24 +284,29 @@ def rows_of(reading: Reading, pools: tuple[Pool, ...], other: SecondConfiguratio
     ]
     rule = True
     for name in (name for name in GROUPINGS if name != LABEL):
-        gain = measure(f"static gain by {name}")
-        if math.isfinite(gain[0]):
-            made = row(f"static gain by {name}", f"static gain by {name}", "configurations", rule=rule)
-            if len(reading.rows) < GROUPS * selection.FEWEST and not any(gain):
-                # No group is large enough to choose for, so the gain is zero by definition.
-                found.append(replace(made, text=f"fewer than {selection.FEWEST} a group"))
-                rule = False
-                continue
-            found.append(made)
-            found.append(row("shuffled groups", f"static gain by {name}, shuffled", "cost"))
-            jittered = jitter_gain(pools, name)
-            found += (
-                [_row("jittered weights", jittered, "cost", term="static_gain_shuffled")]
-                if jittered is not None
-                else []
-            )
+        words, why_not = f"static gain by {name}", reading.why_no_gain(name)
+        if reading.settled and why_not and why_not != ALIKE:
+            bars = (Bar(math.nan, "configurations"),)
+            found.append(BarRow(words, bars, why_not, rule, faint=True, term="static_gain"))
+            rule = False
+        elif not why_not and math.isfinite(measure(words)[0]):
+            found.append(row(words, words, "configurations", rule=rule))
+            found.append(row("shuffled groups", f"{words}, shuffled", "cost"))
+            found += _jittered(jitter_gain(pools, name))
             rule = False
     return tuple(found)
+
+
+def _jittered(gain: Gain | None) -> list[BarRow]:
+    """Rows of the second control: jittered weights, and as many configurations on the same pictures."""
+    if gain is None:
+        return []
+    term = "static_gain_shuffled"
+    if gain.why_not:
+        return [BarRow("jittered weights", (Bar(math.nan, "cost"),), gain.why_not, faint=True, term=term)]
+    name = f"{gain.guesses} configurations, N = {gain.pictures:,}"
+    same = [_row(name, gain.same, "configurations", term="static_gain")] if math.isfinite(gain.same[0]) else []
+    return [*same, _row(f"{gain.guesses} jittered copies", gain.pool, "cost", term=term)]
 
 
 def compared_words(reading: Reading, other: SecondConfigurations | None) -> str:

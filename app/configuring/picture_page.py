@@ -6,6 +6,7 @@ import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QSplitter
 
+from analysis.measures import oracles
 from analysis.measures.oracles import Floats, Integers
 from app.browsing.thumbnails import Thumbnails
 from app.configuring.cards import PictureCard
@@ -17,7 +18,7 @@ from app.drawing.readout import Entry, Key
 from app.reading import numbers
 from app.reading.configuration_comparison import SecondConfigurations
 from app.reading.configuration_order import tree_layout
-from app.reading.configurations import Look, Reading
+from app.reading.configurations import Look, Reading, letter
 from app.theme import Theme
 
 MARKS = (("best", "widths"), ("median", "sharing"), ("worst", "bundles"), ("plain", "text"))
@@ -96,7 +97,7 @@ class PicturePage(Page):
         shown = np.where(table >= 0, values[np.maximum(table, 0)], np.nan)
         rows = tuple(_prefix(reading, line[line >= 0][0], first) for line in table)
         columns = tuple(_prefix(reading, line[line >= 0][0], second) for line in table.T)
-        letters = [chr(ord("A") + point) for point in range(len(reading.points))]
+        letters = [letter(point) for point in range(len(reading.points))]
         self.tree.rows.title = "".join(letters[point] for point in first)
         self.tree.columns.title = f"{reading.family} of {', '.join(letters[point] for point in second)}"
         above = ", ".join(letters[point] for point in first)
@@ -167,24 +168,20 @@ def second_values(other: SecondConfigurations | None, look: Look) -> tuple[Float
 
 def marked(reading: Reading, look: Look, values: Floats) -> dict[str, int]:
     """Return the configurations that are marked: by loss for one picture, by mean probability for all."""
-    if reading.labelled and look.row >= 0:
-        loss = reading.table("loss")[look.row]
-        order = np.argsort(np.where(np.isnan(loss), np.inf, loss), kind="stable")
-    else:
-        order = np.argsort(-values, kind="stable")
-    middle = int(order[(len(order) - 1) // 2])
-    return {"best": int(order[0]), "median": middle, "worst": int(order[-1]), "plain": 0}
+    ranked = reading.table("loss")[look.row] if reading.labelled and look.row >= 0 else -values
+    best, median, worst = oracles.marked_by(ranked)
+    return {"best": best, "median": median, "worst": worst, "plain": 0}
 
 
 def claim(reading: Reading, look: Look, values: Floats) -> str:
     """Say in one line what configurations do to the picture."""
     if look.row < 0:
         return "No picture is selected: means over all pictures are shown. Select one in the matrix or in Samples."
-    answers = len(set(reading.prediction[look.row].tolist()))
+    answers = int(oracles.distinct_answers(reading.prediction[[look.row]])[0])
     place = int(reading.places[look.row])
     spread = f"probability {values.min():.2g} to {values.max():.2g}, {reading.own} {values[0]:.2g}"
     right = f"right under {int(reading.right[look.row])} of {len(reading.names)}" if reading.labelled else ""
-    several = f"{answers} different answers" if answers > 1 else "one answer only"
+    several = f"{answers} different answers" if answers > 1 else ("one answer only" if answers else "no answer")
     name = reading.class_name(int(reading.label[look.row])) if reading.labelled else ""
     parts = (f"#{place} {name}".strip(), right, several, spread)
     return " · ".join(part for part in parts if part)

@@ -35,12 +35,13 @@ class RulesPage(Page):
 
     def refresh(self, reading: Reading, look: Look) -> None:
         """Draw all rules."""
-        enough = reading.labelled and len(reading.rows) >= 4
+        enough = reading.halvable
         self.plot.set_note("" if enough else NO_LABELS if not reading.labelled else "Too few pictures for two halves.")
         found = reading.policies if enough else ()
         learned = self.learned if enough else ()
         self._told = (*found, *learned)
-        half = f" · N = {len(reading.halves[1]):,}, half of the pictures" if enough else ""
+        count = reading.pictures_among(reading.halves[1]) if enough else 0
+        half = f" · N = {count:,}, half of the pictures" if enough else ""
         self.plot.set_title(f"gap closed and mean cost at the right{half}")
         theirs = self._second()
         own = OWN if reading.own == "plain" else reading.own_network
@@ -49,7 +50,6 @@ class RulesPage(Page):
             *(_row(rule, own, "chooser: ", n == 0) for n, rule in enumerate(learned)),
         )
         self.plot.show_rows(rows, (0.0, 1.0), ((found[0].accuracy, "text_soft"),) if found else ())
-        count = len(reading.halves[1]) if enough else 0
         self.claim.say(claim(found, learned, reading.own_network, count) if found else "")
         keys = (
             Key("bar", "rule, on the half that nothing was fitted on", self.theme.color("widths")),
@@ -63,7 +63,7 @@ class RulesPage(Page):
         other = self.other
         if other is None:
             return {}
-        few = len(other.reading.rows) < 4
+        few = not other.reading.halvable
         self.why_not = other.why_no_choices or ("it has too few pictures for two halves" if few else "")
         return {} if self.why_not else {rule.name: rule.accuracy for rule in other.reading.policies}
 

@@ -30,6 +30,9 @@ class AttributionForm(QWidget):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._taking = False
+        self._target = "predicted"
+        """Class that was chosen last; what is being typed is none yet."""
+        self._typing = False
         self.before = tool(theme, "back", "Previous picture", lambda: self.stepped.emit(-1))
         self.after = tool(theme, "forward", "Next picture", lambda: self.stepped.emit(1))
         self.picture = QLabel()
@@ -38,7 +41,19 @@ class AttributionForm(QWidget):
         self.steps.setValue(50)
         self.steps.lineEdit().setAccessibleName("Steps, typed")
         self.steps.setToolTip("Steps of integrated gradients and conductance; more bring the delta closer to 0.")
-        self.explain = button("Explain", self.explain_wanted.emit, "primary")
+        self.side, self.stride = whole_number(0, 512), whole_number(0, 512)
+        for field, name, words in (
+            (
+                self.side,
+                "Window",
+                "Side of the square that occlusion covers, in pixels; auto: an eighth of the picture.",
+            ),
+            (self.stride, "Stride", "Pixels from one square of occlusion to the next; auto: half its side."),
+        ):
+            field.setSpecialValueText("auto")
+            field.lineEdit().setAccessibleName(f"{name}, typed")
+            field.setToolTip(words)
+        self.explain = button("Explain", self._explain, "primary")
         self.cancel = button("Cancel", self.cancel_wanted.emit)
         self.boxes: dict[str, QCheckBox] = {}
         self.shared = QCheckBox("one scale for all")
@@ -49,7 +64,8 @@ class AttributionForm(QWidget):
     def _set_up(self) -> None:
         for widget, name in (
             (self.target, "Class to explain"), (self.layer, "Layer"), (self.baseline, "Baseline"),
-            (self.steps, "Steps"), (self.opacity, "Opacity of the colours"),
+            (self.steps, "Steps"), (self.side, "Window"), (self.stride, "Stride"),
+            (self.opacity, "Opacity of the colours"),
         ):  # fmt: skip
             widget.setAccessibleName(name)
         self.target.setEditable(True)
@@ -58,7 +74,10 @@ class AttributionForm(QWidget):
         typed = self.target.lineEdit()
         assert typed is not None  # an editable box has one
         typed.setAccessibleName("Class to explain, type to filter")
-        typed.editingFinished.connect(self._say_changed)
+        typed.textEdited.connect(self._typed)
+        typed.editingFinished.connect(self._target_chosen)
+        self.target.currentIndexChanged.connect(self._target_chosen)
+        self.target.activated.connect(self._target_chosen)  # the index may be the same where a number stood
         self.layer.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.layer.setMinimumContentsLength(13)
         for value, words in BASELINES:
@@ -73,9 +92,10 @@ class AttributionForm(QWidget):
         self.opacity.setRange(10, 100)
         self.opacity.setValue(80)
         self.opacity.setFixedWidth(90)
-        for combo in (self.target, self.layer, self.baseline):
+        for combo in (self.layer, self.baseline):
             combo.currentIndexChanged.connect(self._say_changed)
-        self.steps.valueChanged.connect(self._say_changed)
+        for field in (self.steps, self.side, self.stride):
+            field.valueChanged.connect(self._say_changed)
         self.shared.toggled.connect(lambda _on: self.shown_changed.emit())
         self.opacity.valueChanged.connect(lambda _value: self.shown_changed.emit())
         self.set_names((), ())
@@ -97,9 +117,14 @@ class AttributionForm(QWidget):
         for part in (boxes[:4], boxes[4:]):
             column.addLayout(row(*part, None, spacing=10))
         integral = row(_soft("Baseline"), self.baseline, GRID, _soft("Steps"), self.steps, spacing=4)
+        self.covering = QWidget()
+        self.covering.setLayout(row(_soft("Window"), self.side, GRID, _soft("Stride"), self.stride, spacing=4))
         colours = row(self.shared, GRID, _soft("Opacity"), self.opacity, spacing=4)
         below = row(spacing=2 * GRID)
         below.addLayout(integral)
+        below.addWidget(self.covering)
+        self.covering.setVisible(False)
+        self.boxes["occlusion"].toggled.connect(self.covering.setVisible)
         below.addStretch(1)
         below.addLayout(colours)
         column.addLayout(below)
@@ -107,43 +132,67 @@ class AttributionForm(QWidget):
     # -- contents ----------------------------------------------------------------------------------------------------
 
     def set_names(self, classes: tuple[str, ...], layers: tuple[str, ...]) -> None:
-        """Offer the classes and layers of a network; what is chosen stays where it can."""
-        now = (self.wish.target, self.wish.layer)
+        """Offer the classes and layers of a network; what is chosen or being typed stays where it can."""
+        target, layer = self.wish.target, self.wish.layer
         self._taking = True
-        if [self.target.itemText(i) for i in range(len(TARGETS), self.target.count())] != list(classes) or (
-            self.target.count() < len(TARGETS)
-        ):
-            self.target.clear()
-            for value, words in (*TARGETS, *((name, name) for name in classes)):
-                self.target.addItem(words, value)
-            completer = QCompleter(self.target.model(), self.target)
-            completer.setFilterMode(Qt.MatchFlag.MatchContains)
-            completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-            self.target.setCompleter(completer)
-        if [self.layer.itemData(i) for i in range(1, self.layer.count())] != list(layers) or not self.layer.count():
+        if self._offered(self.target, len(TARGETS)) != list(classes) or self.target.count() < len(TARGETS):
+            self._offer_classes(classes)
+            if not self._typing:
+                self._choose_target(target)
+        if self._offered(self.layer, 1) != list(layers) or not self.layer.count():
             self.layer.clear()
             self.layer.addItem(FIRST_LAYER, "")
             for name in layers:
                 self.layer.addItem(name, name)
+            self._choose_layer(layer)
         self._taking = False
-        self._choose(*now)
 
-    def _choose(self, target: str, layer: str) -> None:
-        self._taking = True
+    @staticmethod
+    def _offered(combo: QComboBox, first: int) -> list[str]:
+        return [combo.itemData(i) for i in range(first, combo.count())]
+
+    def _offer_classes(self, classes: tuple[str, ...]) -> None:
+        text = self.target.currentText()
+        self.target.clear()
+        for value, words in (*TARGETS, *((name, name) for name in classes)):
+            self.target.addItem(words, value)
+        completer = QCompleter(self.target.model(), self.target)
+        completer.setFilterMode(Qt.MatchFlag.MatchContains)
+        completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        self.target.setCompleter(completer)
+        self.target.setEditText(text)
+
+    def _choose_target(self, target: str) -> None:
+        """Show a class; a number stays as it was typed, and so does a name while no classes are known."""
         place = self.target.findData(target)
-        self.target.setCurrentIndex(max(place, 0))
+        if place < 0 and (target.isdecimal() or self.target.count() == len(TARGETS)):
+            self._target = target
+            self.target.setEditText(target)
+        else:
+            self.target.setCurrentIndex(max(place, 0))
+            self._target = str(self.target.currentData())
+
+    def _choose_layer(self, layer: str) -> None:
+        """Show a layer; while no layers are known it is the only one to choose."""
+        if layer and self.layer.count() == 1:
+            self.layer.addItem(layer, layer)
         self.layer.setCurrentIndex(max(self.layer.findData(layer), 0))
-        self._taking = False
 
     @property
     def wish(self) -> Wish:
         """What is chosen."""
-        text = self.target.currentText().strip()
-        place = self.target.findText(text, Qt.MatchFlag.MatchFixedString)
-        target = str(self.target.itemData(place)) if place >= 0 else text
+        target = self._target if self._typing else self._read_target()
         names = tuple(name for name, box in self.boxes.items() if box.isChecked())
         layer, baseline = self.layer.currentData(), self.baseline.currentData()
-        return Wish(names, target or "predicted", str(layer or ""), str(baseline or "zero"), self.steps.value())
+        return Wish(names, target, str(layer or ""), str(baseline or "zero"), *self._sizes())
+
+    def _sizes(self) -> tuple[int, int, int]:
+        return self.steps.value(), self.side.value(), self.stride.value()
+
+    def _read_target(self) -> str:
+        text = self.target.currentText().strip()
+        place = self.target.findText(text, Qt.MatchFlag.MatchFixedString)
+        return str(self.target.itemData(place)) if place >= 0 else text or "predicted"
 
     def set_wish(self, wish: Wish) -> None:
         """Choose without announcing it."""
@@ -152,14 +201,34 @@ class AttributionForm(QWidget):
             box.setChecked(name in wish.algorithms)
         self.baseline.setCurrentIndex(max(self.baseline.findData(wish.baseline), 0))
         self.steps.setValue(wish.steps)
+        self.side.setValue(wish.window)
+        self.stride.setValue(wish.stride)
+        self._typing = False
+        self._choose_target(wish.target)
+        self._choose_layer(wish.layer)
         self._taking = False
-        self._choose(wish.target, wish.layer)
 
     def set_busy(self, busy: bool) -> None:
         """Offer to cancel instead of to explain while something is being computed."""
         self.cancel.setVisible(busy)
         self.explain.setVisible(not busy)
         self.explain.setEnabled(bool(self.wish.algorithms))
+
+    def _typed(self, _text: str) -> None:
+        self._typing = True
+
+    def _target_chosen(self, *_: object) -> None:
+        if not self._taking:
+            self._take_target()
+            self._say_changed()
+
+    def _explain(self) -> None:
+        self._take_target()  # a press of the button need not take the focus from what is being typed
+        self.explain_wanted.emit()
+
+    def _take_target(self) -> None:
+        self._typing = False
+        self._target = self._read_target()
 
     def _say_changed(self, *_: object) -> None:
         if not self._taking:

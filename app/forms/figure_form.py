@@ -245,7 +245,9 @@ class FigureForm(QWidget):
     def _tick_runs(self, names: tuple[str, ...]) -> None:
         self.runs.blockSignals(True)
         self.runs.clear()
-        for run in self._runs():
+        # A figure's first run is what the others are drawn beside: the order is part of the figure.
+        order = {name: place for place, name in enumerate(names)}
+        for run in sorted(self._runs(), key=lambda run: order.get(_name(run), len(order))):
             item = QListWidgetItem(run.name)
             item.setToolTip(_name(run))
             item.setData(Qt.ItemDataRole.UserRole, _name(run))
@@ -346,7 +348,8 @@ class FigureForm(QWidget):
         return shlex.join([*words, "--to", f"{spec.name}.pdf"])
 
     def _folders(self, spec: FigureSpec) -> list[str]:
-        return [str(run.folder) for run in self._runs() if _name(run) in spec.runs]
+        folders = {_name(run): str(run.folder) for run in self._runs()}
+        return [folders[name] for name in spec.runs if name in folders]
 
     def finish(self) -> None:
         """Wait for a drawing that is under way; called before the window closes."""

@@ -18,7 +18,7 @@ from app.forms.widgets import label
 from app.graphing.canvas import GraphCanvas
 from app.graphing.scale import ColorScale, shade
 from app.reading import numbers
-from app.reading.comparing import compared_run, deltas, network_name
+from app.reading.comparing import compared_run, differences, network_name, why_no_difference
 from app.reading.layer_comparison import difference_words
 from app.reading.measurements import ZERO, Metric, Values, available, nothing, read, source
 from app.theme import Theme
@@ -136,9 +136,9 @@ class GraphPanel(QWidget):
 
     def _why_no_colours(self) -> str:
         """Say why no node is coloured by a difference, "" if one is, or if none is wanted."""
-        wanted = self.differing and self.metric_key in self.metrics and self._second_name
-        blank = all(value != value for value in self.node_values)
-        return f"{self._second_name}: no difference is known · " if wanted and blank else ""
+        metric = self.metrics.get(self.metric_key)
+        why = why_no_difference(self.workspace, metric) if self.differing and metric and self._second_name else ""
+        return f"{self._second_name}: {why} · " if why else ""
 
     def _take_structure(self) -> None:
         structure = self.workspace.structure
@@ -193,7 +193,7 @@ class GraphPanel(QWidget):
 
         A sum is known only if all of its rows correspond to one there.
         """
-        values = deltas(self.workspace, metric) if metric is not None else None
+        values = differences(self.workspace, metric) if metric is not None else None
         if values is None or metric is None:
             return [float("nan")] * len(nodes)
         alone = (own.states <= ZERO) & (values.states > ZERO)

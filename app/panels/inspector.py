@@ -20,7 +20,14 @@ from app.reading.chosen import chosen_words
 from app.reading.comparing import compared_run, counterpart, network_name
 from app.reading.depth import split_name
 from app.reading.glossary import TERMS
-from app.reading.layer_comparison import difference_words, layer_differences, measured, row_in, second_layer
+from app.reading.layer_comparison import (
+    difference_words,
+    layer_differences,
+    measured,
+    row_in,
+    second_layer,
+    why_not_measured,
+)
 from app.reading.measurements import STATE_TEXTS, VALUE, Metric, Values, available, read, source
 from app.reading.rank_reading import Reading
 from app.reading.switched import changes
@@ -254,7 +261,8 @@ class Inspector(QWidget):
             return fact
         both = measured(self.workspace, metric, layer)
         if both is None:
-            return replace(fact, texts=(*fact.texts, numbers.NOTHING))
+            why = why_not_measured(self.workspace, metric)
+            return replace(fact, texts=(*fact.texts, numbers.NOTHING), exact=(*fact.exact, why) if why else fact.exact)
         plain = fact.texts[0].partition(" [")[0]
         exact = f"{fact.texts[0]}\n{network_name(run)}: {numbers.exact(both[1], metric.unit)}"
         return replace(fact, texts=(plain, difference_words(*both)), exact=(*fact.exact, exact))

@@ -166,13 +166,15 @@ def text_of(run: Run) -> str:
 
 def pinned(workspace: Workspace, reading: Reading, texts: Iterable[str]) -> tuple[Pinned, ...]:
     """Put pinned configurations beside a run, as far as they were tried on some of its pictures."""
-    runs = {text_of(run): run for run in tried(workspace)}
+    request = reading.result.request
+    edits = replace(request.edits, geometry=()) if request is not None else None
+    runs = {text_of(run): run for run in tried(workspace) if replace(run.request.edits, geometry=()) == edits}
     found: list[Pinned] = []
     for text in texts:
         run = runs.get(text)
         if run is None or not is_ready(run.result) or reading.result is run.result:
             continue
-        if run.request.images != (reading.result.request.images if reading.result.request else None):
+        if run.request.images != (request.images if request is not None else None):
             continue
         own = Reading(run.result)
         place = {int(number): row for row, number in enumerate(own.places)}

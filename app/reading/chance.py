@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.events import EMPTY
 from analysis.measures import oracles, selection
-from analysis.measures.findings import grouped
+from analysis.measures.findings import ALIKE, LABEL, grouped, why_no_gain
 from analysis.measures.oracles import Bools, Floats, Integers
 from analysis.request import Request
 from analysis.result import Result
@@ -32,6 +32,32 @@ USUAL = {
 """Parameters that say which configurations were tried on which pictures, with their defaults."""
 
 
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """Grouped static gain of a pool beside what it compares with: as many configurations, on the same pictures.
+
+    Attributes
+    ----------
+    pool, same
+        Gain of the copies, and of the configurations that were drawn; NaN if it cannot be measured.
+    guesses, pictures
+        How many copies and configurations, on how many pictures.
+    why_not
+        Why it cannot be measured, "" if it can.
+    """
+
+    pool: Row
+    same: Row
+    guesses: int
+    pictures: int
+    why_not: str = ""
+
+    @property
+    def exceeded(self) -> bool:
+        """True if the configurations gain clearly more than the copies."""
+        return self.same[1] > self.pool[0]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Pool:
     """Guesses that know nothing about geometry.
@@ -42,28 +68,32 @@ class Pool:
         "perturbation" or "jitter".
     growth
         (k,) oracle of k random copies.
+    guesses
+        Copies, and configurations, that are compared: the fewer of both.
     beyond
-        Oracle of as many configurations less that of the pool, on the same pictures.
+        Oracle of so many configurations less that of so many copies, on the same pictures.
     single, wanted
         Accuracy of one of its copies, and of one configuration: equal where the strength could be matched; NaN if
         a run does not say.
     count
         Pictures that it was run on, 0 if a run does not say.
     gains
-        What pictures are grouped by to its grouped static gain.
-    correct, places
-        (picture, copy) and (picture,): which copies are right, and places of the pictures in their source; None where a
-        run does not say.
+        What pictures are grouped by to its grouped static gain, beside that of the configurations it was drawn for.
+    correct, same, places
+        (picture, copy), (picture, configuration) and (picture,): which copies and which of those configurations are
+        right, and places of the pictures in their source; None where a run does not say.
     """
 
     name: str
     growth: Floats
     beyond: Row
+    guesses: int = 0
     single: float = float("nan")
     wanted: float = float("nan")
     count: int = 0
-    gains: Mapping[str, Row] = field(default_factory=dict)
+    gains: Mapping[str, Gain] = field(default_factory=dict)
     correct: Bools | None = None
+    same: Bools | None = None
     places: Integers | None = None
 
     @property
@@ -91,23 +121,26 @@ def pools_of(result: Result | None) -> tuple[Pool, ...]:
         low, middle, high = (float(result["oracle_beyond"][number][end]) for end in (1, 0, 2))
         if number and np.isfinite(growth).any():
             singles = float(single[number]), float(single[0])
-            rows = _rows_of(result, number)
-            found.append(Pool(name, growth, (middle, low, high), *singles, count, _gains_of(result, number), *rows))
+            sizes = [int(np.isfinite(np.asarray(result["growth"][row])).sum()) for row in (0, number)]
+            gains = _gains_of(result, number, min(sizes))
+            own, same, places = _rows_of(result, number, sizes)
+            beyond = (middle, low, high)
+            found.append(Pool(name, growth, beyond, min(sizes), *singles, count, gains, own, same, places))
     return tuple(found)
 
 
-def _rows_of(result: Result, number: int) -> tuple[Bools | None, Integers | None]:
-    """Which copies of a pool are right, and where their pictures are."""
+def _rows_of(result: Result, number: int, sizes: list[int]) -> tuple[Bools | None, Bools | None, Integers | None]:
+    """Which copies of a pool, and which of the configurations drawn, are right, and where their pictures are."""
     indices = result.prepared.indices if result.prepared is not None else None
     indices = np.asarray(result["place"]) if "place" in result else indices
     if "correct" not in result or indices is None:
-        return None, None
-    table = np.asarray(result["correct"][number])
-    known = (table != EMPTY["uint8"]).all(axis=1)
-    return table[known] == 1, np.asarray(indices, dtype=np.int64)[known]
+        return None, None, None
+    same, table = (np.asarray(result["correct"][row])[:, :size] for row, size in zip((0, number), sizes, strict=True))
+    known = (table != EMPTY["uint8"]).all(axis=1) & (same != EMPTY["uint8"]).all(axis=1)
+    return table[known] == 1, same[known] == 1, np.asarray(indices, dtype=np.int64)[known]
 
 
-def gain_by(pools: tuple[Pool, ...], values: Floats, seed: int) -> Row | None:
+def gain_by(pools: tuple[Pool, ...], values: Floats, seed: int) -> Gain | None:
     """Return the grouped static gain of jittered weights by a column of the user, None where it is not known.
 
     Parameters
@@ -116,22 +149,47 @@ def gain_by(pools: tuple[Pool, ...], values: Floats, seed: int) -> Row | None:
         One for every picture of the source.
     """
     pool = next((pool for pool in pools if pool.name == "jitter"), None)
-    if pool is None or pool.correct is None or pool.places is None or not len(pool.places):
+    if pool is None or pool.correct is None or pool.same is None or pool.places is None or not len(pool.places):
         return None
-    return grouped(pool.correct, values[pool.places], seed)[0]
+    own, places = values[pool.places], pool.places
+    gains = [grouped(right, own, seed, picture=places)[0] for right in (pool.correct, pool.same)]
+    why_not = why_no_gain(own, picture=places)
+    return Gain(gains[0], gains[1], pool.guesses, len(np.unique(places)), why_not)
 
 
-def jitter_gain(pools: tuple[Pool, ...], grouping: str) -> Row | None:
+def jitter_gain(pools: tuple[Pool, ...], grouping: str) -> Gain | None:
     """Return the grouped static gain of the pool of jittered weights, None where it was not measured."""
     return next((pool.gains[grouping] for pool in pools if pool.name == "jitter" and grouping in pool.gains), None)
 
 
-def _gains_of(result: Result, number: int) -> dict[str, Row]:
+def _gains_of(result: Result, number: int, guesses: int) -> dict[str, Gain]:
+    """Gains of a pool by what its pictures differ in; a grouping without any group that is large enough is kept."""
     if "static_gain" not in result:
         return {}
-    table = np.asarray(result["static_gain"][number], dtype=np.float64)
-    rows = zip(result.names("grouping"), table.tolist(), strict=True)
-    return {name: (float(a), float(b), float(c)) for name, (a, b, c) in rows if np.isfinite(a)}
+    found = {}
+    tables = (np.asarray(result["static_gain"][row], dtype=np.float64) for row in (number, 0))
+    for name, pool, same in zip(result.names("grouping"), *tables, strict=True):
+        why_not, pictures = _why_no_gain(result, name)
+        if np.isfinite(pool[0]) or (why_not and why_not != ALIKE):
+            rows = [_row(values) if not why_not else (float("nan"),) * 3 for values in (pool, same)]
+            found[name] = Gain(rows[0], rows[1], guesses, pictures, why_not)
+    return found
+
+
+def _row(values: Floats) -> Row:
+    value, low, high = (float(end) for end in values)
+    return value, low, high
+
+
+def _why_no_gain(result: Result, grouping: str) -> tuple[str, int]:
+    """Say why a pool has no gain by a grouping, "" if it has or does not say; and how many pictures it was run on."""
+    source = "label" if grouping == LABEL else grouping
+    if source not in result or "measured" not in result:
+        return "", result.prepared.samples.count if result.prepared is not None else 0
+    rows = np.flatnonzero(np.asarray(result["measured"]) == 1)
+    picture = np.asarray(result["place"], dtype=np.int64)[rows] if "place" in result else rows
+    values = np.asarray(result[source], dtype=np.float64)[rows]
+    return why_no_gain(values, grouping == LABEL, picture), len(np.unique(picture))
 
 
 def rules_of(result: Result | None) -> tuple[selection.Policy, ...]:

@@ -6,9 +6,12 @@ from pathlib import PurePath
 
 import numpy as np
 
-from analysis.config import KINDS, LayerSpec
-from app.reading.depth import DepthAxis, Floats, Ints, align, depth_axis
-from app.reading.measurements import NOT_APPLICABLE, ZERO, Metric, States, Values, fold, read, source
+from analysis.config import LayerSpec
+from analysis.edits import Edits
+from analysis.result import Result
+from app.reading.depth import DepthAxis, Floats, align, depth_axis
+from app.reading.depth import matching_rows as matching_rows
+from app.reading.measurements import NOT_APPLICABLE, RATIO, VALUE, ZERO, Metric, States, Values, fold, read, source
 from app.workspace import Run, Workspace
 
 
@@ -18,10 +21,11 @@ def compared_run(workspace: Workspace) -> Run | None:
 
 
 def network_name(run: Run) -> str:
-    """Words by which the network of a run is known: the user's title, else the network, with its weights if need be."""
+    """Words for the network of a run: the user's title, else its name, with its weights and "(edited)" if need be."""
     prepared = run.result.prepared
     name = (prepared.model if prepared else "") or run.name
-    return run.title or " ".join(word for word in (name, _checkpoint(run, name)) if word)
+    edited = "" if run.request.edits.empty else "(edited)"
+    return run.title or " ".join(word for word in (name, _checkpoint(run, name), edited) if word)
 
 
 def _checkpoint(run: Run, name: str) -> str:
@@ -44,13 +48,43 @@ def counterpart(workspace: Workspace, method: str) -> Run | None:
     return None if not fits or fits[0] is workspace.latest(method) else fits[0]
 
 
-def compared_runs(workspace: Workspace, method: str) -> list[Run]:
-    """List the runs of a method for the network that is compared with: the compared run first, then the newest."""
+def same_network(one: Run, other: Run, edits: Edits | None = None) -> bool:
+    """Tell whether a run is of the network of another one: the same source, the same weights, the same edits.
+
+    The one rule of what belongs to a network that is compared with: an edited network is another one than its original.
+
+    Parameters
+    ----------
+    edits
+        Edits that the first one is to have, None for those of the other.
+    """
+    a, b = one.request.model, other.request.model
+    if a is None or b is None or (a.name, a.weights) != (b.name, b.weights):
+        return False
+    return one.request.edits.steps == (other.request.edits if edits is None else edits).steps
+
+
+def is_open_network(workspace: Workspace, run: Run) -> bool:
+    """Tell whether a run is of the open network with the weights and the edits that are shown."""
+    model, shown = run.request.model, workspace.shown_model
+    if model is None or shown is None or (model.name, model.weights) != (shown.name, shown.weights):
+        return False
+    return run.request.edits.steps == workspace.edits.steps
+
+
+def compared_runs(workspace: Workspace, method: str, edits: Edits | None = None) -> list[Run]:
+    """List the runs of a method for the network that is compared with: the compared run first, then the newest.
+
+    Parameters
+    ----------
+    edits
+        Edits of the runs in place of those of the compared network: none for its original.
+    """
     run = compared_run(workspace)
     if run is None:
         return []
-    fits = [other for other in workspace.runs.values() if other.request.method == method and _same_model(other, run)]
-    fits = [other for other in fits if other.result.declared]
+    fits = [other for other in workspace.runs.values() if other.request.method == method]
+    fits = [other for other in fits if other.result.declared and same_network(other, run, edits)]
     return sorted(fits, key=lambda other: (other is run, other.began, other.number), reverse=True)
 
 
@@ -59,11 +93,29 @@ def why_not_compared(workspace: Workspace, method: str) -> str:
     run = compared_run(workspace)
     if run is None or counterpart(workspace, method) is not None or workspace.latest(method) is None:
         return ""
+    return f"{network_name(run)}: not compared, because {_why_no_run(workspace, method)}"
+
+
+def _why_no_run(workspace: Workspace, method: str) -> str:
     info = workspace.method(method)
     title = info.title.lower() if info else method.replace("_", " ")
     shown = bool(compared_runs(workspace, method))
-    why = f"its run of {title} is the one that is shown" if shown else f"it has no run of {title}"
-    return f"{network_name(run)}: not compared, because {why}"
+    return f"its run of {title} is the one that is shown" if shown else f"it has no run of {title}"
+
+
+def other_pictures(shown: Run | None, second: Run | None) -> str:
+    """Say that two runs saw other pictures, and how many; "" if they saw the same, or if one of them saw none."""
+    ours, theirs = (run.result.prepared.samples if run and run.result.prepared else None for run in (shown, second))
+    if ours is None or theirs is None or not ours.sha256 or not theirs.sha256 or ours.sha256 == theirs.sha256:
+        return ""
+    return f"other pictures (N = {ours.count:,} here, {theirs.count:,} there)"
+
+
+def what_to_mind(workspace: Workspace, method: str) -> str:
+    """Say why nothing of the network compared with can be drawn, or that it saw other pictures; "" for neither."""
+    run, second = compared_run(workspace), counterpart(workspace, method)
+    others = other_pictures(workspace.latest(method), second)
+    return f"{network_name(run)}: {others}" if run is not None and others else why_not_compared(workspace, method)
 
 
 def candidates(workspace: Workspace) -> list[Run]:
@@ -85,9 +137,8 @@ class Compared:
 
     def __init__(self, workspace: Workspace, run: Run, axis: DepthAxis, kinds: tuple[str, ...]) -> None:
         self.run = run
-        self._runs = [other for other in workspace.runs.values() if _same_model(other, run) and other.result.layers]
-        structure = next((other for other in self._runs if other.request.method == "structure"), run)
-        self.axis = depth_axis(structure.result.layers, axis.mode, kinds)
+        self._runs = [other for other in workspace.runs.values() if same_network(other, run) and other.result.layers]
+        self.axis = depth_axis(_all_layers(workspace, run), axis.mode, kinds)
         self._base = axis
         self._places = align(axis, self.axis)
 
@@ -100,7 +151,7 @@ class Compared:
         """Read a metric of the second network on its own axis; None if it was not measured."""
         if metric.method == "structure":
             return fold(self.axis, read(metric, self.axis.layers, None), metric.combine)
-        fits = [run for run in self._runs if run.request.method == metric.method and metric.output in run.result]
+        fits = [run for run in self._runs if run.request.method == metric.method and _knows(run.result, metric)]
         run = self.run if self.run in fits else max(fits, key=lambda r: (r.began, r.number), default=None)
         if run is None:
             return None
@@ -127,38 +178,41 @@ class Compared:
         return picked
 
 
-def _same_model(one: Run, other: Run) -> bool:
-    a, b = one.request.model, other.request.model
-    return a is not None and b is not None and (a.name, a.weights) == (b.name, b.weights)
-
-
-def matching_rows(layers: tuple[LayerSpec, ...], other: tuple[LayerSpec, ...]) -> Ints:
-    """Find for every row of a network the row of another one that corresponds to it.
-
-    By name; else by the relative depth within the stage, see :func:`app.reading.depth.align`.
-
-    Returns
-    -------
-    (rows,) int64
-        Rows of `other`, -1 where nothing corresponds.
-    """
-    names = {layer.name: row for row, layer in enumerate(other)}
-    found = np.array([names.get(layer.name, -1) for layer in layers], dtype=np.int64)
-    ours, theirs = depth_axis(layers, "layers", KINDS), depth_axis(other, "layers", KINDS)
-    for slot, place in zip(ours.slots, align(ours, theirs), strict=True):
-        if found[slot.rows[-1]] < 0 and place >= 0:
-            found[slot.rows[-1]] = theirs.slots[place].rows[-1]
-    return found
+def _knows(result: Result, metric: Metric) -> bool:
+    return metric.output in result or (metric.output == RATIO and "effective_rank" in result)
 
 
 def deltas(workspace: Workspace, metric: Metric) -> Values | None:
+    """How much larger a metric is than in the network compared with; None if there is no difference at all.
+
+    See :func:`differences`.
+    """
+    found = differences(workspace, metric)
+    return found if found is not None and bool(np.any(found.states == VALUE)) else None
+
+
+def why_no_difference(workspace: Workspace, metric: Metric) -> str:
+    """Say in a few words why no layer differs in a metric from the network compared with; "" if one does."""
+    found = differences(workspace, metric)
+    if found is not None:
+        zero = "no layer differs" if found.any else "no layer corresponds"
+        return "" if np.any(found.states == VALUE) else zero
+    if metric.method == "structure":
+        return "its layers are not known"
+    second = counterpart(workspace, metric.method)
+    if second is None:
+        return _why_no_run(workspace, metric.method)
+    return other_pictures(source(workspace, metric), second) or "it was measured without this"
+
+
+def differences(workspace: Workspace, metric: Metric) -> Values | None:
     """How much larger a metric is than in the network compared with, for every row of the open network.
 
     Returns
     -------
     Values or None
         NaN and "not applicable" where nothing corresponds, or one of the two has no value. None if nothing is
-        compared, if the metric was not measured there, or if there is no difference at all.
+        compared, if the metric was not measured there, or if it was measured on other pictures.
     """
     run, layers = compared_run(workspace), workspace.layers
     if run is None or not layers or not run.result.layers:
@@ -167,7 +221,7 @@ def deltas(workspace: Workspace, metric: Metric) -> Values | None:
         other_layers, result = _all_layers(workspace, run), None
     else:
         second = counterpart(workspace, metric.method)
-        if second is None or (metric.output not in second.result and metric.output != "effective_rank_ratio"):
+        if second is None or not _knows(second.result, metric) or other_pictures(source(workspace, metric), second):
             return None
         other_layers, result = second.result.layers, second.result
     first = source(workspace, metric)
@@ -178,15 +232,14 @@ def deltas(workspace: Workspace, metric: Metric) -> Values | None:
     there[there] = theirs.states[rows[there]] <= ZERO
     values = np.full(len(layers), np.nan)
     values[there] = ours.values[there] - theirs.values[rows[there]]
-    if not np.any(values[there] != 0):
-        return None
-    states: States = np.where(there, 0, NOT_APPLICABLE).astype(np.uint8)
+    states: States = np.where(there, VALUE, NOT_APPLICABLE).astype(np.uint8)
     states[there & (values == 0)] = ZERO
     return Values(values, None, None, states)
 
 
 def _all_layers(workspace: Workspace, run: Run) -> tuple[LayerSpec, ...]:
-    """Rows of the compared network, of its structure if that was read."""
-    runs = [other for other in workspace.runs.values() if _same_model(other, run) and other.result.layers]
-    structure = next((other for other in runs if other.request.method == "structure"), run)
-    return structure.result.layers
+    """Rows of the compared network: of its structure if that was read, else of the run that knows most of them."""
+    runs = [other for other in workspace.runs.values() if same_network(other, run) and other.result.layers]
+    structure = next((other for other in runs if other.request.method == "structure"), None)
+    found = structure or max((run, *runs), key=lambda other: len(other.result.layers))
+    return found.result.layers

@@ -63,6 +63,20 @@ class Records:
             return self.rows
         return np.asarray(indices, dtype=np.int64)[self.rows]
 
+    @cached_property
+    def picture(self) -> Integers | None:
+        """(finished,) which picture each row is of, where pictures come in several rows; None where each comes once."""
+        return self.places if "place" in self.result else None
+
+    def pictures_among(self, rows: Integers) -> int:
+        """Count the pictures of some rows, each once."""
+        return len(rows) if self.picture is None else len(np.unique(self.picture[rows]))
+
+    @cached_property
+    def halvable(self) -> bool:
+        """True if there are enough labelled pictures to choose on one half and to report on the other."""
+        return self.labelled and self.pictures_among(np.arange(len(self.rows))) >= 4
+
     def row_of(self, place: int) -> int:
         """Row of a picture of the source, -1 if it is not among the finished ones."""
         found = np.flatnonzero(self.places == place)

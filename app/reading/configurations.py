@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from analysis.events import EMPTY
 from analysis.measures import oracles, scales, selection
-from analysis.measures.findings import LABEL, MEASURES, grouped
+from analysis.measures.findings import LABEL, MEASURES, NOTHING, grouped, groups_of, why_no_gain
 from analysis.measures.oracles import Floats, Integers
 from analysis.result import Result
 from app.reading import numbers
+from app.reading.configuration_parts import Group, Look, Subset, letter
 from app.reading.configuration_pins import Pinned, short
 from app.reading.configuration_records import FEW, LOST, RIGHT, UNSEEN, WON, WRONG, Records
 from app.workspace import Workspace
@@ -32,8 +32,10 @@ __all__ = [
     "Reading",
     "Records",
     "Row",
+    "Subset",
     "duration",
     "is_ready",
+    "letter",
     "macs_words",
     "scatter",
     "short",
@@ -42,46 +44,6 @@ __all__ = [
 METHOD = "dynamic_configurations"
 
 Row = tuple[float, float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What the view looks at.
-
-    Attributes
-    ----------
-    configuration
-        Its number; 0 is the network as it is.
-    row
-        Row of the finished pictures, -1 for none.
-    """
-
-    configuration: int = 0
-    row: int = -1
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Group:
-    """Pictures that are alike in something that neither the network nor the labels say.
-
-    Attributes
-    ----------
-    words
-        Range of values.
-    rows
-        Its finished pictures.
-    chosen
-        Configuration that is best on one half of them; the network as it is where they are fewer than 40.
-    plain, fixed, oracle
-        Accuracy of the network as it is and of that configuration on the other half, and the upper bound there.
-    """
-
-    words: str
-    rows: Integers
-    chosen: int
-    plain: float
-    fixed: float
-    oracle: float
 
 
 class Reading(Records):
@@ -151,8 +113,10 @@ class Reading(Records):
         if "plain_correct" not in self.result or not len(self.rows):
             return None
         right = self.table("plain_correct") == 1
-        ends = oracles.mean_interval(right.astype(np.float64), seed=self.seed) if self.settled else (float("nan"),) * 2
-        return float(right.mean()), *ends
+        low, high = float("nan"), float("nan")
+        if self.settled:
+            low, high = oracles.mean_interval(right.astype(np.float64), seed=self.seed, picture=self.picture)
+        return float(right.mean()), low, high
 
     @cached_property
     def oracle(self) -> float:
@@ -167,7 +131,7 @@ class Reading(Records):
     @cached_property
     def halves(self) -> tuple[Integers, Integers]:
         """Rows that are chosen on, rows that are reported on."""
-        return selection.halves(self.label, self.seed)
+        return selection.halves(self.label, self.seed, self.picture)
 
     @property
     def seed(self) -> int:
@@ -201,15 +165,22 @@ class Reading(Records):
             self.macs,
             self.seed,
             float(np.asarray(self.result["tree_macs"]).sum()),
+            self.picture,
         )
 
     @cached_property
-    def subsets(self) -> tuple[tuple[str, int, float], ...]:
-        """For every subset of switch points: letters, number of configurations, and their oracle."""
-        letters = "ABCDEFGHIJ"
+    def subsets(self) -> tuple[Subset, ...]:
+        """Oracles of subsets of switch points; of all subsets where they are few."""
+        found = oracles.point_subsets(self.options)
+        smallest = min(len(rows) for _, rows in found)
         return tuple(
-            ("".join(letters[point] for point in points), len(rows), oracles.any_correct(self.correct[:, rows]))
-            for points, rows in oracles.point_subsets(self.options)
+            Subset(
+                "".join(letter(point) for point in points),
+                len(rows),
+                oracles.any_correct(self.correct[:, rows]),
+                1 - float(oracles.missed_by_subsets(self.correct[:, rows], smallest).mean()),
+            )
+            for points, rows in found
         )
 
     def values(self, name: str) -> Floats:
@@ -219,12 +190,23 @@ class Reading(Records):
         name = "label" if name == LABEL else name
         return self.table(name) if name in self.result else np.empty(0)
 
+    def why_no_gain(self, name: str) -> str:
+        """Say why there is no grouped static gain, "" if there is one or the run does not have the grouping at all."""
+        values = self.values(name)
+        return why_no_gain(values, name == LABEL, self.picture) if len(values) and self.labelled else ""
+
     def gain(self, name: str) -> tuple[Row, Row]:
-        """Return the grouped static gain and its control: as the run found them, or for a column of the user."""
+        """Return the grouped static gain and its control: as the run found them, or for a column of the user.
+
+        NaN where there is nothing to measure, see :meth:`why_no_gain`.
+        """
+        if self.why_no_gain(name):
+            return NOTHING, NOTHING
         known = self.measure(f"static gain by {name}"), self.measure(f"static gain by {name}, shuffled")
         if name in self.columns_of_user or (self.settled and not np.isfinite(known[0][0])):
             values = self.values(name)
-            return grouped(self.correct, values, self.seed, each=name == LABEL) if len(values) else known
+            if len(values):
+                return grouped(self.correct, values, self.seed, each=name == LABEL, picture=self.picture)
         return known
 
     def groups(self, name: str, count: int = 5) -> tuple[Group, ...]:
@@ -233,25 +215,25 @@ class Reading(Records):
         One split is drawn; the mean over many is the static gain.
         """
         values = self.values(name)
-        distinct = np.unique(values[np.isfinite(values)])
-        if len(distinct) < 2 or len(values) < 4:
+        among = groups_of(values, count, each=name == LABEL)  # -1: pictures that a table leaves out
+        several = np.unique(among[among >= 0])
+        if len(several) < 2 or len(values) < 4:
             return ()
-        few = name == LABEL or len(distinct) <= 2 * count
-        among = np.searchsorted(distinct, values) if few else selection.quantile_groups(values, count)
-        among = np.where(np.isfinite(values), among, -1)  # pictures that a table leaves out are in no group
-        select, report = selection.halves(among.astype(np.int64), self.seed)
+        select, report = selection.halves(among, self.seed, self.picture)
         found = []
-        for number in np.unique(among[np.isfinite(values)]):
+        for number in several:
             rows = np.flatnonzero(among == number)
             chosen_on, there = select[among[select] == number], report[among[report] == number]
-            fits = len(rows) >= selection.FEWEST and len(chosen_on)
+            pictures = self.pictures_among(rows)
+            fits = pictures >= selection.FEWEST and len(chosen_on)
             pick = int(np.argmax(self.correct[chosen_on].mean(axis=0))) if fits else 0
             here = self.correct[there] if len(there) else self.correct[rows]
             low, high = (numbers.short(float(end)) for end in (values[rows].min(), values[rows].max()))
             words = low if low == high else f"{low} to {high}"
             words = self.class_name(int(values[rows[0]])) if name == LABEL else words
             shares = (here[:, 0].mean(), here[:, pick].mean(), here.any(axis=1).mean())
-            found.append(Group(words, rows, pick, *(float(share) for share in shares)))
+            plain, fixed, oracle = (float(share) for share in shares)
+            found.append(Group(words, rows, pick, plain, fixed, oracle, pictures))
         return tuple(found)
 
     @cached_property

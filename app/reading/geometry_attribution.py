@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-import numpy as np
-
 from analysis.edits import Edits
+from analysis.measures import oracles
 from analysis.request import Request
 from app.reading.attribution_reading import METHOD, Explanation, Wish
 from app.reading.configurations import Reading
@@ -18,11 +17,9 @@ ALGORITHMS = ("grad_cam", "integrated_gradients")
 
 def compared(reading: Reading, row: int) -> tuple[tuple[str, int], ...]:
     """Return (words, configuration) of the network as it is, and the best and the worst by loss of a picture."""
-    if reading.labelled:
-        values = np.nan_to_num(reading.table("loss")[row], nan=np.inf)
-    else:
-        values = -reading.table("confidence")[row]
-    return ((reading.own, 0), ("best", int(np.argmin(values))), ("worst", int(np.argmax(values))))
+    values = reading.table("loss")[row] if reading.labelled else -reading.table("confidence")[row]
+    best, _, worst = oracles.marked_by(values)
+    return ((reading.own, 0), ("best", best), ("worst", worst))
 
 
 def why_not(run: Run, reading: Reading) -> str:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from analysis.config import LayerSpec
 from app.reading import numbers
-from app.reading.comparing import compared_run, compared_runs, counterpart, matching_rows, network_name
+from app.reading.comparing import (
+    compared_run,
+    compared_runs,
+    counterpart,
+    matching_rows,
+    network_name,
+    other_pictures,
+)
 from app.reading.measurements import ZERO, Metric, available, read, source, structure_metric
 from app.workspace import Workspace
 
 SHOWN = ("effective_rank", "dead_channels", "always_on_channels", "entropy", "stable_rank", "spectral_norm")
 """Measures that one line has room for, the most telling first."""
 MOST = 4
+STRUCTURE = ("width", "parameters")
+"""What the structure says that one line has room for."""
 
 
 def layer_differences(workspace: Workspace, layer: LayerSpec) -> str:
@@ -25,10 +34,12 @@ def layer_differences(workspace: Workspace, layer: LayerSpec) -> str:
     if other is None:
         return f"{name} has no layer that corresponds."
     words = [f"{name}: {other.name}" if other.name != layer.name else f"{name}"]
-    words += [_structure(output, layer, other) for output in ("width", "parameters")]
-    words += [text for metric in _metrics(workspace) if (text := _measured(workspace, metric, layer))][:MOST]
+    words += [_structure(output, layer, other) for output in STRUCTURE]
+    metrics = _metrics(workspace)
+    words += [text for metric in metrics if (text := _measured(workspace, metric, layer))][:MOST]
+    words += [*dict.fromkeys(why_not_measured(workspace, metric) for metric in metrics)]
     found = [word for word in words if word]
-    return " · ".join(found) if len(found) > 1 else f"{found[0]} · no difference is known"
+    return " · ".join(found) if len(found) > 1 else f"{found[0]} · {_equal(layer, other)}"
 
 
 def second_layer(workspace: Workspace, layer: LayerSpec) -> LayerSpec | None:
@@ -48,10 +59,26 @@ def row_in(workspace: Workspace, layer: LayerSpec, theirs: tuple[LayerSpec, ...]
     return int(matching_rows(workspace.layers, theirs)[names.index(layer.name)]) if layer.name in names else -1
 
 
-def _structure(output: str, layer: LayerSpec, other: LayerSpec) -> str:
+def _both(output: str, layer: LayerSpec, other: LayerSpec) -> tuple[float, float]:
     metric = structure_metric(output)
-    ours, theirs = (float(read(metric, (one,), None).values[0]) for one in (layer, other))
-    return _words(metric, ours, theirs) if ours != theirs and theirs == theirs else ""
+    return float(read(metric, (layer,), None).values[0]), float(read(metric, (other,), None).values[0])
+
+
+def _structure(output: str, layer: LayerSpec, other: LayerSpec) -> str:
+    ours, theirs = _both(output, layer, other)
+    return _words(structure_metric(output), ours, theirs) if ours != theirs and theirs == theirs else ""
+
+
+def _equal(layer: LayerSpec, other: LayerSpec) -> str:
+    """Say what is equal, where nothing differs and nothing was measured of both."""
+    pairs = ((output, *_both(output, layer, other)) for output in STRUCTURE)
+    same = [structure_metric(output).title.lower() for output, ours, theirs in pairs if ours == theirs]
+    return f"same {' and '.join(same)}; nothing was measured of both" if same else "nothing was measured of both"
+
+
+def why_not_measured(workspace: Workspace, metric: Metric) -> str:
+    """Say that a measure does not compare because it was taken on other pictures; "" for any other reason or none."""
+    return other_pictures(source(workspace, metric), counterpart(workspace, metric.method))
 
 
 def _metrics(workspace: Workspace) -> list[Metric]:
@@ -69,6 +96,8 @@ def measured(workspace: Workspace, metric: Metric, layer: LayerSpec) -> tuple[fl
     first, second = source(workspace, metric), counterpart(workspace, metric.method)
     ratio = metric.output == "effective_rank_ratio"
     if first is None or second is None or (metric.output not in second.result and not ratio):
+        return None
+    if other_pictures(first, second):
         return None
     row = row_in(workspace, layer, second.result.layers)
     if row < 0:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.edits import Edits
 from analysis.measures.spectra import Correlation, correlation
 from analysis.result import Result
 from app.workspace import Run, Workspace
@@ -65,7 +66,7 @@ class Comparison:
 
 
 def networks(workspace: Workspace) -> tuple[Network, ...]:
-    """Pair the runs of `feature_rank` and `evaluate` that were made with the same weights; the newest counts."""
+    """Pair the runs of `feature_rank` and `evaluate` of the same weights and the same edits; the newest counts."""
     ranks = _newest(workspace, "feature_rank", "nuclear_norm_scaled")
     scores = _newest(workspace, "evaluate", "top1")
     found = []
@@ -76,10 +77,10 @@ def networks(workspace: Workspace) -> tuple[Network, ...]:
     return tuple(network for network in found if np.isfinite(network.norm) and np.isfinite(network.top1))
 
 
-def _newest(workspace: Workspace, method: str, output: str) -> dict[str, Run]:
+def _newest(workspace: Workspace, method: str, output: str) -> dict[tuple[str, tuple[Edits, ...]], Run]:
     runs = sorted(workspace.runs.values(), key=lambda run: (run.began, run.number))
     return {
-        run.result.prepared.weights_sha256: run
+        (run.result.prepared.weights_sha256, run.request.edits.steps): run
         for run in runs
         if run.request.method == method and run.state == "completed" and output in run.result and run.result.prepared
     }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.config import LayerSpec
+from analysis.edits import Edits
 from analysis.measures.ring_fits import Curve
 from app.reading.comparing import compared_run, compared_runs, matching_rows, network_name, why_not_compared
 from app.reading.depth import Floats, Ints
@@ -120,7 +121,7 @@ def second_network(workspace: Workspace) -> tuple[str, tuple[LayerSpec, ...], fl
     ("", (), 0) if none is, or its rows are those of the open one; no rows if its structure is not known.
     """
     compared = compared_run(workspace)
-    runs = [run for run in compared_runs(workspace, "structure") if run.request.edits.empty]
+    runs = compared_runs(workspace, "structure", Edits())
     if compared is None or (runs and runs[0].result is workspace.structure):
         return "", (), 0.0
     if not runs:

@@ -114,7 +114,7 @@ def completed(found: WidthGroups, edits: Edits, scores: Scores) -> Edits:
 
 def missing(edits: Edits) -> tuple[str, ...]:
     """Name the groups whose channels still have to be chosen on pictures."""
-    if edits.keep not in DATA_RULES:
+    if edits.keep.partition(":")[0] not in DATA_RULES:
         return ()
     named = dict(edits.channels)
     return tuple(name for name, _ in edits.widths if name not in named)

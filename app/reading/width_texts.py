@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from analysis.measures.widths.description import WidthGroups
 from analysis.measures.widths.legal import Widths, check
-from analysis.measures.widths.text import HEADER, parse_widths
+from analysis.measures.widths.text import HEADER, MOST_DIGITS, parse_widths, refuse_foreign
 from analysis.problems import AnalysisError
 from app.reading import numbers
 from app.reading.width_reading import WidthReading
@@ -127,8 +127,13 @@ def _from_json(found: WidthGroups, text: str) -> dict[str, int]:
         plain = json.loads(text)
         given = plain.get("widths", plain)
         wanted = {str(name): int(width) for name, width in given.items()}
-    except (ValueError, TypeError, AttributeError):
+        shape = "x".join(str(int(size)) for size in (1, *plain["input"])) if "input" in plain else ""
+        form, model, structure = (str(plain.get(name, "")) for name in ("format", "model", "structure"))
+    except (ValueError, TypeError, AttributeError, OverflowError):
         raise AnalysisError("This is no JSON configuration.", 'Write {"widths": {"conv1": 24}}.', "widths") from None
+    refuse_foreign(found, form, model, shape, structure)
+    if any(not 0 <= width < 10**MOST_DIGITS for width in wanted.values()):
+        raise AnalysisError("A width is negative or far too large.", 'Write {"widths": {"conv1": 24}}.', "widths")
     widths = {name: width for name, width in wanted.items() if width != found.groups[found.index(name)].width}
     check(found, widths)
     return widths

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
 from PySide6.QtCore import Qt
@@ -16,7 +18,7 @@ from app.forms.attribution_form import AttributionForm
 from app.forms.widgets import Bar
 from app.reading import attribution_reading as reading
 from app.reading import conditions
-from app.reading.attribution_reading import Explanation, Wish
+from app.reading.attribution_reading import Explanation, MapReading, Wish
 from app.theme import Theme
 from app.views.base import View
 from app.workspace import Run, Workspace
@@ -26,6 +28,8 @@ SENTENCE = (
     "Attribution shows which pixels of a picture speak for a class and which against it, by several algorithms side "
     "by side."
 )
+KINDS = {"target": str, "layer": str, "baseline": str, "steps": int, "window": int, "stride": int}
+"""What a workspace file keeps of the wish, apart from the algorithms."""
 SCALES = {True: "one colour scale for all maps", False: "each map has its own colour scale"}
 
 
@@ -74,7 +78,7 @@ class AttributionView(View):
         """Draw what is known of the selected picture."""
         workspace = self.workspace
         sample = workspace.selection.sample
-        found = reading.explanation(workspace, sample)
+        found = self._found()
         busy = self._open_run()
         if found is None and busy is None and not self._any():
             self._show_why_empty()
@@ -93,6 +97,9 @@ class AttributionView(View):
             self._show_nothing(place, busy)
         else:
             self._show(found, busy)
+
+    def _found(self) -> Explanation | None:
+        return reading.explanation(self.workspace, self.workspace.selection.sample, self.form.wish.target)
 
     def _any(self) -> bool:
         return any(reading.fits(run, self.workspace) for run in self.workspace.runs.values())
@@ -116,7 +123,9 @@ class AttributionView(View):
         else:
             took = reading.seconds(workspace, self.form.wish)
             note = f"about {max(1, round(took))} s on {workspace.compute.device}" if took else ""
-            self.show_empty(SENTENCE, f"Explain picture #{max(workspace.selection.sample, 0)}", note)
+            place = max(workspace.selection.sample, 0)
+            problem = reading.failure(workspace, self.form.wish, place)
+            self.show_empty(SENTENCE, f"Explain picture #{place}", problem.message if problem else note)
 
     def fill(self) -> None:
         """Do what the button of the empty state says."""
@@ -141,16 +150,19 @@ class AttributionView(View):
 
     def _show_nothing(self, place: int, busy: Run | None) -> None:
         words = f"Picture #{place} has not been explained yet." if busy is None else f"Explaining picture #{place} …"
+        problem = reading.failure(self.workspace, self.form.wish, place) if busy is None else None
+        if problem is not None:
+            words = f"Picture #{place} could not be explained. {problem.message} {problem.hint}".strip()
         self.board.show_panes(None, (), 1.0, words)
         self.summary.say("")
         self.facts.say(_progress(busy))
         self.badges.hide()
-        if busy is None and self._affordable():
+        if busy is None and problem is None and self._affordable():
             self._ask_quietly(place)
 
     def _show(self, found: Explanation, busy: Run | None) -> None:
-        wish, maps = self.form.wish, found.maps()
-        shown = tuple(item for item in maps if item.algorithm.name in wish.algorithms)
+        wish = self.form.wish
+        shown = reading.gathered(self.workspace, found, wish)
         ends = reading.reaches(shown, self.form.shared.isChecked())
         panes = [Pane("Picture", tip="As the network saw it, before its mean was taken off.")]
         by_name = {item.algorithm.name: (item, end) for item, end in zip(shown, ends, strict=True)}
@@ -162,7 +174,7 @@ class AttributionView(View):
             if item.arrived:
                 panes.append(Pane(item.algorithm.title, item.caption, item.values, end, "", item.verdict, item.tip))
             else:
-                panes.append(Pane(item.algorithm.title, note="…" if found.run.open else "Ended before this map."))
+                panes.append(Pane(item.algorithm.title, note="…" if item.run.open else "Ended before this map."))
         opacity, why = self.form.opacity.value() / 100, ""
         second = reading.second_explanation(self.workspace, found.place)
         if second is not None and second[1] is not None:
@@ -174,15 +186,10 @@ class AttributionView(View):
         self.summary.say(
             found.words(), "" if second is None or second[1] is None else f"{second[0]}: {second[1].words()}"
         )
-        facts = found.run.result.facts
-        words = [
-            _progress(busy),
-            *(f"{name} {facts[name]}" for name in ("baseline", "layer", "steps") if name in facts),
-        ]
-        words += [SCALES[self.form.shared.isChecked()], why]
+        words = [_progress(busy), *reading.facts_of(shown), SCALES[self.form.shared.isChecked()], why]
         self.facts.say(" · ".join(word for word in words if word), conditions.details(found.run.result))
-        badges = [*conditions.badges(found.run, self.workspace.edits), *self._other(found, wish)]
-        self.badges.say(" · ".join(badges))
+        badges = [*self._conditions(found, shown), *self._other(found, shown, wish)]
+        self.badges.say(" · ".join(dict.fromkeys(badges)))
         self.badges.setVisible(bool(badges))
 
     def _second_panes(self, name: str, found: Explanation, wish: Wish) -> list[Pane]:
@@ -203,27 +210,35 @@ class AttributionView(View):
                 panes.append(Pane(title, note="…" if found.run.open else "Ended before this map."))
         return panes
 
-    def _other(self, found: Explanation, wish: Wish) -> list[str]:
-        """Say if what is shown was computed with other choices than those above."""
-        asked = dict(found.run.request.params)
-        now = wish.params(found.place)
-        keys = ["target", "baseline", "steps", *(["layer"] if wish.layered else [])]
-        other = [key for key in keys if asked.get(key) != now.get(key)]
-        return [f"computed with another {' and '.join(other)}: press Explain"] if other and not found.run.open else []
+    def _conditions(self, found: Explanation, shown: tuple[MapReading, ...]) -> list[str]:
+        """Say what must not be overlooked about the runs that are shown, and why one failed."""
+        words: list[str] = []
+        for run in {run.number: run for run in [item.run for item in shown] or [found.run]}.values():
+            words += conditions.badges(run, self.workspace.edits)
+            problem = run.result.finished.problem if run.result.finished is not None else None
+            words += [problem.message] if problem is not None else []
+        return words
+
+    def _other(self, found: Explanation, shown: tuple[MapReading, ...], wish: Wish) -> list[str]:
+        """Say if what is shown was computed with other choices than those above, as far as they matter for it."""
+        other = [] if found.explains(wish.target) or found.run.open else ["target"]
+        for item in shown:
+            other += [] if item.run.open else reading.other_settings(item, wish)
+        return [f"computed with another {' and '.join(dict.fromkeys(other))}: press Explain"] if other else []
 
     # -- choices -----------------------------------------------------------------------------------------------------
 
     def explain(self) -> None:
         """Ask for the selected picture with what is chosen."""
         workspace, wish = self.workspace, self.form.wish
-        found = reading.explanation(workspace, workspace.selection.sample)
+        found = self._found()
         place = workspace.selection.sample if workspace.selection.sample >= 0 else (found.place if found else 0)
         if wish.algorithms:
             workspace.request_run(reading.request(workspace, wish, place))
 
     def step(self, by: int) -> None:
         """Select the picture before or after."""
-        found = reading.explanation(self.workspace, self.workspace.selection.sample)
+        found = self._found()
         now = self.workspace.selection.sample if self.workspace.selection.sample >= 0 else (found.place if found else 0)
         target = now + by
         if 0 <= target < self._total(found):
@@ -267,20 +282,29 @@ class AttributionView(View):
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         spec = self.figure_spec()
-        export = menu.addAction("Export figure…", lambda: self.workspace.request_figure(spec))
-        export.setEnabled(spec is not None)
+        if spec is not None:
+            menu.addAction("Export figure…", lambda: self.workspace.request_figure(spec))
+        elif self._found() is not None:
+            menu.setToolTipsVisible(True)
+            store = menu.addAction("Explain and store, to export…", self.explain)
+            store.setToolTip("What is shown was computed quietly and is not on disk: a figure needs a stored run.")
+            store.setEnabled(bool(self.form.wish.algorithms) and self._open_run() is None)
         menu.addAction("What is this?", lambda: self.help_wanted.emit(METHOD))
         menu.popup(event.globalPos())
 
     # -- figure and state --------------------------------------------------------------------------------------------
 
     def figure_spec(self) -> FigureSpec | None:
-        """Return the maps of the shown picture as a figure, None without a stored run."""
-        found = reading.explanation(self.workspace, self.workspace.selection.sample)
-        if found is None or not found.run.folder:
+        """Return the shown maps of the picture as a figure, None as long as not all of them are stored."""
+        found = self._found()
+        shown = reading.gathered(self.workspace, found, self.form.wish) if found is not None else ()
+        maps = tuple(item for item in shown if item.arrived)
+        if found is None or not maps or not all(item.run.folder for item in maps):
             return None
-        options = (("picture", str(found.place)), ("shared", self.form.shared.isChecked()))
-        return FigureSpec("attribution", (str(found.run.folder),), options)
+        order = _order(maps)
+        names = ",".join(item.algorithm.name for item in maps)
+        options = (("picture", str(found.place)), ("algorithms", names), ("shared", self.form.shared.isChecked()))
+        return FigureSpec("attribution", order, options) if order else None
 
     def state(self) -> dict[str, Any]:
         """Return what is chosen."""
@@ -291,18 +315,21 @@ class AttributionView(View):
             "layer": wish.layer,
             "baseline": wish.baseline,
             "steps": wish.steps,
+            "window": wish.window,
+            "stride": wish.stride,
             "shared": self.form.shared.isChecked(),
             "opacity": self.form.opacity.value(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`state` returned."""
-        plain = Wish()
+        plain = reading.PLAIN
         names = state.get("algorithms")
         known = tuple(name for name in names if name in self.form.boxes) if isinstance(names, list) else ()
-        steps = state.get("steps")
-        words = {key: str(state.get(key, getattr(plain, key))) for key in ("target", "layer", "baseline")}
-        self.form.set_wish(Wish(known or plain.algorithms, **words, steps=steps if type(steps) is int else plain.steps))
+        given: dict[str, Any] = {"algorithms": known or plain.algorithms}
+        for key, kind in KINDS.items():
+            given |= {key: state[key]} if type(state.get(key)) is kind else {}
+        self.form.set_wish(replace(plain, **given))
         self.form.shared.setChecked(state.get("shared") is True)
         opacity = state.get("opacity")
         self.form.opacity.setValue(opacity if type(opacity) is int else 80)
@@ -314,3 +341,13 @@ def _progress(run: Run | None) -> str:
     if step is None or not step.total:
         return "" if run is None else "waiting" if run.state == "queued" else "reading"
     return f"{step.text}, {step.done:,} of {step.total:,}"
+
+
+def _order(maps: tuple[MapReading, ...]) -> tuple[str, ...]:
+    """Order the runs of maps so that each map is from the first run that has one of its name; () if that cannot be."""
+    runs = {item.run.number: item.run for item in maps}
+    for order in permutations(runs.values()) if len(runs) < 5 else ():
+        firsts = {name: run.number for run in reversed(order) for name in run.result.names("algorithm")}
+        if all(firsts[item.algorithm.name] == item.run.number for item in maps):
+            return tuple(str(run.folder) for run in order)
+    return ()

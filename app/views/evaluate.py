@@ -18,7 +18,8 @@ from app.drawing.signed_matrix import SignedCells, difference_keys, largest
 from app.forms import menus
 from app.forms.difference import DifferenceSwitch
 from app.reading import conditions, numbers
-from app.reading.comparing import counterpart, network_name, why_not_compared
+from app.reading.accuracy_comparison import SecondAccuracy, second_accuracy
+from app.reading.comparing import what_to_mind
 from app.reading.depth import Floats, Ints
 from app.reading.glossary import TERMS
 from app.theme import Theme
@@ -101,15 +102,15 @@ class EvaluateView(View):
             return
         self.show_content()
         result = run.result
-        second = counterpart(self.workspace, METHOD)
-        other = second.result if second is not None else None
+        other = second_accuracy(self.workspace, run)
         for name, figure in self.figures.items():
             value = result.value(name) if name in result else float("nan")
-            figure.say(_figure_text(name, value), _delta_text(name, value, other))
+            delta, about = (other.difference(name, value), other.about(name)) if other is not None else ("", "")
+            figure.say(_figure_text(name, value), delta, about)
             figure.setVisible(name in result)
         self._take_matrix(run, other)
         words = [conditions.progress(run), *conditions.words(result), *conditions.badges(run, self.workspace.edits)]
-        words.insert(0, why_not_compared(self.workspace, METHOD))
+        words.insert(0, what_to_mind(self.workspace, METHOD))
         self.facts.say(" · ".join(word for word in words if word), conditions.details(result))
         self._show_readout()
 
@@ -137,12 +138,13 @@ class EvaluateView(View):
         else:
             self.workspace.request_run(self.workspace.new_request(METHOD))
 
-    def _take_matrix(self, run: Run, other: Result | None) -> None:
+    def _take_matrix(self, run: Run, other: SecondAccuracy | None) -> None:
         result = run.result
         output = "confusion"
         complete = output in result and result.arrived[output] == result[output].size > 0
         self._offer_difference(result, other)
-        shown = (id(result), complete, self.sorting.value, self.diagonal.isChecked(), id(other), self.switch.on)
+        theirs = (id(other.result), other.name, other.others) if other is not None else ()
+        shown = (id(result), complete, self.sorting.value, self.diagonal.isChecked(), theirs, self.switch.on)
         if shown == self._shown:
             return
         self._shown = shown
@@ -156,20 +158,13 @@ class EvaluateView(View):
         self.matrix.set_note("")
         self._show_matrix(result)
         self._show_difference()
-        self._show_other(result, other)
+        self._show_other(other)
 
-    def _offer_difference(self, result: Result, other: Result | None) -> None:
-        """Take the confusion matrix of the network that is compared with, if it knows the same classes."""
-        self._theirs = np.empty((0, 0), dtype=np.int64)
-        compared = counterpart(self.workspace, METHOD)
-        if other is None or compared is None or "confusion" not in other or "confusion" not in result:
-            self.switch.offer("")
-            return
-        theirs = np.asarray(other["confusion"], dtype=np.int64)
-        same = result.names("class") == other.names("class") and theirs.shape == result["confusion"].shape
-        if same and (theirs >= 0).all():
-            self._theirs = theirs
-        self.switch.offer(network_name(compared) if self._theirs.size else "")
+    def _offer_difference(self, result: Result, other: SecondAccuracy | None) -> None:
+        """Take the confusion matrix of the network that is compared with, if it knows the same classes and pictures."""
+        known = other is not None and "confusion" in result
+        self._theirs = other.confusion if other is not None and known else np.empty((0, 0), dtype=np.int64)
+        self.switch.offer(other.name if other is not None and self._theirs.size else "")
 
     def _second_shares(self) -> Floats:
         """Shares of each class in the second network, in the order that is shown; empty for none."""
@@ -186,16 +181,14 @@ class EvaluateView(View):
         words = f"{top:.3g} points"
         self.legend.show_keys(difference_keys(self.theme, self.switch.name, f"{words} less", f"{words} more"))
 
-    def _show_other(self, result: Result, other: Result | None) -> None:
-        """Mark the class accuracies of the network that is compared with, if it knows the same classes."""
-        fits = other is not None and "class_accuracy" in other
-        fits = fits and other is not None and other["class_accuracy"].shape == result["class_accuracy"].shape
-        if other is None or not fits:
+    def _show_other(self, other: SecondAccuracy | None) -> None:
+        """Mark the class accuracies of the network that is compared with, at the classes of the same names."""
+        values = other.accuracies if other is not None else np.empty(0)
+        if other is None or not np.isfinite(values).any():
             self.bars.show_second(np.empty(0))
             return
-        self.bars.show_second(np.asarray(other["class_accuracy"], dtype=np.float64)[self.order])
-        compared = counterpart(self.workspace, METHOD)
-        words = network_name(compared) if compared is not None else ""
+        self.bars.show_second(values[self.order])
+        words = f"{other.name} (other pictures)" if other.others else other.name
         self.legend.show_keys((*self.legend.keys, Key("frame", words, self.theme.color("outline"))))
 
     def _show_matrix(self, result: Result) -> None:
@@ -321,7 +314,6 @@ class Figure(QWidget):
         self._words.setProperty("role", "small")
         self._number.setProperty("role", "title")
         self._delta.setProperty("role", "small")
-        self._delta.setToolTip("Difference to the network that is compared with")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -339,10 +331,11 @@ class Figure(QWidget):
         if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
             self.clicked.emit()
 
-    def say(self, text: str, delta: str = "") -> None:
-        """Change the number, and how far it is from that of the network compared with."""
+    def say(self, text: str, delta: str = "", about: str = "") -> None:
+        """Change the number, how far it is from that of the network compared with, and what is said of that."""
         self._number.setText(text)
         self._delta.setText(delta)
+        self._delta.setToolTip(about)
         self._delta.setVisible(bool(delta))
         self._number.setAccessibleName(f"{self._words.text()} {text} {delta}".strip())
 
@@ -382,11 +375,3 @@ def _why_no_matrix(run: Run) -> str:
 
 def _figure_text(name: str, value: float) -> str:
     return numbers.percent(value) if name != "loss" else numbers.with_unit(value, "nats")
-
-
-def _delta_text(name: str, value: float, other: Result | None) -> str:
-    """Difference to another run: percentage points, or nats."""
-    if other is None or name not in other:
-        return ""
-    difference = value - other.value(name)
-    return numbers.signed(100 * difference, 1) if name != "loss" else numbers.signed(difference, 3)

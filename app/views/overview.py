@@ -386,15 +386,16 @@ class Overview(View):
 
     def figure_spec(self) -> FigureSpec | None:
         """Return the stack of tracks as a figure, None without a stored run."""
-        runs: dict[str, None] = {}
+        runs: list[str] = []
         outputs: list[str] = []
         for track in self.tracks.tracks:
             metric = self.metrics.get(track.key)
             run = (source(self.workspace, metric) or self._structure_run()) if metric else None
             # Points lie between layers: the figures of their own method show them.
             if metric and metric.combine != POINT and run and run.folder:
-                runs[str(run.folder)] = None
-                outputs.append(f"{run.request.method}.{metric.output}")
+                folder = str(run.folder)
+                runs += [folder] if folder not in runs else []
+                outputs.append(f"{run.request.method}.{metric.output}@{runs.index(folder) + 1}")
         if not outputs:
             return None
         options = (("kinds", ",".join(KINDS[self.rows])), ("measures", ",".join(outputs)))

@@ -22,7 +22,7 @@ from app.forms import menus
 from app.forms.fields import SlidingNumber
 from app.forms.rank_controls import POINTS, RankControls
 from app.reading import conditions, norms, numbers, rank_reading
-from app.reading.comparing import Compared, counterpart, why_not_compared
+from app.reading.comparing import Compared, counterpart, what_to_mind
 from app.reading.depth import EMPTY_AXIS, DepthAxis, Floats, depth_axis
 from app.reading.glossary import TERMS
 from app.reading.measurements import STATE_TEXTS, VALUE, Values
@@ -279,7 +279,7 @@ class RankView(View):
         if self.reading.rtol is not None and self.reading.measure in WITH_TOLERANCE:
             words.append(f"read again at tolerance {numbers.scientific(self.reading.rtol)}")
         self.facts.say(" · ".join(word for word in words if word), conditions.details(run.result))
-        badges = (*conditions.badges(run, self.workspace.edits), why_not_compared(self.workspace, METHOD))
+        badges = (*conditions.badges(run, self.workspace.edits), what_to_mind(self.workspace, METHOD))
         self.badges.say(" · ".join(badge for badge in badges if badge))
         self.badges.setVisible(bool(self.badges.text))
 

@@ -245,9 +245,10 @@ class Editing(QObject):
         )
 
     def set_rules(self, keep: str, widen: str) -> None:
-        """Choose how channels are kept and added; another rule chooses all channels anew."""
+        """Choose how channels are kept and added; another rule chooses all channels anew, another seed those drawn."""
         edits = self.workspace.edits
-        channels = edits.channels if keep == edits.keep else ()
+        rule, before = keep.partition(":")[0], edits.keep.partition(":")[0]
+        channels = edits.channels if rule == before and (rule != "random" or keep == edits.keep) else ()
         self._gesture += 1
         self._ruled = self._gesture
         self._set(replace(edits, keep=keep, widen=widen, channels=channels), "how the network is made", self._ruled)

@@ -12,7 +12,7 @@ from analysis.result import Result
 from app.drawing.readout import Line
 from app.forms.widgets import button, label, whole_number
 from app.reading import numbers
-from app.reading.width_channels import DATA_RULES, LABELLED, METHOD, missing
+from app.reading.width_channels import LABELLED, METHOD, missing
 from app.reading.width_runs import waiting
 from app.theme import Theme
 from app.widening.editing import Editing
@@ -123,7 +123,6 @@ class NetworkPanel(QWidget):
         self.widen.setCurrentIndex(max(self.widen.findData(edits.widen or "split"), 0))
         self.seed.setValue(int(seed) if seed.isdigit() else 0)
         self._taking = False
-        self.seed.setEnabled(rule not in DATA_RULES)
         lacking = bool(missing(edits))
         ready = not edits.empty and not lacking
         self.check.setEnabled(ready)
@@ -175,15 +174,16 @@ class NetworkPanel(QWidget):
             return ""
         if workspace.images is None:
             return "This rule looks at pictures: open some, or take another rule."
+        rule = workspace.edits.keep.partition(":")[0]
         failed = [
             run.result.finished.problem
             for run in workspace.runs.values()
-            if run.request.method == METHOD and dict(run.request.params).get("rule") == workspace.edits.keep
+            if run.request.method == METHOD and dict(run.request.params).get("rule") == rule
             and run.result.finished is not None and run.result.finished.problem is not None
         ]  # fmt: skip
         if failed and waiting(workspace, METHOD) is None:
             return f"{failed[-1].message} {failed[-1].hint}"
-        needs = "pictures and labels" if workspace.edits.keep in LABELLED else "pictures"
+        needs = "pictures and labels" if rule in LABELLED else "pictures"
         return f"The channels are being scored on {needs} …"
 
     def _is_of(self, run: Run) -> bool:
@@ -195,7 +195,7 @@ class NetworkPanel(QWidget):
         if self._taking:
             return
         rule, seed = str(self.keep.currentData()), self.seed.value()
-        keep = rule if rule in DATA_RULES else f"{rule}:{seed}" if seed else ("" if rule == "l1" else rule)
+        keep = f"{rule}:{seed}" if seed else ("" if rule == "l1" else rule)
         widen = str(self.widen.currentData())
         self.editing.set_rules(keep, "" if widen == "split" else widen)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -21,7 +22,10 @@ from analysis.measures.widths.description import Producer, WidthGroups
 from analysis.measures.widths.legal import Widths, check, spread
 from analysis.problems import AnalysisError
 
-HEADER = "layerscope widths 1"
+FORMAT = 1
+HEADER = f"layerscope widths {FORMAT}"
+MOST_DIGITS = 9
+"""Digits of a width; no layer has a milliard channels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,7 @@ def print_widths(found: WidthGroups, widths: Widths, everything: bool = False) -
     everything
         Also write the groups that keep their width.
     """
-    shape = "x".join(str(size) for size in (1, *found.input_shape))
-    parts = (HEADER, f"model {found.model or '-'}", f"input {shape}", f"structure {found.structure[:6]}")
+    parts = (HEADER, f"model {found.model or '-'}", f"input {_shape(found)}", f"structure {found.structure[:6]}")
     rows = [
         (group.name, widths.get(group.name, group.width), group.width)
         for group in found.groups
@@ -66,8 +69,10 @@ def parse_widths(found: WidthGroups, text: str) -> dict[str, int]:
     Raises
     ------
     AnalysisError
-        If a line is not understood, names nothing, contradicts another, or is not legal.
+        If it was written for another network or by a newer LayerScope; if a line is not understood, names nothing,
+        contradicts another, or is not legal.
     """
+    refuse_foreign(found, *_origin(text))
     groups, layers = _lines(text)
     widths: dict[str, int] = {}
     given: dict[str, Line] = {}
@@ -85,6 +90,47 @@ def parse_widths(found: WidthGroups, text: str) -> dict[str, int]:
     return widths
 
 
+def refuse_foreign(found: WidthGroups, form: str, model: str, shape: str, structure: str) -> None:
+    """Refuse a configuration that says it is one of another network.
+
+    Parameters
+    ----------
+    found
+        The groups of the network it is to be applied to.
+    form, model, shape, structure
+        What it says of itself, "" for what it does not say. The structure of a network depends on the size of its
+        input, so of two sizes the names decide alone.
+
+    Raises
+    ------
+    AnalysisError
+        If its format is unknown, or its structure is another one.
+    """
+    if form and form != HEADER:
+        raise AnalysisError(
+            f"This configuration has the format '{form}', not '{HEADER}'.", "Open it with a newer LayerScope.", "widths"
+        )
+    other_size = shape and shape != _shape(found) and model == found.model
+    if structure and not found.structure.startswith(structure) and not other_size:
+        theirs, ours = model or "another network", found.model or "this one"
+        text = f"This configuration was written for {theirs} (structure {structure}), not for {ours}"
+        text = f"{text} ({found.structure[:6]})."
+        raise AnalysisError(text, "Delete what it says of its origin, and its names alone decide.", "widths")
+
+
+def _origin(text: str) -> tuple[str, str, str, str]:
+    """Format, model, input and structure as a comment says them, "" for what is not said."""
+    line = next((line for line in text.splitlines() if re.match(r"#\s*layerscope widths\b", line)), "")
+    words = line.lstrip("# ").split()
+    said = {key: value for key, value in pairwise(words) if key in ("model", "input", "structure")}
+    model = said.get("model", "").removeprefix("-")
+    return " ".join(words[:3]), model, said.get("input", ""), said.get("structure", "")
+
+
+def _shape(found: WidthGroups) -> str:
+    return "x".join(str(size) for size in (1, *found.input_shape))
+
+
 def _lines(text: str) -> tuple[list[Line], list[Line]]:
     found: dict[str, list[Line]] = {"groups": [], "layers": []}
     section = "layers"
@@ -99,7 +145,7 @@ def _lines(text: str) -> tuple[list[Line], list[Line]]:
                 raise AnalysisError(f"Line {number}: there is no section [{section}].", "Use [groups] or [layers].")
             continue
         words = content.replace("=", " ").split()
-        if len(words) != 2 or not words[1].isdigit():
+        if len(words) != 2 or not re.fullmatch(rf"[0-9]{{1,{MOST_DIGITS}}}", words[1]):
             raise AnalysisError(f"Line {number} is not understood: '{content}'.", "Write a name and a width.", "widths")
         found[section].append(Line(number, words[0], int(words[1])))
     return found["groups"], found["layers"]
