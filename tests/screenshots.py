@@ -28,7 +28,7 @@ from app.main_window import MainWindow
 from app.views import bundles, configurations, sharing, widths
 
 SIZES = {"": (1280, 800), "-large": (2560, 1440)}
-PAGES = {"widths": ("line", "shrink", "check"), "configurations": ("build",)}
+PAGES = {"widths": ("line", "shrink", "sensitivity", "check"), "configurations": ("build",)}
 """Pages of tabs that have a picture beside the one of their tab."""
 LIMIT = 240.0
 
@@ -107,7 +107,7 @@ def prepare_methods(window: MainWindow) -> None:
 
 
 def prepare_widths(window: MainWindow) -> None:
-    """Shrink the network, narrow it along a line, and check what that makes."""
+    """Shrink the network, narrow every group by itself, and check what the shrinkage makes."""
     window.tabs.show_view("widths")
     view: Any = window.tabs.view("widths")
     wait(lambda: view.editing.reading is not None and idle(window), "the width groups")
@@ -118,6 +118,10 @@ def prepare_widths(window: MainWindow) -> None:
     wait(lambda: idle(window), "the shrinkage")
     view.use("shrink")
     rest()
+    view.show_page("sensitivity")
+    view.sensitivity.run.click()
+    rest()
+    wait(lambda: idle(window), "the sensitivities")
     view.show_page("check")
     view.network.run_check()
     rest()
