@@ -55,7 +55,8 @@ def built(name: str) -> nn.Module:
         return timm.create_model(model).eval()
     import torchvision
 
-    return getattr(torchvision.models, model)().eval()
+    drawn = {"init_weights": False} if model in ("googlenet", "inception_v3") else {}  # they warn otherwise
+    return getattr(torchvision.models, model)(**drawn).eval()
 
 
 @pytest.fixture(scope="module")
