@@ -77,6 +77,7 @@ ACTIONS = (
     Action("show_runs", "Runs", "View", "Ctrl+3", "runs", "Queue and history", check=True),
     Action("show_log", "Log", "View", "Ctrl+4", "log", "", check=True),
     Action("show_setup", "Network, pictures, device", "View", "Ctrl+5", "settings", "", check=True),
+    Action("compare_with", "Compare with…", "View", "", "", "A run of another network, behind this one in every view"),
     Action("next_view", "Next view", "View", "Ctrl+PgDown", starts_group=True),
     Action("previous_view", "View before", "View", "Ctrl+PgUp"),
     Action("larger_text", "Larger text", "View", "Ctrl++ Ctrl+=", "", "", starts_group=True),

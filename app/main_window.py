@@ -96,6 +96,7 @@ class MainWindow(QMainWindow):
         self.top_bar.model_chosen.connect(desk.session.open_model)
         self.top_bar.images_chosen.connect(desk.session.open_images)
         self.top_bar.method_chosen.connect(self.show_method)
+        self.top_bar.help_wanted.connect(self.show_help)
         self.start_page.model_chosen.connect(desk.session.open_model)
         self.start_page.workspace_chosen.connect(desk.session.open_path)
         self.start_page.restore_chosen.connect(self._restore)
@@ -172,7 +173,8 @@ class MainWindow(QMainWindow):
         self._pages.addWidget(self.tabs)
         layout = self._middle.layout()
         assert isinstance(layout, QVBoxLayout)
-        layout.insertWidget(layout.indexOf(self._pages), ComparisonBar(self.workspace, self.theme))
+        self.comparison: ComparisonBar = ComparisonBar(self.workspace, self.theme)
+        layout.insertWidget(layout.indexOf(self._pages), self.comparison)
         self.docks: Docks = Docks(self, self.theme, dock_infos(self))
         settings = self.desk.preferences.settings
         self.docks.restore(settings.layout)
@@ -211,6 +213,7 @@ class MainWindow(QMainWindow):
             ("save_workspace", workspace.model is not None),
             ("save_workspace_as", workspace.model is not None),
             ("close_model", workspace.model is not None or self._visiting),
+            ("compare_with", is_open),
             ("first_look", is_open),
             ("export_figure", is_open),
             ("copy_picture", is_open),
@@ -240,6 +243,10 @@ class MainWindow(QMainWindow):
             desk.history.set_root(desk.preferences.runs_folder)
         desk.keeper.enabled = now.autosave
         self.refresh()
+
+    def open_comparison(self) -> None:
+        """Offer the runs to compare with, from any view."""
+        self.comparison.open_menu()
 
     def visit(self, name: str) -> None:
         """Show a view, also while nothing is open; closing the network, or opening one, ends that."""

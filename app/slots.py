@@ -41,6 +41,9 @@ class Window(Protocol):
     def refresh(self) -> None:
         """Show what can be done now."""
 
+    def open_comparison(self) -> None:
+        """Offer the runs to compare with."""
+
     def panel(self, name: str) -> Any:
         """Open a panel and return its content."""
 
@@ -139,7 +142,9 @@ class Slots(QObject):
         view: Any = self._window.tabs.view()
         spec = view.figure_spec() if view is not None else None
         if spec is None:
-            self._desk.notices.say("This view has nothing to export yet.", "Measure something first.", key="figure")
+            why_not = view.why_no_figure() if view is not None else ""
+            words = (why_not, "") if why_not else ("This view has nothing to export yet.", "Measure something first.")
+            self._desk.notices.say(*words, key="figure")
         else:
             self._window.show_figure(spec)
 
@@ -167,6 +172,10 @@ class Slots(QObject):
     def show_history(self) -> None:
         """Show all edits; a click goes back to one."""
         self._window.panel("history").setFocus()
+
+    def compare_with(self) -> None:
+        """Offer the runs of other networks and checkpoints to compare with."""
+        self._window.open_comparison()
 
     def step_back(self) -> None:
         """Select what was selected before."""

@@ -25,6 +25,7 @@ from analysis.request import ModelSource
 from app.application import make_window, prepare
 from app.log import LogBuffer
 from app.main_window import MainWindow
+from app.reading.asking_second import of_second
 from app.views import bundles, configurations, sharing, widths
 
 SIZES = {"": (1280, 800), "-large": (2560, 1440)}
@@ -174,7 +175,45 @@ def prepare_comparison(window: MainWindow) -> None:
     window.desk.notices.clear()
     run = next(r for r in workspace.runs.values() if r.request.model == other and r.request.method == "feature_rank")
     workspace.compare_with(run.number)
+    shown = workspace.latest("attribution")
+    asked = of_second(workspace, shown.request) if shown is not None else None
+    assert asked is not None
+    window.desk.measuring.measure(asked)
+    wait(lambda: idle(window), "the attributions of the other network")
+    window.desk.notices.clear()
     assert workspace.model == first
+
+
+def take_compared(window: MainWindow, folder: Path, every: bool) -> None:
+    """Take pictures of tabs and panels with a second network behind the first."""
+    views = ("overview", "rank", "evaluate", "samples", "attribution")
+    for name in (*views, *(("bundles", "widths", "sharing") if every else ())):
+        window.tabs.show_view(name)
+        rest()
+        shots(window, folder, f"{name}-compared")
+    show_graph(window)
+    panel: Any = window.docks.show("graph")
+    panel.show_difference(True)
+    rest()
+    shots(window, folder, "graph-compared")
+    panel.show_difference(False)
+    window.docks.set_open("graph", False)
+    show_inspector(window)
+    inspector: Any = window.docks.show("inspector")
+    inspector.channels.second.ask.click()
+    rest()
+    wait(lambda: idle(window), "the maps of the other network")
+    rest()
+    shots(window, folder, "inspector-compared")
+
+
+def show_palette(window: MainWindow) -> None:
+    """Open the command palette with a few letters typed."""
+    window.slots.show_palette()
+    palette = window._palette
+    assert palette is not None
+    palette.line.setText("rank")
+    rest()
 
 
 def main(folder: Path, every: bool = False) -> None:
@@ -198,10 +237,7 @@ def main(folder: Path, every: bool = False) -> None:
         shots(window, folder, "graph")
         window.docks.set_open("graph", False)
         prepare_comparison(window)
-        for name in ("overview", "rank", "evaluate", *(("bundles", "widths", "sharing") if every else ())):
-            window.tabs.show_view(name)
-            rest()
-            shots(window, folder, f"{name}-compared")
+        take_compared(window, folder, every)
         window.workspace.compare_with(None)
         show_inspector(window)
         shots(window, folder, "inspector")
@@ -209,6 +245,9 @@ def main(folder: Path, every: bool = False) -> None:
             window.panel(panel)
             rest()
             shots(window, folder, panel)
+        shots(window, folder, "palette", show_palette)
+        if window._palette is not None:
+            window._palette.close_up()
         window.docks.show("inspector")
         take_edited(window, folder, every)
         prepare_plain(window)
@@ -258,10 +297,13 @@ def show_pages(window: MainWindow, folder: Path, name: str, pages: tuple[str, ..
         shots(window, folder, f"{name}-{page}")
 
 
-def shots(window: MainWindow, folder: Path, name: str) -> None:
-    """Grab the window in every size and both themes."""
+def shots(
+    window: MainWindow, folder: Path, name: str, ready: Callable[[MainWindow], None] = lambda _window: None
+) -> None:
+    """Grab the window in every size and both themes; what floats over it is made ready in each size."""
     for size, (width, height) in SIZES.items():
         window.resize(width, height)
+        ready(window)
         for mode in ("light", "dark"):
             window.theme.set_mode(mode)
             rest()

@@ -47,7 +47,8 @@ def titles(view: AttributionView) -> list[str]:
 def test_it_shows_the_picture_beside_what_was_computed(view: AttributionView) -> None:
     assert titles(view) == ["Picture", "Saliency", "Integrated gradients", "Grad-CAM"]
     assert view.form.picture.text() == "picture #12"
-    assert view.summary.text.replace("\xa0", " ") == "predicted cat, 83.0 % · label dog · explained: cat, score 7.25"
+    said = view.summary.text.replace("\xa0", " ")
+    assert said == "predicted cat, confidence 83.0 % · label dog · explained: cat, score 7.25"
     assert "each map has its own colour scale" in view.facts.text
     view.workspace.select_sample(12)
     settle()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -235,6 +236,16 @@ def test_a_pinned_configuration_is_a_column_behind_the_plain_one(theme: Theme, q
     page.matrix.cell_clicked.emit(row, 4)
     settle()
     assert page.card.card.answers[1].heading != "mixed:hand"
+
+
+def test_a_run_by_hand_on_an_edited_network_is_no_column_of_the_unedited_one(theme: Theme, qtbot: QtBot) -> None:
+    workspace = opened()
+    tried(workspace)
+    run = building.tried(workspace)[0]
+    reading = reading_of(view_of(workspace, theme, qtbot, "oracle"))
+    for edits, known in ((Edits(widths=(("layer1.0.conv1", 8),)), False), (Edits(geometry=((FIRST, "dil2"),)), True)):
+        run.request = replace(run.request, edits=edits)
+        assert bool(building.pinned(workspace, reading, [EXTRA])) == known
 
 
 def test_a_pinned_configuration_is_a_row_of_the_oracle_page_and_in_no_oracle(theme: Theme, qtbot: QtBot) -> None:

@@ -228,3 +228,18 @@ def test_opening_a_folder_opens_its_last_checkpoint(folder: Path, desk: Any) -> 
     kept = ModelSource("auto", (str(folder / "epoch-1.pth"),))
     assert one_of(kept) == kept
     assert one_of(ModelSource("auto", (str(folder / "older.pth"),))).weights == (str(folder / "older.pth"),)
+
+
+def test_a_folder_that_is_cut_short_says_so(
+    folder: Path, theme: Theme, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert listing.cut_short(ModelSource("auto", (str(folder / "epoch-9.pth"),))) == ""
+    monkeypatch.setattr(listing, "MOST", 2)
+    bar = bar_of(opened(folder), theme, qtbot)
+    words = f"{folder.name}: of 3 weight files the first 2 are listed."
+    assert words in bar.slider.toolTip()
+    assert "folder cut short" in bar.title.text()
+    monkeypatch.setattr(listing, "MOST_ENTRIES", 1)
+    names, cut = listing.listed(folder)
+    assert len(names) <= 1
+    assert cut == "only its first 1 entries were looked at"

@@ -87,7 +87,7 @@ def test_a_grouping_that_decides_gains_and_a_shuffled_one_does_not() -> None:
 def run(**params: Any) -> Result:
     settings = {"points": "layer3.0.conv1:dil1,2"} | params
     request = Request("dynamic_configurations", ModelSource("demo:fashion_resnet"), ImageSource("demo:test"),
-                      params=tuple(sorted(settings.items())), limit=40)  # fmt: skip
+                      params=tuple(sorted(settings.items())), limit=110)  # fmt: skip
     return Result.of(engine.run(request))
 
 
@@ -96,11 +96,11 @@ def test_a_run_holds_the_column_of_its_pictures(tmp_path: Path) -> None:
     plain = run()
     assert plain.prepared is not None
     total = plain.prepared.samples.total
-    (tmp_path / "own.csv").write_text("\n".join(["shade", *(str(number % 7) for number in range(total))]))
+    (tmp_path / "own.csv").write_text("\n".join(["shade", *(str(number % 2) for number in range(total))]))
     found = run(column=str(tmp_path / "own.csv"))
     assert found.prepared is not None
     assert found.prepared.indices is not None
-    np.testing.assert_array_equal(found["column"], found.prepared.indices % 7)
+    np.testing.assert_array_equal(found["column"], found.prepared.indices % 2)
     assert found.output("column").title == "shade"
     measures = dict(zip(found.names("measure"), found["summary"], strict=True))
     assert np.isfinite(measures["static gain by column"])

@@ -271,7 +271,7 @@ def test_small_sets_have_the_other_staircase_and_what_the_same_set_adds(theme: T
     reached = [oracles.any_correct(theirs.correct[half][:, chosen[:count]]) for count in range(1, len(chosen) + 1)]
     added = np.diff(reached, prepend=0.0)
     assert [row.bars[0].outline for row in cover.chosen.rows] == pytest.approx(added.tolist())
-    subsets = {letters: oracle for letters, _, oracle in theirs.subsets}
+    subsets = {one.letters: one.oracle for one in theirs.subsets}
     for row in cover.lattice.rows:
         assert row.bars[0].outline == pytest.approx(subsets[row.name.partition(" ")[0]])
     workspace.compare_with(None)

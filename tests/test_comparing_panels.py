@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,10 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from analysis.config import LayerSpec
+from analysis.request import ModelSource
 from app.panels.graph_panel import GraphPanel
 from app.panels.inspector import Inspector
-from app.reading.comparing import counterpart, deltas
+from app.reading.comparing import counterpart, deltas, matching_rows
 from app.reading.layer_comparison import difference_words, measured, second_layer
 from app.reading.measurements import ZERO, available
 from app.theme import Theme
@@ -25,6 +27,7 @@ from tests.test_graph_panel import opened
 
 __all__ = ["theme"]
 LAYER = "layer1.1.conv1"
+SHORT = ModelSource("auto", ("short.th",))
 
 
 def two_networks() -> Workspace:
@@ -106,8 +109,10 @@ def test_maps_of_the_other_network_are_asked_for_and_shown_on_one_scale(theme: T
     asked: list[Any] = []
     workspace.glance_wanted.connect(asked.append)
     second.ask.click()
-    (request,) = asked
+    request, statistics = asked
     assert (request.model, request.layers, dict(request.params)["samples"]) == (OTHER, LAYER, "12")
+    assert (statistics.model, statistics.layers, "samples" in dict(statistics.params)) == (OTHER, LAYER, False)
+    assert statistics.limit > 0
     events = of_other(scenes.activation_events(own_layer(workspace), 12, OTHER))
     theirs = scenes.play(workspace, events)
     theirs.result["maps"][:] = 3 * np.asarray(theirs.result["maps"], dtype=np.float64)
@@ -124,6 +129,26 @@ def test_maps_of_the_other_network_are_asked_for_and_shown_on_one_scale(theme: T
     settle()
     assert not second.isVisible()
     assert panel.channels.grid.scale.high < second.grid.scale.high
+
+
+def test_lists_and_filters_have_those_of_the_other_network(theme: Theme, qtbot: QtBot) -> None:
+    workspace = two_networks()
+    maps_of(workspace)
+    events = of_other(scenes.activation_events(own_layer(workspace), -1, OTHER, seed=9))
+    theirs = scenes.play(workspace, events)
+    workspace.select(replace(workspace.selection, channel=3))
+    panel = built(Inspector, workspace, theme, qtbot)
+    weights = panel.channels.weights
+    assert f"{NAME} over 200 pictures: 1 dead, 1 constant, 1 duplicate" in panel.channels.lists.text()
+    assert weights.second_filters.isVisible()
+    assert [tile.number for tile in weights.second_filters.tiles] == [tile.number for tile in weights.filters.tiles]
+    assert weights.second_filters.scale == weights.filters.scale
+    for tile in weights.second_filters.tiles:
+        np.testing.assert_array_equal(tile.values, theirs.result["filters"][0, 3, tile.number])
+    workspace.compare_with(None)
+    settle()
+    assert NAME not in panel.channels.lists.text()
+    assert not weights.second_filters.isVisible()
 
 
 def test_channels_of_another_number_do_not_correspond(theme: Theme, qtbot: QtBot) -> None:
@@ -204,14 +229,23 @@ def test_nodes_are_coloured_by_the_difference_of_their_measure(theme: Theme, qtb
 
 def test_a_sum_over_layers_that_do_not_all_correspond_is_not_known(theme: Theme, qtbot: QtBot) -> None:
     workspace, panel = graph_of(theme, qtbot)
-    other = scenes.play(workspace, of_other(scenes.structure_events(scenes.network(3)[:8], OTHER)))
+    other = scenes.play(workspace, of_other(scenes.structure_events(scenes.network(3)[:8], SHORT)))
     workspace.compare_with(other.number)
     panel.fold_all()
     panel.color_by("structure.parameters")
     panel.show_difference(True)
     settle()
-    assert all(value != value for value in panel.node_values)
-    assert f"{NAME}: no difference is known" in panel.summary.text
+    there = matching_rows(workspace.layers, other.result.layers) >= 0
+    missing = 0
+    for node, value in zip(panel.canvas.shown.nodes, panel.node_values, strict=True):
+        costs = [row for row in node.rows if workspace.layers[row].kind in ("conv", "linear")]
+        if not there[costs].all():
+            missing += 1
+            assert value != value
+        elif costs:
+            assert value == 0
+    assert missing
+    assert f"{NAME} short: no layer differs" in panel.summary.text
 
 
 # -- rank ------------------------------------------------------------------------------------------------------------

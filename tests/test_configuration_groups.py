@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from analysis.events import Chunk, Declared, Event, Finished, Outcome, Output, Prepared
 from analysis.measures import oracles, scales, selection
-from analysis.measures.findings import grouped
+from analysis.measures.findings import TOO_FEW, grouped
 from analysis.methods import dynamic_configurations, train_shared
 from analysis.request import Request
 from analysis.result import Result
@@ -113,7 +114,16 @@ def test_jittered_weights_are_a_control_for_a_column_of_the_user() -> None:
     result.apply(Chunk("correct", (), right))
     pools = pools_of(result)
     column = random.random(500)
-    assert gain_by(pools, column, 0) == grouped(right[2] == 1, column[indices], 0)[0]
+    found = gain_by(pools, column, 0)
+    assert found is not None
+    assert math.isnan(found.pool[0])
+    assert found.why_not == TOO_FEW, "fifths of 120 pictures are too small"
+    column = np.arange(500) % 2 * 1.0
+    found = gain_by(pools, column, 0)
+    assert found is not None
+    assert found.pool == grouped(right[2] == 1, column[indices], 0)[0]
+    assert found.same == grouped(right[0] == 1, column[indices], 0)[0]
+    assert found.pictures == 120
     assert gain_by(pools[:1], column, 0) is None
     assert gain_by(pools_of(Result.of(half_known_pool())), column, 0) is None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,14 +14,16 @@ from pytestqt.qtbot import QtBot
 
 from analysis.edits import Edits
 from analysis.events import Chunk, Declared, Event, Finished, Outcome, Output, Prepared, Samples, Started
+from analysis.measures.findings import TOO_FEW
 from analysis.methods import chance_pools
 from analysis.request import Request
 from analysis.result import Result
 from app.configuring.chosen_bar import strip_words
+from app.configuring.cover_page import CoverPage
 from app.configuring.groups_page import claim
 from app.configuring.oracle_page import rows_of
 from app.drawing.answer_card import Step
-from app.reading.chance import CHOOSER, POOLS, Pool, fits, jitter_gain, pools_of, request_beside, why_none
+from app.reading.chance import CHOOSER, POOLS, Gain, Pool, fits, jitter_gain, pools_of, request_beside, why_none
 from app.reading.configurations import Reading
 from app.theme import Theme
 from app.workspace import Run
@@ -155,20 +158,32 @@ def test_further_configurations_have_a_chooser_but_no_pools() -> None:
 
 def test_jittered_weights_are_a_second_control(theme: Theme, qtbot: QtBot) -> None:
     pools = pools_of(pool_run().result)
-    assert jitter_gain(pools, "brightness") == (0.012, 0.013, 0.014)
+    known = jitter_gain(pools, "brightness")
+    assert known is not None
+    assert known.pool == (0.012, 0.013, 0.014)
+    assert known.same == (0.0, 0.001, 0.002)
+    assert known.guesses == 16
+    assert known.pictures == 40
     assert jitter_gain(pools, "zoom") is None
-    group = next(iter(Reading(result_of()).groups("contrast")))
-    large = replace(group, rows=np.arange(50))
     gain, shuffled = (0.05, 0.03, 0.07), (-0.01, -0.02, 0.0)
-    assert "chance" not in claim((large,), "contrast", gain, shuffled, (0.01, 0.0, 0.02))
-    told = claim((large,), "contrast", gain, shuffled, (0.04, 0.0, 0.05))
-    assert "jittered weights 4.0" in told
+    beside = Gain((0.01, 0.0, 0.02), (0.04, 0.02, 0.06), 16, 200)
+    told = claim("contrast", gain, shuffled, beside)
+    assert "chance" not in told
+    # Both numbers are of as many guesses on the same pictures, which the gain of the whole run is not.
+    assert "jittered weights 1.0" in told
+    assert "16 configurations on the same 200 pictures 4.0" in told
+    told = claim("contrast", gain, shuffled, replace(beside, pool=(0.03, 0.0, 0.05)))
     assert told.endswith("no gain that chance does not give")
+    told = claim("contrast", gain, shuffled, Gain((math.nan,) * 3, (math.nan,) * 3, 16, 20, TOO_FEW))
+    assert f"jittered weights {TOO_FEW}" in told
+    assert claim("contrast", (math.nan,) * 3, (math.nan,) * 3, None, TOO_FEW).endswith("no group has 40 pictures")
     workspace = opened()
     scenes.play(workspace, configuration_scenes.pool_events(scenes.MODEL, scenes.IMAGES))
     view = view_of(workspace, theme, qtbot, "groups")
     assert view.groups.pools == view.oracle.pools
-    assert jitter_gain(view.groups.pools, "contrast") == (0.015, 0.016, 0.017)
+    shown = jitter_gain(view.groups.pools, "contrast")
+    assert shown is not None
+    assert shown.pool == (0.015, 0.016, 0.017)
 
 
 @pytest.mark.parametrize(
@@ -258,3 +273,69 @@ def test_the_strip_says_maps_on_every_side_but_build(theme: Theme, qtbot: QtBot)
 
 def test_a_pool_without_gains_is_read() -> None:
     assert jitter_gain((Pool("jitter", np.ones(2), (0.0, 0.0, 0.0)),), "contrast") is None
+
+
+# -- what stands beside, measured as often and on as many pictures ----------------------------------------------------
+
+
+def test_pools_are_compared_at_the_fewer_guesses() -> None:
+    """Of four copies beside three drawn configurations, three of each are compared."""
+    result = Result.of(configuration_scenes.pool_events(scenes.MODEL, scenes.IMAGES, copies=4))
+    growth = np.array(result["growth"])
+    growth[0, 3] = np.nan
+    result.apply(Chunk("growth", (), growth))
+    pools = pools_of(result)
+    assert [pool.guesses for pool in pools] == [3, 3]
+    rows = {row.name for row in rows_of(Reading(result_of()), pools)}
+    assert {"oracle − disturbed, k = 3", "oracle − jittered, k = 3"} <= rows
+
+
+def test_both_gains_of_the_second_control_are_of_as_many_guesses_on_the_same_pictures() -> None:
+    large = Result.of(configuration_scenes.configuration_events(scenes.MODEL, scenes.IMAGES, 220))
+    rows = {row.name: row for row in rows_of(Reading(large), pools_of(pool_run().result))}
+    assert rows["16 configurations, N = 40"].bars[0].value == 0.003
+    assert rows["16 jittered copies"].bars[0].value == 0.015
+
+
+def test_small_samples_have_no_gain_rather_than_none() -> None:
+    rows = {row.name: row for row in rows_of(Reading(result_of()), pools_of(pool_run().result))}
+    gains = [row for name, row in rows.items() if name.startswith("static gain")]
+    assert gains
+    assert all(math.isnan(row.bars[0].value) and row.text == TOO_FEW for row in gains)
+    assert not any("jittered copies" in name for name in rows)
+
+
+def test_a_pool_that_is_too_small_says_so_even_where_a_stored_run_holds_zeros() -> None:
+    """Runs of earlier versions hold zeros where no group was large enough."""
+    result = Result()
+    for event in configuration_scenes.pool_events(scenes.MODEL, scenes.IMAGES):
+        if isinstance(event, Declared):
+            further = (Output("contrast", ("sample",), (40,)), Output("measured", ("sample",), (40,), "uint8"))
+            event = replace(event, outputs=(*event.outputs, *further))
+        result.apply(event)
+    result.apply(Chunk("contrast", (), np.arange(40.0)))
+    result.apply(Chunk("measured", (), np.ones(40, dtype=np.uint8)))
+    result.apply(Chunk("static_gain", (), np.zeros((3, 2, 3))))
+    found = jitter_gain(pools_of(result), "contrast")
+    assert found is not None
+    assert found.why_not == TOO_FEW
+    assert math.isnan(found.pool[0])
+
+
+def test_eleven_switch_points_have_letters_and_some_of_their_subsets(theme: Theme, qtbot: QtBot) -> None:
+    """Eleven points with one other option each, changed one at a time."""
+    view = view_of(opened(), theme, qtbot, "cover")
+    reading, page = view.reading, view.pages["cover"]
+    assert reading is not None
+    assert isinstance(page, CoverPage)
+    option = np.zeros((27, 11), dtype=np.int64)
+    option[np.arange(1, 12), np.arange(11)] = 1
+    reading.options, reading.points = option, tuple(f"layer{number}" for number in range(11))
+    reading.__dict__.pop("subsets", None)
+    page.refresh(reading, view.look)
+    names = [row.name for row in page.lattice.rows]
+    assert any(name.startswith("K (") for name in names)
+    assert any(name.startswith("ABCDEFGHIJK (") for name in names)
+    assert page.lattice.title.startswith(f"{len(names)} of 2,047 sets of points")
+    one = next(subset for subset in reading.subsets if subset.letters == "C")
+    assert one.oracle == reading.correct[:, np.flatnonzero(option[:, 2] | ~option.any(axis=1))].any(axis=1).mean()

@@ -11,6 +11,8 @@ from pytestqt.qtbot import QtBot
 from analysis import engine
 from analysis.edits import Edits
 from analysis.events import Chunk, Finished, Outcome, Started
+from analysis.figures import make_sheet
+from analysis.figures.sheet import Line
 from analysis.problems import Problem
 from analysis.request import ImageSource, ModelSource, Request
 from analysis.result import Result
@@ -555,13 +557,52 @@ def test_every_plot_is_one_click_from_its_definition(
 
 def test_the_figure_follows_the_side(theme: Theme, qtbot: QtBot) -> None:
     view = view_of(with_references(), theme, qtbot)
-    wanted = {"oracle": "growth", "cost": "cost_map", "rules": "policies", "cover": "cover"}
+    wanted = {
+        "oracle": "growth", "matrix": "answer_matrix", "picture": "one_picture", "choices": "choices",
+        "cost": "cost_map", "rules": "policies", "cover": "cover", "classes": "configuration_classes",
+        "agreement": "configuration_agreement",
+    }  # fmt: skip
     for page, figure in wanted.items():
         view.show_page(page)
+        settle()
         spec = view.figure_spec()
         assert spec is not None
         assert spec.name == figure
         assert len(spec.runs) == (2 if figure == "growth" else 1)
+        assert make_sheet(spec, [reading_of(view).result]).panels
+    for page, words in (("why", "no figure of its own"), ("groups", "no group has 40 pictures")):
+        view.show_page(page)
+        settle()
+        assert view.figure_spec() is None, "no other side's figure"
+        assert words in view.why_no_figure()
+
+
+def test_the_figure_is_of_what_is_looked_at(theme: Theme, qtbot: QtBot) -> None:
+    workspace = scenes.opened()
+    events = configuration_scenes.configuration_events(scenes.MODEL, scenes.IMAGES, 220)
+    scenes.play(workspace, events, folder="runs/configurations")
+    scenes.play(workspace, configuration_scenes.points_events(scenes.MODEL), folder="runs/points")
+    view = view_of(workspace, theme, qtbot, "groups")
+    view.groups.kinds.setCurrentText("brightness")
+    spec = view.figure_spec()
+    assert spec is not None
+    assert spec.options == (("by", "brightness"),)
+    reading = reading_of(view)
+    view.show_page("picture")
+    view.choose_cell(7, 5)
+    settle()
+    spec = view.figure_spec()
+    assert spec is not None
+    assert dict(spec.options)["picture"] == reading.places[7]
+    line = make_sheet(spec, [reading.result]).panels[0].marks[0]
+    assert isinstance(line, Line)
+    assert line.y.tolist() == sorted(reading.table("true_probability")[7].tolist(), reverse=True)
+    view.show_page("build")
+    settle()
+    spec = view.figure_spec()
+    assert spec is not None
+    assert (spec.name, spec.runs) == ("geometry", ("runs/points",))
+    assert dict(spec.options) == {"geometry": "", "policy": "follow"}
 
 
 def test_rows_that_do_not_fit_are_panned(theme: Theme, qtbot: QtBot) -> None:

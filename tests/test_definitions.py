@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QAction, QImage
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.browsing.sample_card import SampleCard
 from app.bundling.removal_page import COSTS
 from app.drawing.plots import Plot
-from app.drawing.readout import Entry, Readout
+from app.drawing.readout import Entry, Line, Readout
 from app.forms.term_label import TermLabel
+from app.panels.graph_panel import GraphPanel
+from app.panels.inspector import Inspector
+from app.panels.top_bar import Chip, TopBar
 from app.reading.glossary import TERMS
 from app.reading.help_pages import page
 from app.reading.samples import Guess
+from app.settings import Preferences
 from app.theme import Theme
 from app.views import VIEWS, View
 from app.workspace import Workspace
 from tests import bundle_scenes, configuration_scenes, scenes
 from tests.gestures import settle, show, theme
+from tests.test_graph_panel import opened as with_structure
 from tests.test_help import sides
 
 __all__ = ["theme"]
@@ -246,3 +255,111 @@ def test_the_delta_of_an_attribution_leads_to_its_section(theme: Theme, qtbot: Q
         qtbot.mouseClick(board, Qt.MouseButton.LeftButton, pos=name.place.center().toPoint())
     assert "attribution#Convergence delta" in asked
     assert all(leads_somewhere(section) for section in asked)
+
+
+# -- panels ----------------------------------------------------------------------------------------------------------
+
+
+def test_counts_in_the_bar_at_the_top_are_one_click_from_their_definition(theme: Theme, qtbot: QtBot) -> None:
+    chip = Chip(theme, "network", "Network", ("parameters", "macs"))
+    qtbot.addWidget(chip)
+    chip.show_state("resnet20", "272 k · 40.8 M MACs")
+    show(chip, 400, 40)
+    asked: list[str] = []
+    opened: list[bool] = []
+    chip.help_wanted.connect(asked.append)
+    chip.pressed.connect(lambda: opened.append(True))
+    for number in chip.numbers:
+        assert number.isVisible()
+        qtbot.mouseClick(number, Qt.MouseButton.LeftButton)
+        qtbot.keyClick(number, Qt.Key.Key_Return)
+    assert asked == [TERMS[name].page for name in ("parameters", "macs") for _ in range(2)]
+    assert not opened, "the menu of the chip stays closed"
+    assert all(leads_somewhere(section) for section in asked)
+    chip.show_state("resnet20", "opening…")
+    assert not any(number.isVisible() for number in chip.numbers), "what is no count is no name of one"
+
+
+def test_the_bar_at_the_top_hands_its_names_on(theme: Theme, qtbot: QtBot, tmp_path: Path) -> None:
+    workspace = everything()
+    bar = TopBar(workspace, theme, Preferences(tmp_path / "settings.json"), defaultdict(QAction))
+    qtbot.addWidget(bar)
+    asked: list[str] = []
+    bar.help_wanted.connect(asked.append)
+    bar.model.numbers[0].help_wanted.emit("structure")
+    assert asked == ["structure"]
+
+
+def test_the_colours_of_the_graph_lead_to_the_definition_of_their_measure(theme: Theme, qtbot: QtBot) -> None:
+    workspace = with_structure()
+    scenes.play(workspace, scenes.rank_events(workspace.layers))
+    panel = GraphPanel(workspace, theme)
+    qtbot.addWidget(panel)
+    show(panel, 300, 500)
+    asked: list[str] = []
+    panel.help_wanted.connect(asked.append)
+    assert not panel.scale.isVisible()
+    for key in ("structure.macs", "feature_rank.effective_rank"):
+        panel.color_by(key)
+        settle()
+        qtbot.mouseClick(panel.scale, Qt.MouseButton.LeftButton, pos=panel.scale.rect().center())
+        assert asked.pop() == panel.metrics[key].page
+        focus(panel.scale)
+        qtbot.keyClick(panel.scale, Qt.Key.Key_Return)
+        assert leads_somewhere(asked[-1])
+
+
+def test_every_number_of_the_inspector_is_one_click_from_its_definition(theme: Theme, qtbot: QtBot) -> None:
+    workspace = everything()
+    layer = next(layer for layer in workspace.layers if layer.kind == "conv")
+    for sample in (-1, 3):
+        scenes.play(workspace, scenes.activation_events(layer, sample), purpose="glance")
+    workspace.select_layer(layer.name)
+    workspace.select(replace(workspace.selection, channel=4))
+    inspector = Inspector(workspace, theme)
+    qtbot.addWidget(inspector)
+    show(inspector, 340, 1400)
+    settle()
+    asked: list[str] = []
+    inspector.help_wanted.connect(asked.append)
+    section = inspector.channels
+    shown = [section.title, section.channel_title, section.channel_facts, section.lists]
+    shown += [section.weights.filter_title, section.weights.histogram_title, section.weights.spectrum_title]
+    told: dict[str, str] = {}
+    for label in shown:
+        assert not label.isHidden(), label.text()
+        for href, words in re.findall(r'href="([^"]+)"[^>]*>([^<]+)</a>', label.text()):
+            if not href.startswith("#"):
+                told[words] = href
+                label.linkActivated.emit(href)
+    assert asked == list(told.values())
+    assert {"mean", "largest", "above zero", "Dead", "Constant", "Duplicates", "Weights", "standard deviation"} <= {
+        *told
+    }
+    assert {"Maps of picture", "Filter of channel", "Singular values of the weights"} <= {*told}
+    assert {name: page for name, page in told.items() if not leads_somewhere(page)} == {}
+    channel = re.search(r'href="#(\d+)"', section.lists.text())
+    assert channel, "channels stay links to themselves"
+    section.lists.linkActivated.emit(f"#{channel[1]}")
+    assert workspace.selection.channel == int(channel[1])
+    assert len(asked) == len(told)
+
+
+def test_confidence_and_score_of_an_attribution_are_one_click_away(theme: Theme, qtbot: QtBot) -> None:
+    workspace = everything()
+    workspace.select_sample(12)
+    view = made_view("attribution", workspace, theme, qtbot)
+    asked, line = asked_of(view), view.summary
+    for name in line.names():
+        qtbot.mouseClick(line, Qt.MouseButton.LeftButton, pos=name.place.center().toPoint())
+    assert {TERMS[term].page for term in ("prediction_share", "target_score", "verdict")} <= set(asked)
+    assert all(leads_somewhere(section) for section in asked)
+    assert line.tip_at(QPointF(line.width() - 2, 4)) == line.toolTip(), "elsewhere it says all that it is of"
+
+
+def test_a_line_without_names_takes_no_keyboard(theme: Theme, qtbot: QtBot) -> None:
+    plain = Line(theme)
+    qtbot.addWidget(plain)
+    plain.say("score 3 · mean 4")
+    assert plain.focusPolicy() == Qt.FocusPolicy.NoFocus
+    assert plain.names() == ()

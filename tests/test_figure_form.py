@@ -123,3 +123,15 @@ def test_fast_typing_draws_the_last_state_only(form: FigureForm, qtbot: QtBot) -
         for dpi in range(100, 130):
             form.dpi.setValue(dpi)
     assert drawings == [129]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_order_of_the_runs_is_part_of_the_figure(form: FigureForm, turned: bool) -> None:
+    first, second = folders(form, "feature_rank")
+    runs = (second, first) if turned else (first, second)
+    form.show_spec(FigureSpec("profile", runs, (("measure", "rank_ratio"),)))
+    assert form.spec().runs == runs
+    command = form.command()
+    assert command.index(runs[0]) < command.index(runs[1])
+    form._list_runs()
+    assert form.spec().runs == runs, "a run that arrives changes nothing"

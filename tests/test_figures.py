@@ -53,8 +53,19 @@ SAMPLES: dict[str, list[Result]] = {
     "rank_lab": [Result.of(lab_events(3, ("1x1", "depthwise")))],
     **{
         name: [Result.of(configuration_scenes.configuration_events(scenes.MODEL, scenes.IMAGES))]
-        for name in ("growth", "cost_map", "cover", "policies")
+        for name in (
+            "growth",
+            "cost_map",
+            "cover",
+            "policies",
+            "answer_matrix",
+            "one_picture",
+            "choices",
+            "configuration_classes",
+            "configuration_agreement",
+        )
     },
+    "configuration_groups": [Result.of(configuration_scenes.configuration_events(scenes.MODEL, scenes.IMAGES, 220))],
     "geometry": [Result.of(configuration_scenes.points_events(scenes.MODEL))],
     "sharing_curve": [trained_result()],
     **{name: [sharing_result()] for name in ("ring_projection", "ring_error", "ring_usage", "ring_correlation")},

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,11 +17,11 @@ from analysis.config import LayerSpec
 from analysis.events import Chunk, Declared, Event, Finished, Outcome, Output, Prepared, Started
 from analysis.figures import FigureSpec, make_sheet
 from analysis.figures.sheet import Boxes, Line
-from analysis.request import Request
+from analysis.request import ModelSource, Request
 from app.panels.graph_panel import GraphPanel
 from app.theme import Theme
 from app.workspace import Workspace
-from tests import scenes
+from tests import bundle_scenes, scenes
 from tests.gestures import click, settle, show, theme
 
 __all__ = ["theme"]
@@ -259,3 +261,110 @@ def test_its_colouring_can_be_stored(panel: GraphPanel) -> None:
     assert panel.metric_key == ""
     panel.restore(state)
     assert panel.metric_key == "structure.width"
+
+
+def drawn(panel: GraphPanel) -> tuple[Boxes, FigureSpec]:
+    """The boxes of the exported figure, and the figure, as the export form would draw it."""
+    spec = panel.figure_spec()
+    assert spec is not None, panel.why_no_figure()
+    by_folder = {str(run.folder): run.result for run in panel.workspace.runs.values()}
+    sheet = make_sheet(spec, [by_folder[folder] for folder in spec.runs])
+    return next(mark for mark in sheet.panels[0].marks if isinstance(mark, Boxes)), spec
+
+
+@pytest.mark.parametrize("key", ["feature_rank.effective_rank_ratio", "structure.parameters", "structure.width"])
+def test_what_is_made_of_two_outputs_and_what_the_structure_says_is_exported_as_shown(
+    key: str, theme: Theme, qtbot: QtBot
+) -> None:
+    workspace = opened()
+    scenes.play(workspace, scenes.rank_events(LAYERS), folder="runs/20260101-000000-feature_rank-x-000000")
+    panel = panel_of(workspace, theme, qtbot)
+    panel.color_by(key)
+    settle()
+    boxes, _ = drawn(panel)
+    assert np.isfinite(boxes.values).any()
+    assert boxes.values == pytest.approx(np.array(panel.node_values), nan_ok=True)
+    assert not boxes.signed
+
+
+@pytest.mark.parametrize("epoch", [0, 2])
+def test_bundles_are_exported_at_the_checkpoint_that_is_shown(epoch: int, theme: Theme, qtbot: QtBot) -> None:
+    workspace = opened()
+    run = scenes.play(
+        workspace, bundle_scenes.bundle_events(LAYERS, scenes.MODEL, scenes.IMAGES), folder="runs/bundles-0"
+    )
+    checkpoint = run.result.names("checkpoint")[epoch]
+    panel = panel_of(workspace, theme, qtbot)
+    panel.color_by("conflicting_bundles.entropy")
+    workspace.runs[run.number].request = replace(run.request, model=ModelSource(scenes.MODEL.name, ("folder",)))
+    workspace.show_checkpoint((f"folder/{checkpoint}.pt",))
+    settle()
+    boxes, spec = drawn(panel)
+    assert dict(spec.options)["checkpoint"] == checkpoint
+    assert boxes.values == pytest.approx(np.array(panel.node_values), nan_ok=True)
+    assert np.nansum(boxes.values) == pytest.approx(np.nansum(panel.node_values))
+
+
+def compared(theme: Theme, qtbot: QtBot, folder: str) -> GraphPanel:
+    """A panel with the ranks of two networks whose blocks have other names, the second one stored in a folder."""
+    workspace = opened()
+    scenes.play(workspace, scenes.rank_events(LAYERS), folder="runs/20260101-000000-feature_rank-x-000000")
+    renamed = tuple(replace(layer, name=layer.name.replace("layer", "stage")) for layer in LAYERS)
+    events = scenes.rank_events(renamed, seed=5, model=ModelSource("auto", ("other.th",)), name="other")
+    second = scenes.play(workspace, events, folder=folder)
+    panel = panel_of(workspace, theme, qtbot)
+    workspace.compare_with(second.number)
+    panel.show_difference(True)
+    return panel
+
+
+@pytest.mark.parametrize("key", ["feature_rank.effective_rank", "structure.width"])
+def test_a_difference_is_exported_as_a_difference(key: str, theme: Theme, qtbot: QtBot) -> None:
+    panel = compared(theme, qtbot, "runs/second")
+    panel.color_by(key)
+    settle()
+    boxes, spec = drawn(panel)
+    assert dict(spec.options)["difference"] is True
+    assert spec.runs[-1] == "runs/second"
+    assert np.isfinite(boxes.values).sum() > 10, "layers correspond by their place in the stage"
+    assert boxes.values == pytest.approx(np.array(panel.node_values), nan_ok=True)
+    assert boxes.signed
+    assert "difference" in boxes.label
+    panel.show_difference(False)
+    settle()
+    assert not drawn(panel)[0].signed
+
+
+def test_a_difference_from_a_run_that_is_not_stored_is_not_exported_as_something_else(
+    theme: Theme, qtbot: QtBot
+) -> None:
+    panel = compared(theme, qtbot, "")
+    panel.color_by("feature_rank.effective_rank")
+    settle()
+    assert panel.figure_spec() is None
+    assert panel.why_no_figure() == "that of other is not stored"
+    panel.show_difference(False)
+    settle()
+    assert panel.figure_spec() is not None
+
+
+def test_folding_and_difference_are_kept_for_the_network_they_were_made_for(
+    panel: GraphPanel, theme: Theme, qtbot: QtBot
+) -> None:
+    panel.unfold("layer2.1")
+    panel.show_difference(True)
+    state = json.loads(json.dumps(panel.state()))
+    other = panel_of(opened(), theme, qtbot)
+    assert other.folded != panel.folded
+    other.restore(state)
+    assert (other.folded, other.differing) == (panel.folded, True)
+    assert names(other) == names(panel)
+    later = GraphPanel(opened(), theme)  # the arrangement comes back before the network does
+    qtbot.addWidget(later)
+    later.restore(state)
+    show(later, 280, 640)
+    assert later.folded == panel.folded
+    smaller = panel_of(opened(scenes.network(2)), theme, qtbot)
+    first = smaller.folded
+    smaller.restore(state)
+    assert smaller.folded == first

@@ -10,6 +10,7 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from analysis.config import LayerSpec
+from analysis.edits import Edits
 from analysis.methods import activations
 from analysis.request import Request
 from app.panels.fact_table import Fact, FactTable
@@ -232,7 +233,7 @@ def test_maps_are_sorted_by_strength_on_one_scale(looked: Inspector) -> None:
     assert strengths == sorted(strengths, reverse=True)
     assert len(grid.tiles) == 20
     assert grid.scale.high == pytest.approx(max(float(np.abs(tile.values).max()) for tile in grid.tiles))
-    assert "picture #0" in looked.channels.title.text()
+    assert "picture #0" in looked.channels.title.words
     looked.channels.more.click()
     settle()
     assert len(grid.tiles) == 32
@@ -243,7 +244,7 @@ def test_maps_are_sorted_by_strength_on_one_scale(looked: Inspector) -> None:
 def test_the_maps_are_those_of_the_selected_picture(looked: Inspector) -> None:
     looked.workspace.select_sample(17)
     settle()
-    assert "picture #17" in looked.channels.title.text()
+    assert "picture #17" in looked.channels.title.words
     looked.workspace.select_sample(18)
     settle()
     assert not looked.channels.grid.isVisible()
@@ -252,10 +253,10 @@ def test_the_maps_are_those_of_the_selected_picture(looked: Inspector) -> None:
 
 def test_dead_constant_and_duplicate_channels_are_listed(looked: Inspector) -> None:
     text = looked.channels.lists.text()
-    plain = re.sub("<[^>]*>", " ", text)
+    plain = re.sub("<[^>]*>", "", text.replace("<br>", " "))
     words = " ".join(plain.split())
     assert words == "Over 200 pictures Dead: 2 Constant: 3 Duplicates: 4 = 5"
-    looked.channels.lists.linkActivated.emit("5")
+    looked.channels.lists.linkActivated.emit("#5")
     settle()
     assert looked.workspace.selection.channel == 5
 
@@ -340,3 +341,21 @@ def test_several_layers_have_no_maps(looked: Inspector) -> None:
     looked.workspace.select(Selection(("conv1", "layer2.0.conv1")))
     settle()
     assert not looked.channels.isVisible()
+
+
+def test_looks_at_layers_leave_what_other_panels_asked_for_quietly() -> None:
+    workspace = scenes.opened()
+    ring = Edits(ring=(("ratio", "0.2"),))
+    workspace.set_edits(ring)
+    fewer = tuple(replace(layer, parameters=layer.parameters // 2) for layer in workspace.layers)
+    shared = scenes.play(workspace, scenes.structure_events(fewer), purpose="glance")
+    shared.request = replace(shared.request, edits=ring)
+    quiet = scenes.play(workspace, scenes.attribution_events(), purpose="glance")
+    for layer in workspace.layers[1:31]:
+        scenes.play(workspace, scenes.activation_events(layer), purpose="glance")
+    for number in activation_reading.outdated(workspace):
+        workspace.remove_run(number)
+    looks = [run for run in workspace.runs.values() if run.request.method == "activations"]
+    assert len(looks) == activation_reading.KEPT
+    assert workspace.counted is shared.result
+    assert quiet.number in workspace.runs

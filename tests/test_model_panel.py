@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import threading
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,12 +12,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pytestqt.qtbot import QtBot
 
+from analysis.picture_files import Picture
 from analysis.problems import AnalysisError
-from analysis.request import Compute, ImageSource, ModelSource
+from analysis.request import Compute, ImageSource, ModelSource, Preprocessing
 from app.desk import Desk
 from app.panels.fields import listed, numbers, whole_numbers
 from app.panels.model_panel import ModelPanel
+from app.panels.preview import PicturePreview, Wish
 from tests.fake_engine import DEVICES
 from tests.panel_parts import button, heard, ready
 
@@ -165,3 +171,22 @@ def test_whole_numbers_are_checked() -> None:
     for text in ("1.5,2", "0,2", "-1,2", "1,2,3"):
         with pytest.raises(AnalysisError):
             whole_numbers(text, "The size", 2)
+
+
+def test_a_thread_that_reads_pictures_does_not_keep_the_preview(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    started, free = threading.Event(), threading.Event()
+
+    def read(_reader: object, _wish: Wish) -> tuple[list[Picture], str]:
+        started.set()
+        free.wait(10)
+        return [], "late"
+
+    monkeypatch.setattr("app.panels.preview._Reader.read", read)
+    made = PicturePreview()
+    gone = weakref.ref(made)
+    made.want(Wish("noise:4", Preprocessing(), (3, 8, 8)))
+    qtbot.waitUntil(started.is_set)
+    del made
+    gc.collect()
+    assert gone() is None, "a widget must not be deleted by the thread that held it last"
+    free.set()

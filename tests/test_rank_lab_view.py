@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 from PySide6.QtCore import QPoint
 from pytestqt.qtbot import QtBot
 
-from analysis.events import Finished, Outcome
+from analysis.events import Finished, Outcome, Started
 from analysis.figures import make_sheet
+from analysis.measures import lab_words
 from analysis.measures import rank_lab as lab
 from analysis.methods.rank_lab import INFO
 from analysis.request import Request
@@ -77,7 +79,7 @@ def test_what_is_drawn_is_what_the_study_says(theme: Theme, qtbot: QtBot) -> Non
             assert found is not None
             np.testing.assert_array_equal(one.found.y, found.y)
             assert one.published == lab.published(layer, one.activation)
-        assert lab.REPRODUCED[layer] in view.verdict.text()
+        assert lab_words.REPRODUCED["paper-like", layer] in view.verdict.text()
 
 
 def test_it_grows_while_it_streams(theme: Theme, qtbot: QtBot) -> None:
@@ -243,3 +245,90 @@ def test_it_looks_as_approved(mode: str, theme: Theme, qtbot: QtBot, request: py
     theme.set_mode(mode)
     view = view_of(opened(lab.TYPES), theme, qtbot)
     snapshots.check(view, "rank_lab" if mode == "light" else "rank_lab-dark", request)
+
+
+# -- what the study is, in words -------------------------------------------------------------------------------------
+
+
+def studied(preset: str, layer: str, theme: Theme, qtbot: QtBot, **params: str | float) -> RankLabView:
+    """The lab with one study of one layer type, asked for with these parameters."""
+    workspace = opened()
+    first, *rest = scenes.lab_events(3, (layer,), preset)
+    assert isinstance(first, Started)
+    asked = tuple((dict(first.request.params) | params).items())
+    scenes.play(workspace, iter([replace(first, request=replace(first.request, params=asked)), *rest]), folder="runs/1")
+    view = view_of(workspace, theme, qtbot, 1000)
+    choose(view, layer)
+    return view
+
+
+def figure_note(view: RankLabView) -> str:
+    spec = view.figure_spec()
+    assert spec is not None
+    return make_sheet(spec, [view.workspace.runs[1].result]).note
+
+
+@pytest.mark.parametrize("layer", lab.TYPES)
+def test_the_verdict_is_that_of_the_preset_that_is_drawn(layer: str, theme: Theme, qtbot: QtBot) -> None:
+    said = {}
+    for preset in ("paper-like", "generic"):
+        view = studied(preset, layer, theme, qtbot)
+        said[preset] = view.verdict.text()
+        assert lab_words.REPRODUCED[preset, layer] in figure_note(view)
+    assert "Preset P" not in said["generic"]
+    assert "near the published" not in said["generic"]
+    if layer in lab.SINGLE:
+        assert "Preset G does not reproduce" in said["generic"]
+
+
+def test_nothing_is_claimed_of_a_tolerance_of_the_users_own(theme: Theme, qtbot: QtBot) -> None:
+    view = studied("paper-like", "1x1", theme, qtbot, rtol=0.01)
+    assert "near the published" not in view.verdict.text()
+    for words in (view.footer.text(), figure_note(view)):
+        assert "tolerance 0.01" in words
+
+
+@pytest.mark.parametrize(
+    ("preset", "layer", "wanted"),
+    [
+        ("paper-like", "1x1", ("mode pointwise", "float32", "X uniform [0, 1)", "W standard normal", "10…300", "none")),
+        ("generic", "1x1", ("X standard normal", "W standard normal / √d_in", "float64", "batch statistics")),
+        ("generic", "depthwise", ("uniform ±1/√fan-in", "d_out uniform in 10…150", "expansion in bottlenecks 6")),
+    ],
+)
+def test_every_setting_stands_below_the_plot_and_in_the_figure(
+    preset: str, layer: str, wanted: tuple[str, ...], theme: Theme, qtbot: QtBot
+) -> None:
+    view = studied(preset, layer, theme, qtbot)
+    common = ("max(d_out, N) × eps", "N = ⌈1.2 × d_out⌉ + 1", "d_in = max(1", "slope of LeakyReLU 0.01")
+    for words in (view.footer.text(), figure_note(view)):
+        assert [want for want in (*wanted, *common) if want not in words] == []
+    assert "3 networks per point" in figure_note(view)
+    assert view.footer.isVisible()
+    assert view.footer.height() >= view.footer.heightForWidth(view.footer.width()), "no line is cut"
+
+
+def test_the_mode_that_is_on_is_shown(theme: Theme, qtbot: QtBot) -> None:
+    view = studied("paper-like", "3x3", theme, qtbot, mode="patches")
+    assert "mode patches" in view.footer.text()
+    assert "mode patches" in figure_note(view)
+    assert "mode pointwise" in studied("paper-like", "3x3", theme, qtbot).footer.text()
+
+
+def test_what_was_not_read_and_how_well_is_said_beside_the_points(theme: Theme, qtbot: QtBot) -> None:
+    for layer in lab.TYPES:
+        view = studied("paper-like", layer, theme, qtbot)
+        unread = [name for name in lab.ACTIVATIONS if not lab.published(layer, name)]
+        words = view.verdict.text()
+        assert all(lab.ACTIVATION_TITLES[name] in words for name in unread)
+        assert ("ELU and LeakyReLU have no published points" in words) == bool(unread)
+        error = "±0.01" if layer in lab.SINGLE else "±0.02"
+        assert error in words
+        assert any(error in key.words for key in view.legend.keys)
+        assert lab_words.reading(layer) in figure_note(view)
+        between = 0.565 in [y for _, y in lab.published(layer, "relu")]
+        assert ("0.55–0.58" in words) == between
+        view.overlay.setChecked(False)
+        settle()
+        assert error not in view.verdict.text(), "nothing is said of points that are not drawn"
+        assert lab_words.reading(layer) not in figure_note(view)

@@ -493,3 +493,22 @@ def test_scrolling_does_not_depend_on_how_many_there_are(theme: Theme, qtbot: Qt
         counts.append(len(painted))
         assert view.grid.indexAt(QPoint(20, 40)).isValid()
     assert counts[0] == counts[1] > 0
+
+
+def test_large_selections_are_ranges_and_scattered_ones_are_right(theme: Theme, qtbot: QtBot) -> None:
+    grid = view_of(theme, qtbot, "noise:50000").grid
+    found: list[Any] = []
+    grid.chosen.connect(lambda place, places: found.append((place, places)))
+    grid.selectAll()
+    assert found[-1][1] == tuple(range(50_000))
+    grid.clearSelection()
+    assert found[-1] == (-1, ())
+    grid.take_selection(7, tuple(range(50_000)))
+    assert len(grid.selectionModel().selection()) == 1  # not one for each picture
+    grid.take_selection(4, (9, 3, 4, 700, -1, 60_000))
+    assert [index.row() for index in sorted(grid.selectedIndexes())] == [3, 4, 9, 700]
+    assert grid.currentIndex().row() == 4
+    assert len(grid.selectionModel().selection()) == 3
+    before = len(found)
+    grid.take_selection(4, (3, 4, 9, 700))  # as it is already
+    assert len(found) == before

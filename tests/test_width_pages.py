@@ -11,6 +11,7 @@ from PySide6.QtCore import QPoint
 
 from analysis.edits import Edits
 from analysis.events import Chunk, Progress
+from analysis.measures.shrinking import chi_square_limit
 from analysis.measures.widths import straight
 from analysis.measures.widths.costs import CostModel
 from analysis.methods import width_sensitivity
@@ -168,7 +169,9 @@ def test_both_counts_and_the_control_stand_in_the_table(view: WidthsView) -> Non
     assert texts[2][2].endswith("96 %")
     assert texts[3][4] == "0.10"
     assert view.shrink.shrunk is not None
-    words = "Likeness to the found widths: random control r = 0.10, second batch r = 0.93"
+    limit = chi_square_limit(len(NAMES))
+    verdict = f"These widths differ from chance (χ² 88, chance up to {limit:.0f})"
+    words = f"{verdict} · random control r = 0.10, second batch r = 0.93"
     assert view.shrink.shrunk.claim() == words
 
 

@@ -185,8 +185,12 @@ def test_a_search_is_rounded_as_the_profile_is_and_says_what_that_costs() -> Non
     assert plain.notes == ()
     every = {name: rounded.widths.get(name, FOUND.groups[FOUND.index(name)].width) for name in names}
     assert all(width % 8 == 0 and width >= 16 for width in every.values())
-    assert rounded.macs > plain.macs
-    assert "multiples of 8, at least 16: MACs +" in rounded.notes[-1]
+    assert rounded.macs < plain.macs  # rounding goes down, so that the search's budget is kept
+    assert "multiples of 8, at least 16: MACs −" in rounded.notes[-1]
+    wider = presets.from_search(model, names, wished, rounding=Rounding(8, 32))
+    assert wider.macs > plain.macs
+    assert "multiples of 8, at least 32: MACs +" in wider.notes[-2]
+    assert "More than the search allows" in wider.notes[-1]
 
 
 def test_lw_dna_widths_take_the_rounding_of_the_profile(view: WidthsView) -> None:

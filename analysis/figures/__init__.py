@@ -11,6 +11,7 @@ from analysis.figures import (
     accuracy,
     attribution,
     bundles,
+    configuration_sides,
     configurations,
     geometry,
     graph,
@@ -22,6 +23,7 @@ from analysis.figures import (
     width_search,
     widths,
 )
+from analysis.figures.second import COMPARED
 from analysis.figures.sheet import Sheet
 from analysis.figures.spec import FORMATS, PALETTES, SIZES, FigureSpec, Style
 from analysis.problems import AnalysisError
@@ -53,10 +55,18 @@ MEASURES = Param("measures", "", "Outputs from top to bottom, comma-separated; e
 
 FIGURES = (
     FigureInfo(
-        "profile", "One measure per layer", (), (profile.MEASURE, profile.LAYERS, profile.KINDS), profile.profile
+        "profile",
+        "One measure per layer",
+        (),
+        (profile.MEASURE, profile.LAYERS, profile.KINDS, COMPARED),
+        profile.profile,
     ),
     FigureInfo(
-        "tracks", "A stack of measures over depth", (), (MEASURES, profile.LAYERS, profile.KINDS), profile.tracks
+        "tracks",
+        "A stack of measures over depth",
+        (),
+        (MEASURES, profile.LAYERS, profile.KINDS, COMPARED),
+        profile.tracks,
     ),
     FigureInfo(
         "spectrum",
@@ -73,7 +83,7 @@ FIGURES = (
         rank.tolerance,
     ),
     FigureInfo("nuclear_norm", "Accuracy against nuclear norm", ("feature_rank", "evaluate"), (), rank.nuclear_norm),
-    FigureInfo("class_accuracy", "Accuracy per class", ("evaluate",), (), accuracy.class_accuracy),
+    FigureInfo("class_accuracy", "Accuracy per class", ("evaluate",), (COMPARED,), accuracy.class_accuracy),
     FigureInfo("confusion", "Confusion matrix", ("evaluate",), (), accuracy.confusion),
     FigureInfo(
         "attribution",
@@ -90,7 +100,13 @@ FIGURES = (
         (graph.FOLDED, graph.MEASURE, graph.CHECKPOINT, graph.DIFFERENCE),
         graph.graph,
     ),
-    FigureInfo("confidence", "Confidence of right and wrong", ("evaluate",), (), accuracy.confidence),
+    FigureInfo(
+        "confidence",
+        "Confidence of right and wrong",
+        ("evaluate",),
+        (accuracy.PICTURES, accuracy.CHOICE),
+        accuracy.confidence,
+    ),
     FigureInfo(
         "rank_lab",
         "Rank of random layers",
@@ -159,6 +175,34 @@ FIGURES = (
     ),
     FigureInfo("cover", "Small sets of configurations", ("dynamic_configurations",), (), configurations.cover),
     FigureInfo("policies", "Rules without labels", ("dynamic_configurations",), (), configurations.policies),
+    FigureInfo(
+        "answer_matrix", "Which configurations help", ("dynamic_configurations",), (), configuration_sides.answers
+    ),
+    FigureInfo(
+        "one_picture",
+        "One picture under all configurations",
+        ("dynamic_configurations",),
+        (configuration_sides.PLACE,),
+        configuration_sides.picture,
+    ),
+    FigureInfo("choices", "Choices per switch point", ("dynamic_configurations",), (), configuration_sides.choices),
+    FigureInfo(
+        "configuration_classes", "Oracle by class", ("dynamic_configurations",), (), configuration_sides.classes
+    ),
+    FigureInfo(
+        "configuration_groups",
+        "One configuration per group",
+        ("dynamic_configurations",),
+        (configuration_sides.BY,),
+        configuration_sides.groups,
+    ),
+    FigureInfo(
+        "configuration_agreement",
+        "Agreement of configurations",
+        ("dynamic_configurations",),
+        (),
+        configuration_sides.agreement,
+    ),
     FigureInfo("width_profile", "Widths found", ("lw_dna",), (width_search.CONTROL,), width_search.width_profile),
     FigureInfo("width_ratio", "Width ratios", ("lw_dna",), (width_search.CONTROL,), width_search.width_ratio),
     FigureInfo("width_budget", "Cost against threshold", ("lw_dna",), (), width_search.width_budget),

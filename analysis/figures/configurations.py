@@ -7,6 +7,7 @@ import numpy as np
 from analysis.figures.profile import Options, fingerprints, note
 from analysis.figures.sheet import Bars, Guide, Line, Mark, Panel, Points, Sheet
 from analysis.measures import oracles, selection
+from analysis.measures.findings import picture_of
 from analysis.measures.oracles import Bools, Integers
 from analysis.problems import AnalysisError
 from analysis.result import Result
@@ -15,11 +16,17 @@ SHOWN = ("options", "oracle")
 MOST_SETS = 12
 
 
-def _sweep(results: list[Result]) -> tuple[Result, Integers]:
-    """First run of the configurations, and the rows of its finished pictures."""
+def sweep_of(results: list[Result], labelled: bool = True) -> tuple[Result, Integers]:
+    """Return the first run of configurations, and the rows of its finished pictures; with labels, if they are needed.
+
+    Raises
+    ------
+    AnalysisError
+        If there is none.
+    """
     for result in results:
         if "measured" in result and "option" in result:
-            if "correct" not in result:
+            if labelled and "correct" not in result:
                 raise AnalysisError("This run has no labels, so there is no oracle.", "Use labelled pictures.")
             rows = np.flatnonzero(np.asarray(result["measured"]) == 1)
             if len(rows) < 2:
@@ -28,14 +35,20 @@ def _sweep(results: list[Result]) -> tuple[Result, Integers]:
     raise AnalysisError("None of the runs is one of dynamic configurations.", "Choose one.")
 
 
-def _correct(result: Result, rows: Integers) -> Bools:
+def correct_of(result: Result, rows: Integers) -> Bools:
+    """Tell which configurations are right, axes (picture, configuration)."""
     return np.asarray(result["correct"][rows] == 1)
+
+
+def _picture(result: Result, rows: Integers) -> Integers | None:
+    """Which picture each row is of, where pictures come in several rows."""
+    return picture_of({name: np.asarray(result[name][rows]) for name in ("place",) if name in result})
 
 
 def growth(results: list[Result], options: Options) -> Sheet:
     """Draw the oracle against the number of configurations, beside chance pools and references."""
-    result, rows = _sweep(results)
-    correct, prediction = _correct(result, rows), result["prediction"][rows].astype(np.int64)
+    result, rows = sweep_of(results)
+    correct, prediction = correct_of(result, rows), result["prediction"][rows].astype(np.int64)
     rank, label = result["true_rank"][rows, 0].astype(np.int64), result["label"][rows].astype(np.int64)
     differ = oracles.known_effective(result["duplicate_of"])
     curve = oracles.growth_curve(correct[:, differ])
@@ -78,8 +91,8 @@ def growth(results: list[Result], options: Options) -> Sheet:
 
 def cost_map(results: list[Result], options: Options) -> Sheet:
     """Draw accuracy against multiply-adds of every configuration, with the Pareto front."""
-    result, rows = _sweep(results)
-    accuracy = _correct(result, rows).mean(axis=0)
+    result, rows = sweep_of(results)
+    accuracy = correct_of(result, rows).mean(axis=0)
     macs = np.asarray(result["macs"], dtype=np.int64)
     front = selection.pareto_front(macs, accuracy)
     names = result.names("configuration")
@@ -94,9 +107,9 @@ def cost_map(results: list[Result], options: Options) -> Sheet:
 
 def cover(results: list[Result], options: Options) -> Sheet:
     """Draw how much of the oracle small sets of configurations reach, on the half they were not chosen on."""
-    result, rows = _sweep(results)
-    correct, label = _correct(result, rows), result["label"][rows].astype(np.int64)
-    select, report = selection.halves(label, result.request.seed if result.request else 0)
+    result, rows = sweep_of(results)
+    correct, label = correct_of(result, rows), result["label"][rows].astype(np.int64)
+    select, report = selection.halves(label, result.request.seed if result.request else 0, _picture(result, rows))
     found = selection.greedy_cover(correct, np.asarray(result["macs"]), 1.0, select=select, report=report)
     count = min(len(found.chosen), MOST_SETS)
     names = result.names("configuration")
@@ -119,9 +132,9 @@ def cover(results: list[Result], options: Options) -> Sheet:
 
 def policies(results: list[Result], options: Options) -> Sheet:
     """Draw the accuracy of rules that need no label, from the plain network to the oracle."""
-    result, rows = _sweep(results)
+    result, rows = sweep_of(results)
     found = selection.policies(
-        _correct(result, rows),
+        correct_of(result, rows),
         {name: np.asarray(result[name][rows], dtype=np.float64) for name in ("confidence", "entropy", "margin")},
         result["label"][rows].astype(np.int64),
         {
@@ -131,6 +144,7 @@ def policies(results: list[Result], options: Options) -> Sheet:
         np.asarray(result["macs"], dtype=np.int64),
         result.request.seed if result.request else 0,
         float(np.asarray(result["tree_macs"]).sum()),
+        _picture(result, rows),
     )
     places = np.arange(len(found), dtype=np.float64)
     bars = Bars(places, 100 * np.array([policy.accuracy for policy in found]), hue="rank")

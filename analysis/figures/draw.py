@@ -14,13 +14,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from analysis.figures.draw_tiles import draw_tiles
-from analysis.figures.sheet import Bars, Boxes, Guide, Hatched, Line, Matrix, Panel, Points, Sheet, Tiles
+from analysis.figures.sheet import Bars, Boxes, Guide, Hatched, Line, Matrix, Outline, Panel, Points, Sheet, Tiles
 from analysis.figures.spec import FORMATS, SIZES, Style
 from analysis.problems import AnalysisError
 
@@ -151,6 +151,9 @@ def _draw_panel(figure: Figure, ax: Axes, panel: Panel, style: Style, *, names: 
         match mark:
             case Bars():
                 _draw_bars(ax, mark, style, len(panel.x_names))
+            case Outline():
+                there, words = np.isfinite(mark.y), mark.label or None
+                ax.bar(mark.x[there], mark.y[there], 0.92, fc="none", ec="#111111", lw=0.6, label=words)
             case Line():
                 _draw_line(ax, mark, style)
             case Points():
@@ -216,6 +219,36 @@ def _draw_points(ax: Axes, mark: Points, style: Style) -> None:
 
 
 def _draw_matrix(figure: Figure, ax: Axes, mark: Matrix, style: Style) -> None:
+    colours = LinearSegmentedColormap.from_list("depth", ["#FFFFFF", _colour(mark.hue, style), "#10222E"])
+    reach = None
+    if mark.hue == "signed":
+        ends = ("#111111", "#9A9A9A") if style.palette == "grey" else (HUES["rank"], HUES["bundles"])
+        colours = LinearSegmentedColormap.from_list("signed", [ends[0], "#FFFFFF", ends[1]])
+        reach = float(np.nanmax(np.abs(mark.values), initial=0.0)) or 1.0
+    image = ax.imshow(
+        np.ma.masked_invalid(mark.values),
+        cmap=colours.with_extremes(bad="#E4E4E4"),
+        aspect="auto",
+        interpolation="nearest",
+        vmin=mark.low if reach is None else -reach,
+        vmax=reach,
+    )
+    figure.colorbar(image, ax=ax, label=mark.label, pad=0.02)
+    ax.spines[:].set_visible(False)
+    for mask, hatch in ((mark.blank, ""), (mark.hatched, "//////")):
+        for row, column in np.argwhere(mask) if mask is not None else ():
+            edge = "#9A9A9A" if hatch else "none"
+            ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fc="white", ec=edge, lw=0, hatch=hatch))
+    _name_axis(ax.xaxis, mark.columns, ax.get_figure(True).get_size_inches()[0])  # type: ignore[union-attr]
+    ax.set_yticks(range(len(mark.rows)) if len(mark.rows) <= 40 else [])
+    if len(mark.rows) <= 40:
+        ax.set_yticklabels(mark.rows)
+
+
+def _draw_boxes(figure: Figure, ax: Axes, mark: Boxes, panel: Panel, style: Style) -> None:
+    """Draw boxes whose texts are as large as the boxes have room for."""
+    low, high = panel.x_range or (0.0, 1.0)
+    points = figure.get_size_inches()[0] * 72 / (high - low)
     colours = LinearSegmentedColormap.from_list("depth", _box_scale(mark, style))
     known = mark.values[np.isfinite(mark.values)]
     least, most = min(0.0, float(known.min(initial=0.0))), float(known.max(initial=0.0))
@@ -223,18 +256,21 @@ def _draw_matrix(figure: Figure, ax: Axes, mark: Matrix, style: Style) -> None:
         most = max(most, -least) or 1.0
         least = -most
     norm = Normalize(least, most or 1.0)
+    first, span = (0.1, 0.8) if mark.signed else (0.05, 0.75)
     for x, y, width, height, name, value in zip(
         mark.x, mark.y, mark.width, mark.height, mark.names, mark.values, strict=True
     ):
-        share = 0.05 + 0.75 * float(norm(value)) if np.isfinite(value) else 0.0
+        share = first + span * float(norm(value)) if np.isfinite(value) else 0.0
         face = colours(share) if np.isfinite(value) else "#FFFFFF"
         ax.add_patch(Rectangle((x, y), width, height, fc=face, ec="#8A9199", lw=0.5, zorder=3))
-        ink = "#FFFFFF" if share > 0.45 else "#111111"
+        ink = "#FFFFFF" if _is_dark(face) else "#111111"
         ax.text(
             x + width / 2, y + height / 2, name, ha="center", va="center", color=ink, fontsize=7.2 * points, zorder=4
         )
     if known.size:
-        image = ScalarMappable(norm, LinearSegmentedColormap.from_list("used", colours(np.linspace(0.05, 0.8, 64))))
+        image = ScalarMappable(
+            norm, LinearSegmentedColormap.from_list("used", colours(np.linspace(first, first + span, 64)))
+        )
         figure.colorbar(image, ax=ax, label=mark.label, location="bottom", pad=0.02, shrink=0.6, aspect=40)
 
 
@@ -243,6 +279,12 @@ def _box_scale(mark: Boxes, style: Style) -> list[str]:
     if not mark.signed:
         return ["#FFFFFF", _colour(mark.hue, style), "#10222E"]
     return ["#FFFFFF", "#B4B4B4", "#3C3C3C"] if style.palette == "grey" else ["#C44E00", "#FFFFFF", "#005A8F"]
+
+
+def _is_dark(face: Any) -> bool:
+    """Tell whether white text is the one to read on a colour."""
+    red, green, blue = to_rgb(face)
+    return 0.3 * red + 0.59 * green + 0.11 * blue < 0.55
 
 
 def _draw_guide(ax: Axes, mark: Guide) -> None:

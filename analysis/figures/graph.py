@@ -67,8 +67,8 @@ def graph(results: list[Result], options: Options) -> Sheet:
         bare=True,
     )
     checkpoint = str(options.get("checkpoint", ""))
-    words = [note(structure, ()), f"checkpoint {checkpoint}" if checkpoint else ""]
-    return Sheet((panel,), note=" · ".join(filter(None, words)), fingerprints=fingerprints(results))
+    said = [note(structure, ()), f"checkpoint {checkpoint}" if checkpoint else ""]
+    return Sheet((panel,), note=" · ".join(filter(None, said)), fingerprints=fingerprints(results))
 
 
 def _room(name: str, below: str) -> tuple[float, float]:

@@ -58,9 +58,9 @@ def at_checkpoint(result: Result, name: str, checkpoint: str) -> Floats:
     if checkpoint:
         if checkpoint not in names:
             raise AnalysisError(f"This run has no checkpoint '{checkpoint}'.", nearest(checkpoint, names))
-        return values[names.index(checkpoint)]
+        return np.asarray(values[names.index(checkpoint)])
     known = np.flatnonzero(np.isfinite(values).any(axis=1))
-    return values[known[-1] if len(known) else -1]
+    return np.asarray(values[known[-1] if len(known) else -1])
 
 
 def _plain(result: Result, name: str) -> Floats:

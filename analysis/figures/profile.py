@@ -11,6 +11,7 @@ from analysis.catalogue import Param, Value, nearest
 from analysis.config import LayerSpec, matching
 from analysis.events import Output
 from analysis.figures.measured import RATIO, has, measures, pick, told_apart
+from analysis.figures.second import named_once, outline, pictures_of, split
 from analysis.figures.sheet import Bars, Floats, Hatched, Mark, Panel, Points, Sheet
 from analysis.measures.spectra import linear_cap, sample_cap
 from analysis.problems import AnalysisError
@@ -39,6 +40,7 @@ MEASURE_HUES = {"width": "widths", "channels": "widths"}
 
 def profile(results: list[Result], options: Options) -> Sheet:
     """Draw one measure per layer, of one or several runs, in execution order."""
+    results, theirs = split(results, options)
     first = results[0]
     measure = _measure(first, str(options["measure"]))
     rows = chosen_rows(first, options)
@@ -50,6 +52,8 @@ def profile(results: list[Result], options: Options) -> Sheet:
         marks.append(_bars(result, aligned, measure, number, labels))
     if measure == "rank_ratio" and len(results) == 1:
         marks += _caps(first, rows)
+    behind = outline(theirs, _method(first), measure, [first.layers[i] for i in rows])
+    marks += [behind] if behind is not None else []
     panel = Panel(
         tuple(marks),
         x_title="layer, in order of execution",
@@ -58,7 +62,12 @@ def profile(results: list[Result], options: Options) -> Sheet:
         stages=stages([first.layers[i] for i in rows]),
         y_range=(0.0, 1.05) if measure in ("rank_ratio", RATIO) else None,
     )
-    return Sheet((panel,), note=note(first, FACTS.get(measure)), fingerprints=fingerprints(results))
+    words = _with_second(note(first, FACTS.get(measure)), first, theirs)
+    return Sheet((panel,), note=words, fingerprints=fingerprints([*results, *theirs]))
+
+
+def _with_second(words: str, first: Result, theirs: list[Result]) -> str:
+    return " · ".join(word for word in (words, pictures_of(first, theirs)) if word)
 
 
 def tracks(results: list[Result], options: Options) -> Sheet:
@@ -67,6 +76,7 @@ def tracks(results: list[Result], options: Options) -> Sheet:
     A measure is named as its output, or as method.output where several runs have one of that name; "@2" behind it
     takes it from the second run of the figure.
     """
+    results, theirs = split(results, options)
     found: dict[str, tuple[Result, str]] = {}
     for number, result in enumerate(results, 1):
         for name in measures(result):
@@ -82,10 +92,11 @@ def tracks(results: list[Result], options: Options) -> Sheet:
     rows = chosen_rows(results[0], options)
     layers = [results[0].layers[i] for i in rows]
     chosen = [found[name] for name in names]
-    panels = tuple(_track(*pair, _run_word(pair, chosen), layers) for pair in chosen)
+    panels = named_once([_track(*pair, _run_word(pair, chosen), layers, theirs) for pair in chosen])
     facts = tuple(dict.fromkeys(fact for _, name in chosen for fact in FACTS.get(name, ())))
     fullest = max(results, key=lambda result: result.prepared.samples.count if result.prepared else 0)
-    return Sheet(panels, note=note(fullest, facts), fingerprints=fingerprints(results), linked=True)
+    words = _with_second(note(fullest, facts), fullest, theirs)
+    return Sheet(panels, note=words, fingerprints=fingerprints([*results, *theirs]), linked=True)
 
 
 def _run_word(pair: tuple[Result, str], chosen: list[tuple[Result, str]]) -> str:
@@ -94,11 +105,13 @@ def _run_word(pair: tuple[Result, str], chosen: list[tuple[Result, str]]) -> str
     return told_apart(runs)[runs.index(pair[0])] if len(runs) > 1 else ""
 
 
-def _track(result: Result, measure: str, run: str, layers: list[LayerSpec]) -> Panel:
+def _track(result: Result, measure: str, run: str, layers: list[LayerSpec], theirs: list[Result]) -> Panel:
     names = tuple(layer.name for layer in layers)
     bars = _bars(result, _align(result, measure, names), measure, 0, [""])
+    behind = outline(theirs, _method(result), measure, layers)
+    marks: tuple[Mark, ...] = (bars,) if behind is None else (bars, behind)
     title = "\n".join(textwrap.fill(words, 18) for words in (axis_title(measures(result)[measure]), run) if words)
-    return Panel((bars,), y_title=title, x_names=names, stages=stages(layers), height=0.55)
+    return Panel(marks, y_title=title, x_names=names, stages=stages(layers), height=0.55)
 
 
 def _method(result: Result) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 from analysis.catalogue import Param
 from analysis.figures.profile import Options, fingerprints, note
 from analysis.figures.sheet import Guide, Line, Mark, Panel, Points, Sheet
+from analysis.measures import lab_words
 from analysis.measures import rank_lab as lab
 from analysis.problems import AnalysisError
 from analysis.result import Result
@@ -14,7 +15,6 @@ from analysis.result import Result
 LAYER = Param("layer", "all", "Layer type; all for every one that was measured", choices=("all", *lab.TYPES))
 PUBLISHED = Param("published", True, "Show the points read off the published figure")
 ZOOM = Param("zoom", False, "Show rank ratios from 0.7 on")
-FACTS = ("preset", "normalisation", "precision", "tolerance")
 
 
 def rank_lab(results: list[Result], options: Options) -> Sheet:
@@ -32,8 +32,20 @@ def rank_lab(results: list[Result], options: Options) -> Sheet:
             f"This run holds no {options['layer']} layers.", f"Choose from {', '.join(result.names('type'))}."
         )
     panels = tuple(_panel(result, layer, options, named=place == 0) for place, layer in enumerate(types))
-    words = (note(result, FACTS), *(f"{lab.TYPE_TITLES[layer]}: {lab.REPRODUCED[layer]}" for layer in types))
-    return Sheet(panels, note=" · ".join(words), fingerprints=fingerprints(results))
+    study = lab_words.study_of(result)
+    words = [note(result, ()), *lab_words.settings(study, tuple(types)), f"{_networks(result)} networks per point"]
+    told = {layer: [lab_words.reproduced(study, layer)] for layer in types}
+    for layer in types:
+        if options["published"] and lab.comparable(result, layer):
+            told[layer].append(lab_words.reading(layer))
+    words += [f"{lab.TYPE_TITLES[layer]}: {' '.join(sentences)}" for layer, sentences in told.items()]
+    return Sheet(panels, note=" · ".join(filter(None, words)), fingerprints=fingerprints(results))
+
+
+def _networks(result: Result) -> int:
+    """Networks that a point is the mean of, where most have arrived."""
+    curves = [lab.curve(result, layer, lab.ACTIVATIONS[0]) for layer in result.names("type")]
+    return max((int(found.networks.max()) for found in curves if found is not None), default=0)
 
 
 def _panel(result: Result, layer: str, options: Options, named: bool) -> Panel:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.figures.sheet import Bars, Boxes, Guide, Hatched, Line, Mark, Matrix, Panel, Points, Sheet, Tiles
+from analysis.figures.sheet import Bars, Boxes, Guide, Hatched, Line, Mark, Matrix, Outline, Panel, Points, Sheet, Tiles
 from analysis.problems import AnalysisError
 
 HEADER = ("panel", "mark", "kind", "label", "name", "x", "y", "low", "high")
@@ -43,6 +43,9 @@ def _rows(panel: Panel, mark: Mark) -> Iterator[tuple[str, ...]]:
             high = mark.high if mark.high is not None else np.full(len(x), np.nan)
             for row in zip(x, y, low, high, strict=True):
                 yield ("", *map(_number, row))
+        case Outline(x=x, y=y):
+            for a, b in zip(x, y, strict=True):
+                yield _name(panel, a), _number(a), _number(b), "", ""
         case Points(x=x, y=y):
             for i, (a, b) in enumerate(zip(x, y, strict=True)):
                 name = mark.names[i] if i < len(mark.names) else _name(panel, a)
@@ -128,6 +131,8 @@ for (number, _, kind, label), rows in marks.items():
         if any(value == value for value in low):
             errors = [[b - a for a, b in zip(low, y)], [b - a for a, b in zip(y, high)]]
             ax.errorbar(x, y, errors, fmt="none", ecolor="black", elinewidth=0.8, capsize=2)
+    elif kind == "outline":
+        ax.bar(x, y, 0.92, fc="none", ec="black", lw=0.6, label=label or None)
     elif kind == "line":
         ax.fill_between(x, low, high, alpha=0.2, lw=0)
         ax.plot(x, y, drawstyle="steps-post" if "singular" in PANELS[number]["y_title"] else "default", label=label)

@@ -38,6 +38,15 @@ class Bars:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Outline:
+    """Thin frames of a second network behind bars: (n,) places and heights; NaN draws nothing."""
+
+    x: Floats
+    y: Floats
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Line:
     """A line through points, or steps that rise at each x; with a band where `low` and `high` are known."""
 
@@ -160,7 +169,7 @@ class Tiles:
     label: str = ""
 
 
-Mark = Tiles | Boxes | Bars | Line | Points | Hatched | Matrix | Guide
+Mark = Tiles | Boxes | Bars | Outline | Line | Points | Hatched | Matrix | Guide
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""The axis that everything shares: the depth of a network, as layers, as blocks, or as a share of the whole. numpy only."""
+"""The axis that everything shares: the depth of a network, as layers, as blocks, or as a share of the whole."""
 
 from __future__ import annotations
 

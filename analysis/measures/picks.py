@@ -52,6 +52,23 @@ def read_picks(text: str) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
+def write_picks(places: Iterable[int]) -> str:
+    """Write places as :func:`read_picks` reads them, neighbours as a range.
+
+    Examples
+    --------
+    >>> write_picks([7, 3, 4, 5])
+    '3-5,7'
+    """
+    ends: list[list[int]] = []
+    for place in sorted(set(places)):
+        if ends and place == ends[-1][1] + 1:
+            ends[-1][1] = place
+        else:
+            ends.append([place, place])
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in ends)
+
+
 def places_in(picks: Iterable[int], count: int) -> NDArray[np.int64]:
     """Check that a source of `count` pictures has all the named ones.
 

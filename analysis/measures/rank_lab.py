@@ -84,16 +84,6 @@ PRESETS = {
     "generic": Preset("generic", "G, generic", "normal", True, True, "float64"),
 }
 
-REPRODUCED = {
-    "1x1": "Preset P comes near the published curves; LeakyReLU ends above the smooth functions and Hard-swish is low "
-    "at ratio 0.1, which the published ones are not.",
-    "3x3": "The published curves are read off at ratio 0.1 only. That Linear equals the ratio there says that a column "
-    "is one position with d_in degrees of freedom: mode pointwise.",
-    "bottleneck": "No setting we tried reproduces these curves in value, only the Linear line and the end points.",
-    "depthwise": "No setting we tried reproduces these curves in value, only the Linear line and the end points.",
-}
-"""What could not be reproduced, in words."""
-
 _SINGLE_LAYER = {
     "relu6": (0.855, 0.906, 0.929, 0.947, 0.960),
     "relu": (0.848, 0.900, 0.930, 0.948, 0.965),

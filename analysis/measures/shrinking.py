@@ -8,6 +8,7 @@ one steps by halves (:func:`released_search`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -211,7 +212,8 @@ def chi_square_limit(freedom: int, share: float = SURE) -> float:
     43.8
     """
     part = 2 / (9 * max(freedom, 1))
-    return max(freedom, 1) * max(1 - part + NormalDist().inv_cdf(share) * part**0.5, 0.0) ** 3
+    root = max(1 - part + NormalDist().inv_cdf(share) * math.sqrt(part), 0.0)
+    return max(freedom, 1) * root * root * root
 
 
 def likeness(first: Sequence[float] | Floats, second: Sequence[float] | Floats) -> float:

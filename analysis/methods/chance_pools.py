@@ -23,6 +23,7 @@ from analysis.events import Array, Chunk, Declared, Output, Progress
 from analysis.images import Batch
 from analysis.job import Job, Step
 from analysis.measures import oracles
+from analysis.measures.configurations import MOST, combinations
 from analysis.measures.findings import GROUPINGS, LABEL, grouped, picture_of
 from analysis.outcomes import scores_of
 from analysis.outputs import check_labels
@@ -283,6 +284,51 @@ def _rows(study: Study, pool: int, rows: slice) -> Iterator[Chunk]:
         yield Chunk(name, (pool, rows.start), study.found[name][pool, rows])
 
 
+def _missed(part: oracles.Bools, size: int) -> oracles.Floats:
+    """Per picture: chance that neither the undisturbed copy nor size - 1 random others are right."""
+    found: oracles.Floats = ~part[:, 0] * oracles.missed_by_subsets(part[:, 1:], size - 1)
+    return found
+
+
+def in_family(part: oracles.Bools, family: int, longest: int = 0) -> oracles.Floats:
+    """Oracle of k random guesses out of as many as the family has, of which one is undisturbed; axes (k,).
+
+    Estimated without bias from the copies there are. It begins at the accuracy of one guess, as the growth curve of all
+    configurations does if the pool is matched to them. NaN where there are too few copies.
+
+    Parameters
+    ----------
+    part
+        (picture, copy) whether each copy is right; copy 0 is undisturbed.
+    family
+        Number of configurations of the family.
+    longest
+        Length of the curve, 0 for the number of copies.
+
+    Examples
+    --------
+    >>> in_family(np.array([[False, True], [True, False]]), 4).tolist()
+    [0.5, nan]
+    """
+    count = part.shape[1]
+    curve = np.full(longest or count, np.nan)
+    for size in range(1, min(count, family) + 1):
+        share = size / family  # of all subsets, those with the undisturbed guess
+        missed = share * _missed(part, size)
+        if share < 1:
+            if size == count:
+                break
+            missed = missed + (1 - share) * oracles.missed_by_subsets(part[:, 1:], size)
+        curve[size - 1] = 1 - missed.mean()
+    return curve
+
+
+def _family(sweep: Sweep) -> int:
+    """Count the configurations of the family; where it is too large to be listed, valid or not."""
+    every = combinations(sweep.space.options)
+    return every if every > MOST else len(sweep.space.configurations)
+
+
 def _totals(study: Study) -> Iterator[Chunk]:
     job, sizes, found = study.job, study.sizes, study.found
     seen = found["measured"] == 1
@@ -291,6 +337,7 @@ def _totals(study: Study) -> Iterator[Chunk]:
     for pool, part in enumerate(parts):
         curves[pool, : sizes[pool]] = oracles.growth_curve(part)
     yield Chunk("growth", (), curves)
+    yield Chunk("growth_in_family", (), np.stack([in_family(part, _family(study.sweep), max(sizes)) for part in parts]))
     single = [float(part[:, 1:].mean() if size > 1 else part.mean()) for part, size in zip(parts, sizes, strict=True)]
     yield Chunk("mean_accuracy", (), np.array(single))
     picture = picture_of({name: values[seen] for name, values in found.items() if name == "place"})
@@ -304,7 +351,7 @@ def _totals(study: Study) -> Iterator[Chunk]:
             ]
     yield Chunk("static_gain", (), gains)
     size = min(sizes)
-    beyond = [oracles.beyond_pool(parts[0], part, size) for part in parts[1:]]
+    beyond = [_missed(part, size) - _missed(parts[0], size) for part in parts[1:]]
     ends = [oracles.mean_interval(part, seed=job.request.seed, picture=picture) for part in beyond]
     table = [(np.nan,) * 3, *((float(part.mean()), *end) for part, end in zip(beyond, ends, strict=True))]
     yield Chunk("oracle_beyond", (), np.array(table))
@@ -324,6 +371,7 @@ def _declared(job: Job, sweep: Sweep, copies: int, column: str, measured: int) -
         Output("correct", ("pool", "sample", "copy"), (pools, count, copies), "uint8", title="Right"),
         Output("configuration", ("copy",), (copies,), "int32", title="Configuration that was drawn"),
         Output("growth", ("pool", "size"), (pools, copies), title="Oracle of random subsets (upper bound)"),
+        Output("growth_in_family", ("pool", "size"), (pools, copies), title="The same among as many as the family has"),
         Output("mean_accuracy", ("pool",), (pools,), title="Accuracy of a single changed copy"),
         Output("strength", ("pool",), (pools,), title="Strength of the disturbance"),
         Output("tried", ("pool", "step"), (pools, STEPS), title="Accuracy of a changed copy at each step of matching"),
@@ -335,7 +383,7 @@ def _declared(job: Job, sweep: Sweep, copies: int, column: str, measured: int) -
     names = (("pool", POOLS), ("grouping", GROUPINGS), ("end", ("value", "low", "high")))
     facts = (
         ("copies", f"{copies} guesses of each kind; copy 0 is undisturbed"),
-        ("configurations drawn", f"from {len(sweep.space.configurations)} of {job.params['family']}"),
+        ("configurations drawn", f"from {_family(sweep):,} of {job.params['family']}"),
         ("oracle", "an upper bound: it rises with the number of guesses by chance alone"),
         ("strength", f"matched on {min(MATCHED, measured)} pictures in at most {STEPS} steps, without copy 0"),
         ("prefixes", "not shared: every copy is a whole pass"),

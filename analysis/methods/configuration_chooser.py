@@ -135,8 +135,8 @@ def _choose(
         scores: list[NDArray[Any]] = []
         yield from _train(job, x, y, train, hidden, scores)
         picks[name] = np.asarray(candidates)[scores[0].argmax(axis=1)]
-    correct = [right[test, picks[name][test]] for name in RULES[:4]]
-    correct += [right[test][:, list(candidates)].any(axis=1), right[test].any(axis=1)]
+    correct: list[NDArray[np.bool_]] = [np.asarray(right[test, picks[name][test]]) for name in RULES[:4]]
+    correct += [np.asarray(right[test][:, several].any(axis=1)) for several in (list(candidates), slice(None))]
     accuracy = [float(one.mean()) for one in correct]
     macs = [float(sweep.survey.macs[picks[name][test]].mean()) for name in RULES[:4]] + [np.nan, np.nan]
     gap = accuracy[-1] - accuracy[0]

@@ -23,6 +23,7 @@ from analysis.measures.widths.legal import inexact
 from analysis.models import Model, load
 from analysis.outcomes import scores_of
 from analysis.outputs import check_labels
+from analysis.problems import AnalysisError
 from analysis.surgery.dissecting import dissect
 
 Floats = NDArray[np.float64]
@@ -104,7 +105,13 @@ def _costs(job: Job, original: Model, edited: Model) -> Iterator[Step]:
 
 
 def _recalibrated(job: Job, count: int, total: int) -> Generator[Step, None, nn.Module]:
-    """Measure the statistics of batch norm anew on the first pictures, in a copy: plain means over the batches."""
+    """Measure the statistics of batch norm anew on the first pictures, in a copy: plain means over equal batches.
+
+    Raises
+    ------
+    AnalysisError
+        If batch norm meets a single value per channel: one picture, and maps of one position.
+    """
     net = copy.deepcopy(job.model.net)
     norms = [module for module in net.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
     if not norms:
@@ -113,12 +120,33 @@ def _recalibrated(job: Job, count: int, total: int) -> Generator[Step, None, nn.
         norm.reset_running_stats()
         norm.momentum = None  # all batches alike
         norm.train()
-    done = 0
-    for batch in job.images.batches(order=np.arange(count)):
-        net(batch.pixels.clone())
-        done += len(batch.index)
-        yield Progress(done, total, "Recalibrating batch norm")
+    size, used = equal_batches(count, job.images.batch)
+    for batch in job.images.batches(order=np.arange(used), size=size):
+        try:
+            net(batch.pixels.clone())
+        except ValueError as error:  # raised by batch norm alone, before anything is computed
+            text = "Batch norm cannot be measured on one picture: its maps have a single position."
+            raise AnalysisError(text, "Recalibrate on two or more, or not at all.", "recalibrate") from error
+        yield Progress(int(batch.index[-1]) + 1, total, "Recalibrating batch norm")
     return net.eval()
+
+
+def equal_batches(count: int, most: int) -> tuple[int, int]:
+    """Split pictures into as few equal batches as can be: pictures per batch, and how many pictures are used.
+
+    A short last batch would count as much as the others, and batch norm refuses one of a single value. Batches have at
+    least two pictures, and fewer pictures than there are batches are left out.
+
+    Examples
+    --------
+    >>> equal_batches(65, 64), equal_batches(128, 64), equal_batches(7, 1), equal_batches(1, 64)
+    ((32, 64), (64, 128), (2, 6), (1, 1))
+    """
+    batches = max(-(-count // max(most, 2)), 1)
+    size = count // batches
+    if size < 2 <= count:
+        batches, size = count // 2, 2
+    return size, size * batches
 
 
 def _outputs(job: Job, nets: list[nn.Module], done: int, total: int) -> Iterator[Step]:
@@ -190,6 +218,6 @@ def _declared(job: Job, networks: int) -> Declared:
         ("edits", job.request.edits.summary()),
         ("difference", "max |output - original's output| / max |original's output|, over all pictures"),
         ("costs", "counted on the networks that run; the closed form is that of the width editor"),
-        ("recalibration", "means over the batches of the first pictures, which are also among those compared"),
+        ("recalibration", "means over equal batches of the first pictures, which are also among those compared"),
     )
     return Declared(outputs, names=(("network", NETWORKS[:networks]), ("variant", NETWORKS[:2])), facts=facts)

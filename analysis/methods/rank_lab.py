@@ -24,6 +24,7 @@ from torch.nn import functional
 from analysis.catalogue import MethodInfo, Param
 from analysis.events import Chunk, Declared, Output, Progress
 from analysis.job import Job, Step
+from analysis.measures import lab_words
 from analysis.measures import rank_lab as lab
 from analysis.measures.rank_lab import Preset
 
@@ -243,6 +244,7 @@ def _declared(job: Job, types: tuple[str, ...], networks: int) -> Declared:
 def _facts(job: Job, types: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     preset, rtol = lab.PRESETS[str(job.params["preset"])], float(job.params["rtol"])
     uniform = preset.inputs == "uniform"
+    study = lab_words.Study(preset, rtol, str(job.params["mode"]) == "patches")
     return (
         ("preset", f"{preset.title} (ours: the paper does not state these settings)"),
         ("inputs", "uniform on [0, 1)" if uniform else "standard normal"),
@@ -267,5 +269,6 @@ def _facts(job: Job, types: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
         ("tolerance", f"{rtol:g}" if rtol else f"max(d_out, N) x eps of {preset.precision}"),
         ("channel counts", "of what enters the last nonlinearity: d_out rows, or the hidden channels of a bottleneck"),
         ("published points", "read off Figure 1 of Han et al. 2021 by eye, averages of 1,000 networks"),
-        *((f"reproduction {layer}", lab.REPRODUCED[layer]) for layer in types),
+        *((f"reading {layer}", lab_words.READING[layer]) for layer in types),
+        *((f"reproduction {layer}", lab_words.reproduced(study, layer)) for layer in types),
     )

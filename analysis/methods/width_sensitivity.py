@@ -16,6 +16,7 @@ from analysis.catalogue import MethodInfo, Param
 from analysis.coupling.analysis import Anatomy
 from analysis.events import Chunk, Declared, Output, Progress
 from analysis.job import Job, Step
+from analysis.latents import auxiliary
 from analysis.measures.widths.costs import CostModel
 from analysis.measures.widths.description import WidthGroup
 from analysis.measures.widths.presets import legal
@@ -99,13 +100,20 @@ def read_ratios(text: str) -> tuple[float, ...]:
 def _study(job: Job) -> Study:
     model = job.model
     check_labels(job.images.labels, model.recording.output_shape[0])
-    found = dissect(model.net, model.input_shape, model.name)
+    found = dissect(model.net, model.input_shape, model.name, whole=job.request.edits.grouped == "whole")
     ratios = read_ratios(str(job.params["ratios"]))
     names = [part.strip() for part in str(job.params["groups"]).split(",") if part.strip()]
     groups = tuple(found.groups.groups[found.groups.index(name)] for name in names) or found.groups.free
     for group in groups:
         if group.locked:
             raise AnalysisError(f"The width of {group.name} cannot change: {group.reason}.", "Leave it out.", "locked")
+    unused = tuple(group.name for group in groups if group.name in auxiliary(found))
+    groups = tuple(group for group in groups if group.name not in unused)
+    if unused:
+        text = (
+            "Only training uses these groups, so that no number here can tell what they are worth: they are left out."
+        )
+        job.warn("auxiliary", text, unused)
     if not groups:
         raise AnalysisError("No width of the network can change.", "See width_groups for the reasons.", "locked")
     widths = [

@@ -17,7 +17,7 @@ from analysis.problems import AnalysisError
 from analysis.surgery.gathering import gather
 from analysis.tracing.standin import storage_key
 
-WIDENINGS = ("split", "zero", "fresh")
+WIDENINGS = ("split", "uneven", "zero", "fresh")
 
 
 def edit(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
@@ -17,7 +18,7 @@ from analysis.coupling.layout import Ints, arranged, runs
 from analysis.tracing.standin import storage_key
 
 Widening = str
-"""How channels are added: "split", "zero" or "fresh"."""
+"""How channels are added: "split", "uneven", "zero" or "fresh"."""
 
 
 def gather(net: nn.Module, coupling: Coupling, copies: Ints, widen: Widening = "split", seed: int = 0) -> None:
@@ -32,8 +33,9 @@ def gather(net: nn.Module, coupling: Coupling, copies: Ints, widen: Widening = "
     copies
         (classes,) 0 dropped, 1 kept, n copies.
     widen
-        "split": copies, with the weights that read them divided. "zero": new random channels that nothing reads yet.
-        "fresh": new random channels with new random readers.
+        "split": copies, with the weights that read them divided. "uneven": divided into random shares that sum to 1, so
+        that training tells the copies apart (equal ones get equal gradients). "zero": new random channels that
+        nothing reads yet. "fresh": new random channels with new random readers.
     seed
         For random channels.
     """
@@ -44,13 +46,14 @@ def gather(net: nn.Module, coupling: Coupling, copies: Ints, widen: Widening = "
             axes.setdefault(axis.name, []).append(axis)
     places = _places(net)
     tensors = dict((*net.named_parameters(), *net.named_buffers()))
+    parts = shares(copies, widen, seed)
     with torch.no_grad():
         for name, own in axes.items():
             old = tensors[name]
             new = old.detach()
             for axis in sorted(own, key=lambda axis: -axis.dim):
-                new = _gathered(new, axis, coupling, copies, widen)
-            if widen != "split":
+                new = _gathered(new, axis, coupling, copies, parts)
+            if widen in ("zero", "fresh"):
                 new = _randomised(new, own, coupling, copies, widen, generator)
             _put(places[storage_key(old)], new)
     _count(net, coupling, copies)
@@ -79,12 +82,30 @@ def _put(places: list[tuple[nn.Module, str]], new: Tensor) -> None:
         module._parameters[key] = shared
 
 
-def _gathered(tensor: Tensor, axis: Axis, coupling: Coupling, copies: Ints, widen: Widening) -> Tensor:
+def shares(copies: Ints, widen: Widening, seed: int = 0) -> NDArray[np.float64]:
+    """Part of a weight that each copy of the channel it reads gets; the parts of a channel sum to 1.
+
+    Returns
+    -------
+    ndarray of float64, axes (class, copy)
+        1 for the original alone where new channels are not read, or read by random weights.
+    """
+    number = np.arange(max(int(copies.max(initial=1)), 1))
+    if widen == "uneven":
+        drawn = np.random.default_rng([seed, 11]).uniform(0.5, 1.5, (len(copies), len(number)))
+        drawn[number >= copies[:, None]] = 0
+        return np.asarray(drawn / np.maximum(drawn.sum(axis=1, keepdims=True), 0.5))
+    if widen == "split":
+        return np.repeat(1.0 / np.maximum(copies, 1)[:, None], len(number), axis=1)
+    return np.repeat((number == 0).astype(np.float64)[None], len(copies), axis=0)
+
+
+def _gathered(tensor: Tensor, axis: Axis, coupling: Coupling, copies: Ints, parts: NDArray[np.float64]) -> Tensor:
     classes = coupling.of(axis.labels)
     index, copy = arranged(classes, copies)
     result = _select(tensor, axis.dim, index, runs(classes)[1])
     if axis.role == "in" and (copies > 1).any():
-        share = 1.0 / copies[classes[index]] if widen == "split" else (copy == 0).astype(np.float64)
+        share = parts[classes[index], copy]
         if (share != 1).any():
             shape = [1] * tensor.ndim
             shape[axis.dim] = -1

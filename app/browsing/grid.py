@@ -207,14 +207,14 @@ class SampleGrid(QListView):
 
     def take_selection(self, current: int, places: tuple[int, ...]) -> None:
         """Show what is selected elsewhere."""
-        rows = sorted(row for place in places if (row := self.samples.row_of(place)) >= 0)
+        rows = np.flatnonzero(np.isin(self.samples.places, np.asarray(places, dtype=np.int64)))
         chosen = self.selectionModel()
-        if sorted(index.row() for index in chosen.selectedIndexes()) == rows:
+        if np.array_equal(self._selected_rows(), rows):
             return
         self._taking = True
         selection = QItemSelection()
-        for row in rows:
-            selection.select(self.samples.index(row), self.samples.index(row))
+        for run in np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1) if rows.size else ():
+            selection.select(self.samples.index(int(run[0])), self.samples.index(int(run[-1])))
         chosen.select(selection, QItemSelectionModel.SelectionFlag.ClearAndSelect)
         row = self.samples.row_of(current)
         if row >= 0:
@@ -226,10 +226,18 @@ class SampleGrid(QListView):
     def _give(self, _selected: QItemSelection, _deselected: QItemSelection) -> None:
         if self._taking:
             return
-        places = tuple(int(self.samples.places[index.row()]) for index in self.selectedIndexes())
-        current = self.currentIndex()
-        place = int(self.samples.places[current.row()]) if current.isValid() else -1
-        self.chosen.emit(place if place in places else (places[-1] if places else -1), tuple(sorted(places)))
+        rows, current = self._selected_rows(), self.currentIndex().row()
+        there = rows.size > 0 and bool(np.any(rows == current))
+        row = current if there else int(rows[-1]) if rows.size else -1
+        places = tuple(np.sort(self.samples.places[rows]).tolist())
+        self.chosen.emit(int(self.samples.places[row]) if row >= 0 else -1, places)
+
+    def _selected_rows(self) -> Ints:
+        """Rows that are selected, ascending; read off ranges, since all of 50,000 pictures may be."""
+        chosen = self.selectionModel().selection()
+        parts = [chosen.at(number) for number in range(chosen.count())]
+        ranges = (np.arange(part.top(), part.bottom() + 1) for part in parts)
+        return np.unique(np.concatenate([np.empty(0, dtype=np.int64), *ranges]))
 
     # -- what can be seen --------------------------------------------------------------------------------------------
 

@@ -81,11 +81,15 @@ class WishRow(QWidget):
 
     def _connect(self) -> None:
         self.search.textChanged.connect(lambda _text: self.changed.emit())
+        self.verdict.activated.connect(self._stop_waiting)
         for box in (self.label, self.verdict, self.order):
             box.activated.connect(lambda _place: self.changed.emit())
         for spin in (self.low, self.high):
             spin.valueChanged.connect(lambda _value: self.changed.emit())
         self.falling.toggled.connect(self._turned)
+
+    def _stop_waiting(self, _place: int) -> None:
+        self._waiting = ""
 
     def _turned(self, falling: bool) -> None:
         self.falling.setText("↓" if falling else "↑")
@@ -100,15 +104,34 @@ class WishRow(QWidget):
             self.high.value() / 100, self.search.text(), str(self.order.currentData()), self.falling.isChecked(),
         )  # fmt: skip
 
+    @property
+    def kept(self) -> Wish:
+        """What is wanted, or will be as soon as a second network is there."""
+        return replace(self.wish, verdict=self._waiting) if self._waiting else self.wish
+
     def usable(self, measured: bool) -> Wish:
-        """Return what is wanted, without what needs predictions where there are none."""
-        wish = self.wish
+        """Return what is wanted, without what needs predictions or classes where there are none."""
+        wish = self.wish if self._names else replace(self.wish, label=-1)
         return wish if measured else replace(wish, verdict="all", low=0.0, high=1.0, order="place")
+
+    def words(self, measured: bool) -> str:
+        """Say which pictures are wanted, "" for all."""
+        wish = self.usable(measured)
+        found = [self.label.currentText()] if wish.label >= 0 else []
+        found += [VERDICT_WORDS[wish.verdict]] if wish.verdict != "all" else []
+        if (wish.low, wish.high) != (0.0, 1.0):
+            found.append(f"confidence {wish.low:.0%} to {wish.high:.0%}".replace("%", " %"))
+        found += [f"named {wish.words.strip()}"] if wish.words.strip() else []
+        return ", ".join(found)
 
     def show_wish(self, wish: Wish) -> None:
         """Show a wish, without announcing it."""
         before = self.blockSignals(True)
         self.search.setText(wish.words)
+        if not self._names:  # they are known when the pictures have been read
+            self._offer_classes(())
+            if wish.label >= 0:
+                self.label.addItem(f"class {wish.label}", wish.label)
         for box, value in ((self.label, wish.label), (self.verdict, wish.verdict), (self.order, wish.order)):
             box.setCurrentIndex(max(0, box.findData(value)))
         self._waiting = wish.verdict if wish.verdict in OF_TWO and self.verdict.findData(wish.verdict) < 0 else ""
@@ -119,15 +142,18 @@ class WishRow(QWidget):
 
     def set_classes(self, names: tuple[str, ...]) -> None:
         """Offer these classes; the chosen one stays if it is among them."""
+        self.label.setEnabled(bool(names))
         if names == self._names:
             return
         self._names, chosen = names, self.label.currentData()
+        self._offer_classes(names)
+        self.label.setCurrentIndex(max(0, self.label.findData(chosen)))
+
+    def _offer_classes(self, names: tuple[str, ...]) -> None:
         self.label.clear()
         self.label.addItem("all classes", -1)
         for number, name in enumerate(names):
             self.label.addItem(name, number)
-        self.label.setCurrentIndex(max(0, self.label.findData(chosen)))
-        self.label.setEnabled(bool(names))
 
     def set_compared(self, name: str) -> None:
         """Offer verdicts of two networks, "" for the name of the second one to offer none."""
@@ -137,6 +163,7 @@ class WishRow(QWidget):
                 self.verdict.addItem(VERDICT_WORDS[verdict], verdict)
             if self._waiting:
                 self.verdict.setCurrentIndex(self.verdict.findData(self._waiting))
+                self._waiting = ""
         elif offered and not name:
             for verdict in OF_TWO:
                 self.verdict.removeItem(self.verdict.findData(verdict))

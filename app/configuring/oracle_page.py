@@ -213,9 +213,7 @@ def _by_loss(reading: Reading, best: BarRow) -> list[BarRow]:
     found = []
     for sort, words in (("best", best.name), ("median", "median loss"), ("worst", "worst loss")):
         row = (
-            best
-            if sort == "best"
-            else _row(words, reading.measure(f"{sort}-loss accuracy"), "widths", term="best_loss")
+            best if sort == "best" else _row(words, reading.measure(f"{sort}-loss accuracy"), "cost", term="best_loss")
         )
         top, loss = (reading.measure(f"{sort}-loss {part}")[0] for part in ("top-5", "mean loss"))
         parts = [f"top-5 {numbers.percent(top)}"] * math.isfinite(top) + [f"loss {loss:.2f}"] * math.isfinite(loss)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
@@ -11,6 +12,8 @@ from PySide6.QtWidgets import QToolTip, QWidget
 from app.reading.glossary import TERMS
 
 MORE = "Click the name for more."
+PARTS = re.compile(r"( · |, |: |; )")
+"""What stands between the parts of a line, of which each may begin with a name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, QVariantAnimation
@@ -20,7 +21,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.drawing.lane_painting import draw_mark
-from app.drawing.named import Name, NamedNumbers, page_of, tip_of
+from app.drawing.named import PARTS, Name, NamedNumbers, page_of, tip_of
 from app.reading.glossary import TERMS
 from app.reading.measurements import STATE_WORDS
 from app.theme import Theme
@@ -269,13 +270,23 @@ def first_fitting(text: str, width: float, metrics: QFontMetricsF) -> str:
     return " · ".join(parts)
 
 
-class Line(QWidget):
-    """One line of soft text that shows as many of its parts as fit, all of them on hovering."""
+class Line(NamedNumbers):
+    """One line of soft text that shows as many of its parts as fit, all of them on hovering.
 
-    def __init__(self, theme: Theme, font: str = "small", role: str = "text_soft") -> None:
+    Parameters
+    ----------
+    terms
+        Words that parts begin with, and their terms in the glossary: a click on one opens its definition.
+    """
+
+    def __init__(
+        self, theme: Theme, font: str = "small", role: str = "text_soft", terms: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__()
         self.theme = theme
-        self._font, self._role = font, role
+        self._font, self._role, self._terms = font, role, terms or {}
+        if not self._terms:
+            self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.text = ""
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         theme.changed.connect(self.updateGeometry)
@@ -288,6 +299,27 @@ class Line(QWidget):
             self.update()
             self.updateGeometry()
         self.setToolTip(details or text)
+
+    def _shown(self) -> str:
+        return first_fitting(self.text, self.width(), QFontMetricsF(self.theme.font(self._font)))
+
+    def names(self) -> tuple[Name, ...]:
+        """Return the words that lead to a definition, where they are painted."""
+        found, at, text = [], 0, self._shown() if self._terms else ""
+        metrics = QFontMetricsF(self.theme.font(self._font))
+        for part in PARTS.split(text):
+            fits = (words for words in self._terms if f"{part} ".startswith(f"{words} "))
+            words = max(fits, key=len, default="")
+            if words:
+                left, wide = metrics.horizontalAdvance(text[:at]), metrics.horizontalAdvance(words)
+                term = TERMS[self._terms[words]]
+                found.append(Name(QRectF(left, 0, wide, self.height()), term.page, term.definition))
+            at += len(part)
+        return tuple(found)
+
+    def tip_at(self, place: QPointF) -> str:
+        """Return the definition of a name, elsewhere what is said of the whole line."""
+        return super().tip_at(place) or self.toolTip()
 
     @property
     def room(self) -> int:
@@ -303,8 +335,9 @@ class Line(QWidget):
         painter = QPainter(self)
         painter.setFont(self.theme.font(self._font))
         painter.setPen(self.theme.color(self._role))
-        text = first_fitting(self.text, self.width(), QFontMetricsF(painter.font()))
-        painter.drawText(QRectF(self.rect()), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
+        flags = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        painter.drawText(QRectF(self.rect()), flags, self._shown())
+        self.underline(painter)
 
 
 @dataclass(frozen=True, slots=True)

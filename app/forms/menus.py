@@ -58,4 +58,5 @@ def fill_compare(menu: QMenu, workspace: Workspace) -> None:
     if not runs:
         menu.addAction("Runs of other networks or checkpoints appear here").setEnabled(False)
     for run in runs:
-        add_choice(menu, run.name, run.number == workspace.compared, partial(workspace.compare_with, run.number))
+        words = run.name if run.title or run.request.edits.empty else f"{run.name} (edited)"
+        add_choice(menu, words, run.number == workspace.compared, partial(workspace.compare_with, run.number))

@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QEnterEvent, QFocusEvent, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QLabel
 
-from app.drawing.named import page_of, tip_of
+from app.drawing.named import PARTS, page_of, tip_of
 from app.reading.glossary import TERMS
 from app.theme import Theme
 
@@ -62,6 +62,11 @@ class TermLabel(QLabel):
         super().focusOutEvent(event)
         self._underline(self.underMouse())
 
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Keep the press from what the name stands on, such as a button."""
+        super().mousePressEvent(event)
+        event.accept()
+
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Open the definition."""
         super().mouseReleaseEvent(event)
@@ -85,13 +90,15 @@ class TermText(QLabel):
         Of the style sheet, and of the colours.
     terms
         Names before a colon, and their terms in the glossary.
+    within
+        True to find names wherever a part of a line begins with them: "mean 0.3 · largest 2".
     """
 
     help_wanted = Signal(str)
 
-    def __init__(self, theme: Theme, role: str, terms: Mapping[str, str]) -> None:
+    def __init__(self, theme: Theme, role: str, terms: Mapping[str, str], within: bool = False) -> None:
         super().__init__()
-        self.theme, self.terms = theme, terms
+        self.theme, self.terms, self.within = theme, terms, within
         self.words = ""
         """What is shown, as plain text."""
         self.setTextFormat(Qt.TextFormat.RichText)
@@ -112,12 +119,20 @@ class TermText(QLabel):
         self.setAccessibleName(words)
 
     def _line(self, line: str) -> str:
+        if self.within:
+            return "".join(self._part(part) for part in PARTS.split(line))
         name, colon, rest = line.partition(":")
-        if name not in self.terms:
-            return escape(line)
+        return f"{self.link(name)}{escape(colon + rest)}" if name in self.terms else escape(line)
+
+    def _part(self, part: str) -> str:
+        name = max((name for name in self.terms if f"{part} ".startswith(f"{name} ")), key=len, default="")
+        return f"{self.link(name)}{escape(part[len(name) :])}" if name else escape(part)
+
+    def link(self, name: str) -> str:
+        """Return a name as a link to its definition, for a rich text."""
         color = self.theme.color("text_soft" if self.role == "soft" else "text").name()
         page, style = escape(page_of(self.terms[name])), f"color: {color}; text-decoration: none"
-        return f'<a href="{page}" style="{style}">{escape(name)}</a>{escape(colon + rest)}'
+        return f'<a href="{page}" style="{style}">{escape(name)}</a>'
 
     def _say(self, link: str) -> None:
         term = next((term for term in self.terms.values() if page_of(term) == link), "")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QLinearGradient, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtWidgets import QSizePolicy
 
 from app.drawing.map_image import MapScale
+from app.drawing.named import Name, NamedNumbers
 from app.reading import numbers
 from app.reading.measurements import Metric
 from app.theme import Theme
@@ -25,8 +26,11 @@ def shade(theme: Theme, share: float, signed: bool) -> QColor:
     return MapScale(-1.0, 1.0, True).color(theme, 0.5 + SIGNED * (share - 0.5))
 
 
-class ColorScale(QWidget):
-    """Least value, colours, greatest value, and the look of nodes without a value. Hidden without a metric."""
+class ColorScale(NamedNumbers):
+    """Least value, colours, greatest value, and the look of nodes without a value. Hidden without a metric.
+
+    It stands for the name of the measure: a click, or Enter, opens the definition.
+    """
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -52,6 +56,13 @@ class ColorScale(QWidget):
             self.setToolTip(f"{metric.title}{less}: {metric.definition}")
             self.setAccessibleDescription(f"{metric.title}, {self._text(low)} to {self._text(high)}")
         self.update()
+
+    def names(self) -> tuple[Name, ...]:
+        """Return the whole scale as the one name: that of the measure."""
+        if self.shown is None:
+            return ()
+        place = QRectF(8, 0, max(1.0, self.width() - 16.0), self.height())
+        return (Name(place, self.shown.page, self.toolTip()),)
 
     def _text(self, value: float) -> str:
         text = numbers.short(abs(value) if self.second else value, self.shown.unit if self.shown else "")
@@ -89,3 +100,4 @@ class ColorScale(QWidget):
         for step in range(9):
             colors.setColorAt(step / 8, shade(self.theme, step / 8, bool(self.second)))
         painter.fillRect(QRectF(left, self.height() / 2 - BAR / 2, max(1.0, end - left), BAR), colors)
+        self.underline(painter)

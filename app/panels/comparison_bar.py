@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, QRect, Qt
+from PySide6.QtCore import QPoint, QPointF, QRect, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QStyle, QStyleOptionSlider, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QSlider, QStyle, QStyleOptionSlider, QToolButton, QWidget
 
+from app.forms import menus
 from app.forms.widgets import label
 from app.reading.checkpoints import (
     MEASURED,
@@ -93,6 +94,13 @@ class ComparisonBar(QWidget):
         self.chip.setToolTip("End the comparison in every view")
         self.chip.setAccessibleName("End the comparison")
         self.chip.clicked.connect(lambda: workspace.compare_with(None))
+        self.others = QMenu(self)
+        self.others.aboutToShow.connect(lambda: menus.fill_compare(self.others, workspace))
+        self.choose = QToolButton()
+        self.choose.setText("Compare with ▾")
+        self.choose.setAccessibleName("Compare with another run")
+        self.choose.setToolTip("Choose the run that stands behind the open network, in every view")
+        self.choose.clicked.connect(self.open_menu)
         self.words: QLabel = label("Checkpoint", "soft")
         self.slider.valueChanged.connect(self._slid)
         self.all = QToolButton()
@@ -102,7 +110,7 @@ class ComparisonBar(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 4, 8, 2)
         row.setSpacing(8)
-        for widget in (self.chip, self.words):
+        for widget in (self.choose, self.chip, self.words):
             row.addWidget(widget)
         row.addWidget(self.slider, 100)  # before the empty rest of the line, up to its largest width
         row.addWidget(self.title)
@@ -116,6 +124,14 @@ class ComparisonBar(QWidget):
             signal.connect(self.refresh)
         workspace.run_finished.connect(self.refresh)
         self.refresh()
+
+    def open_menu(self) -> None:
+        """Offer the runs to compare with, at the left above the views, also while nothing is compared."""
+        if self.workspace.structure is None:
+            return
+        above = self.parentWidget() or self
+        corner = self.mapToGlobal(self.rect().bottomLeft()) if self.isVisible() else above.mapToGlobal(QPoint(8, 8))
+        self.others.popup(corner)
 
     def refresh(self) -> None:
         """Show what is compared and which checkpoint is shown."""
@@ -140,11 +156,13 @@ class ComparisonBar(QWidget):
         place = next((i for i, one in enumerate(self.found) if model and one.weights == model.weights), 0)
         self.slider.show_checkpoints(self.found, place)
         shown = self.found[place]
-        words = (shown.title, f"{place + 1} of {len(self.found)}", STATE_WORDS[shown.state])
+        cut = "folder cut short" if self._folder.cut else ""
+        words = (shown.title, f"{place + 1} of {len(self.found)}", STATE_WORDS[shown.state], cut)
         self.title.setText(" · ".join(word for word in words if word))
         left = "\n".join(("Left out:", *reasons)) if reasons else ""
         marks = "Filled marks are measured, hollow ones are not."
-        self.slider.setToolTip("\n".join(part for part in (SLIDE, marks, left) if part))
+        self.slider.setToolTip("\n".join(part for part in (SLIDE, marks, left, self._folder.cut) if part))
+        self.title.setToolTip(self._folder.cut)
         self._offer()
 
     def _offer(self) -> None:

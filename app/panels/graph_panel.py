@@ -18,11 +18,19 @@ from app.forms.widgets import label
 from app.graphing.canvas import GraphCanvas
 from app.graphing.scale import ColorScale, shade
 from app.reading import numbers
-from app.reading.comparing import compared_run, differences, network_name, why_no_difference
+from app.reading.comparing import (
+    compared_run,
+    counterpart,
+    differences,
+    network_name,
+    same_network,
+    why_no_difference,
+)
 from app.reading.layer_comparison import difference_words
-from app.reading.measurements import ZERO, Metric, Values, available, nothing, read, source
+from app.reading.measurements import POINT, ZERO, Metric, Values, available, nothing, read, source
 from app.theme import Theme
-from app.workspace import Workspace
+from app.weights import place_of
+from app.workspace import Run, Workspace
 
 EMPTY = "The graph shows how the layers of a network feed each other. It needs a network."
 NO_EDGES = "This structure was stored without edges. Open the network again to see its graph."
@@ -46,6 +54,7 @@ class GraphPanel(QWidget):
         self.differing = False
         """True if nodes are coloured by how much more they have than in the network that is compared with."""
         self._structure: object = None
+        self._kept: object = None
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(0)
@@ -61,6 +70,7 @@ class GraphPanel(QWidget):
         self.setObjectName("panel")
         self.setAccessibleName("Architecture graph")
         self.canvas, self.scale, self.summary = GraphCanvas(self.theme), ColorScale(self.theme), Line(self.theme)
+        self.scale.help_wanted.connect(self.help_wanted)
         self.colors = QMenu(self)
         self.colors.aboutToShow.connect(self._fill_colors)
         self.color_button = _flat("Colour ▾", "Colour the nodes by a measure")
@@ -146,7 +156,7 @@ class GraphPanel(QWidget):
         if structure is not None and "edge" in structure:
             edges = [(int(source), int(target)) for source, target in np.asarray(structure["edge"])]
             self.architecture = Architecture(structure.layers, edges)
-            self.folded = self.architecture.first_folds()
+            self.folded = self._kept_folds(self.architecture)
         self._draw(fit=True)
 
     def _draw(self, fit: bool = False) -> None:
@@ -237,6 +247,7 @@ class GraphPanel(QWidget):
     def show_difference(self, differing: bool) -> None:
         """Colour by the difference from the network that is compared with, or by the measure itself."""
         self.differing = differing
+        self.state_changed.emit()
         self.invalidate()
 
     # -- folding -----------------------------------------------------------------------------------------------------
@@ -271,6 +282,7 @@ class GraphPanel(QWidget):
         if folded != self.folded:
             self.folded = folded
             self._draw()
+            self.state_changed.emit()
             self.invalidate()
 
     # -- selection ---------------------------------------------------------------------------------------------------
@@ -312,25 +324,57 @@ class GraphPanel(QWidget):
             for name in reversed(opened):
                 menu.addAction(f"Fold {name}", partial(self.fold, name))
         menu.addAction("Show the whole graph", self.canvas.fit)
-        exporting = menu.addAction("Export figure…", self._export)
-        exporting.setEnabled(self.figure_spec() is not None)
-        menu.addAction("What is this?", lambda: self.help_wanted.emit("structure"))
+        why = self.why_no_figure()
+        menu.addAction(f"Export figure… ({why})" if why else "Export figure…", self._export).setEnabled(not why)
+        metric = self.metrics.get(self.metric_key)
+        menu.addAction("What is this?", lambda: self.help_wanted.emit(metric.page if metric else "structure"))
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(place)
 
+    def why_no_figure(self) -> str:
+        """Say in a few words why what is shown cannot be exported, "" if it can: a figure is drawn from stored runs."""
+        missing = [words for words, run in self._behind() if run is None or run.folder is None]
+        return f"{missing[0]} is not stored" if missing else ""
+
+    def _behind(self) -> list[tuple[str, Run | None]]:
+        """Words for the runs that the picture is made of, and the runs: structure, measure, that of the second."""
+        workspace, metric = self.workspace, self.metrics.get(self.metric_key)
+        runs = workspace.runs.values()
+        found = [("the structure", next((run for run in runs if run.result is workspace.structure), None))]
+        if metric is None:
+            return found
+        if metric.method != "structure":
+            found.append((metric.title.lower(), source(workspace, metric)))
+        if self.differing and differences(workspace, metric) is not None:
+            found.append((f"that of {self._second_name}", self._second_run(metric)))
+        return found
+
+    def _second_run(self, metric: Metric) -> Run | None:
+        """Run of the second network that the difference is from; of costs the one that knows most of its layers."""
+        if metric.method != "structure":
+            return counterpart(self.workspace, metric.method)
+        compared = compared_run(self.workspace)
+        fits = [run for run in self.workspace.runs.values() if compared and same_network(run, compared)]
+        known = {"structure": 1}
+        order = [(known.get(run.request.method, 0), len(run.result.layers), run.number) for run in fits if run.folder]
+        return self.workspace.runs[max(order)[2]] if order else None
+
     def figure_spec(self) -> FigureSpec | None:
-        """Return the graph as it is folded and coloured as a figure, None without a stored structure."""
-        workspace = self.workspace
-        run = next((r for r in workspace.runs.values() if r.result is workspace.structure and r.folder), None)
-        if run is None or self.architecture is None:
+        """Return the graph as it is folded and coloured as a figure, None if :meth:`why_no_figure` knows why."""
+        behind = [run for _, run in self._behind() if run is not None and run.folder is not None]
+        if self.architecture is None or self.why_no_figure():
             return None
-        runs, metric = [str(run.folder)], self.metrics.get(self.metric_key)
-        measured = source(workspace, metric) if metric is not None else None
-        if measured is not None and measured.folder:
-            runs.append(str(measured.folder))
-        shown = metric is not None and (measured is None or bool(measured.folder))
-        measure = metric.output if metric is not None and shown else ""
-        return FigureSpec("graph", tuple(runs), (("folded", ",".join(sorted(self.folded))), ("measure", measure)))
+        metric = self.metrics.get(self.metric_key)
+        measured = source(self.workspace, metric) if metric is not None else None
+        names = measured.result.names("checkpoint") if measured and metric and metric.combine == POINT else ()
+        place = place_of(names, self.workspace.shown_weights)
+        options = (
+            ("folded", ",".join(sorted(self.folded))),
+            ("measure", metric.output if metric is not None else ""),
+            ("checkpoint", names[place] if place >= 0 else ""),
+            ("difference", len(behind) > (1 if measured is None else 2)),
+        )
+        return FigureSpec("graph", tuple(str(run.folder) for run in behind), options)
 
     def _export(self) -> None:
         spec = self.figure_spec()
@@ -338,14 +382,29 @@ class GraphPanel(QWidget):
             self.workspace.request_figure(spec)
 
     def state(self) -> dict[str, Any]:
-        """Return the colouring as JSON values."""
-        return {"metric": self.metric_key}
+        """Return colouring and folding as JSON values; a folding belongs to the network that it was made for."""
+        folding = {"layers": len(self.workspace.layers), "folded": sorted(self.folded)} if self.architecture else None
+        return {"metric": self.metric_key, "difference": self.differing, "folding": folding or self._kept}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`state` returned; anything else is ignored."""
         metric = state.get("metric")
         self.metric_key = metric if isinstance(metric, str) else ""
+        self.differing = state.get("difference") is True
+        self._kept = state.get("folding")
+        if self.architecture is not None:
+            self.folded = self._kept_folds(self.architecture)
+            self._draw(fit=True)
         self.invalidate()
+
+    def _kept_folds(self, architecture: Architecture) -> frozenset[str]:
+        """Folding that was stored for a network of this size whose groups have these names; else how a graph begins."""
+        kept = self._kept if isinstance(self._kept, dict) else {}
+        names = kept.get("folded")
+        if kept.get("layers") != len(self.workspace.layers) or not isinstance(names, list):
+            return architecture.first_folds()
+        known = all(isinstance(name, str) and name in architecture.groups for name in names)
+        return frozenset(names) if known else architecture.first_folds()
 
 
 def node_value(node: GraphNode, values: Values, metric: Metric) -> float:

@@ -91,6 +91,7 @@ class Inspector(QWidget):
         self.plot = SpectrumPlot(self.theme)
         self.plot.setFixedHeight(PLOT_HEIGHT)
         self.channels = ChannelSection(self.workspace, self.theme)
+        self.channels.help_wanted.connect(self.help_wanted)
         self.button = QPushButton("Measure feature rank")
         self.button.clicked.connect(self._measure)
         inner = QWidget()

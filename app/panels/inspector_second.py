@@ -32,7 +32,8 @@ class SecondMaps(QWidget):
         self.title.setContentsMargins(12, 0, 12, 0)
         self.title.setProperty("role", "soft")
         self.grid = MapGrid(theme, "Activation maps of the network that is compared with")
-        self.ask = button("Show its maps", self._ask, "link", "Computes this layer for this picture there")
+        tip = "Computes this layer there: its maps of this picture, and statistics"
+        self.ask = button("Show its maps", self._ask, "link", tip)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
@@ -73,7 +74,9 @@ class SecondMaps(QWidget):
         name, same = network_name(run), len(self.maps) == channels
         self.grid.setVisible(bool(self.maps.size))
         waiting = self.layer is not None and reading.find_second(self.workspace, self.layer, self._picture) is not None
-        self.ask.setVisible(self.layer is not None and not waiting)
+        known = self.layer is not None and reading.find_second(self.workspace, self.layer, -1) is not None
+        self.ask.setVisible(self.layer is not None and not (waiting and known))
+        self.ask.setText("Show its statistics" if waiting else "Show its maps")
         if self.layer is None:
             self.title.setText(f"{name}: not compared, because it has no layer that corresponds")
         elif not self.maps.size:
@@ -87,9 +90,10 @@ class SecondMaps(QWidget):
             self.grid.select(chosen if same else -1)
 
     def _ask(self) -> None:
-        request = reading.second_request(self.workspace, self.layer, self._picture) if self.layer is not None else None
-        if request is not None:
-            self.workspace.request_glance(request)
+        """Ask quietly for the maps of the picture and for the statistics, which the lists and the histogram need."""
+        if self.layer is not None:
+            for request in reading.second_requests(self.workspace, self.layer, self._picture):
+                self.workspace.request_glance(request)
 
 
 def _tip(name: str, number: int, values: Floats) -> str:

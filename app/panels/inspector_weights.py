@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import numpy as np
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from analysis.config import LayerSpec
 from app.drawing.map_grid import MapGrid, Tile
 from app.drawing.map_image import MapScale
 from app.drawing.small_bars import SmallBars
+from app.forms.term_label import TermText
 from app.reading import numbers
-from app.reading.activation_reading import ChannelReading, find_second, reading_of
+from app.reading.activation_reading import ChannelReading, find_second, reading_of, second_statistics
 from app.reading.comparing import compared_run, counterpart, network_name
-from app.reading.depth import Floats
+from app.reading.depth import Floats, Ints
 from app.reading.layer_comparison import second_layer
 from app.theme import Theme
 from app.workspace import Run, Workspace
 
+TERMS_SHOWN = {
+    "Filter of channel": "channel_filter",
+    "Weights": "weight_count",
+    "standard deviation": "weight_std",
+    "zero": "weight_zeros",
+    "Singular values of the weights": "weight_sigma",
+}
+"""Names in the titles, and their terms in the glossary."""
 MOST_INPUTS = 40
 """Inputs of a filter that are shown."""
 
@@ -24,24 +34,34 @@ MOST_INPUTS = 40
 class WeightsSection(QWidget):
     """Histogram and spectrum of the weights; filters of one channel."""
 
+    help_wanted = Signal(str)
+
     def __init__(self, workspace: Workspace, theme: Theme) -> None:
         super().__init__()
         self.workspace = workspace
-        self.filter_title, self.histogram_title, self.spectrum_title = (_heading() for _ in range(3))
+        self._inputs: Ints = np.empty(0, dtype=np.int64)
+        self._scale = MapScale.of(np.empty(0))
+        self.filter_title, self.histogram_title, self.spectrum_title = (_named(theme) for _ in range(3))
+        for title in (self.filter_title, self.histogram_title, self.spectrum_title):
+            title.help_wanted.connect(self.help_wanted)
         self.filters = MapGrid(theme, "Filter of the channel", side=28, numbered=False)
         self.histogram = SmallBars(theme, "Histogram of the weights", "cost")
         self.spectrum = SmallBars(theme, "Singular values of the weights", "cost")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
+        self.second_title = _heading()
+        self.second_filters = MapGrid(theme, "Filter of the network that is compared with", side=28, numbered=False)
         for widget in (
-            self.filter_title, self.filters, self.histogram_title, self.histogram, self.spectrum_title, self.spectrum,
+            self.filter_title, self.filters, self.second_title, self.second_filters, self.histogram_title,
+            self.histogram, self.spectrum_title, self.spectrum,
         ):  # fmt: skip
             column.addWidget(widget)
 
     def show_reading(self, layer: LayerSpec, found: ChannelReading | None, channel: int) -> None:
         """Show the weights of a layer, as far as they have been read."""
         self._show_filter(found, channel)
+        self._show_second_filter(layer, found, channel)
         other = second_layer(self.workspace, layer)
         self._show_histogram(found, other)
         self._show_spectrum(layer, other)
@@ -56,11 +76,25 @@ class WeightsSection(QWidget):
         count = len(kernels)
         strongest = np.argsort(-np.abs(kernels).sum(axis=(1, 2)), kind="stable")[:MOST_INPUTS]
         places = np.sort(strongest)
+        self._inputs, self._scale = places, MapScale.of(kernels)
         left_out = f", the {MOST_INPUTS} strongest" if count > MOST_INPUTS else ""
         inputs = f"{count} input{'s' if count != 1 else ''}"
-        self.filter_title.setText(f"Filter of channel {channel}: {inputs}{left_out}")
+        self.filter_title.say(f"Filter of channel {channel}: {inputs}{left_out}")
         tiles = tuple(Tile(int(place), kernels[place], "", f"from input {place}") for place in places)
-        self.filters.show_tiles(tiles, MapScale.of(kernels))
+        self.filters.show_tiles(tiles, self._scale)
+
+    def _show_second_filter(self, layer: LayerSpec, found: ChannelReading | None, channel: int) -> None:
+        """Show the filter of the same channel in the network compared with: only of as many channels and inputs."""
+        theirs = second_statistics(self.workspace, layer) if not self.filters.isHidden() else None
+        same = theirs is not None and found is not None and theirs.channels == found.channels
+        kernels = theirs.filters(channel) if theirs is not None and same else np.empty((0, 0, 0))
+        shown = found is not None and kernels.size > 0 and len(kernels) == len(found.filters(channel))
+        self.second_title.setVisible(shown)
+        self.second_filters.setVisible(shown)
+        if shown:
+            self.second_title.setText(f"{self._second_name}: the same inputs, same scale")
+            tiles = (Tile(int(place), kernels[place], "", f"from input {place}") for place in self._inputs)
+            self.second_filters.show_tiles(tuple(tiles), self._scale)
 
     def _show_histogram(self, found: ChannelReading | None, other: LayerSpec | None) -> None:
         result = found.result if found else None
@@ -74,11 +108,11 @@ class WeightsSection(QWidget):
             return
         spread, zeros = float(result["weight_std"][found.row]), float(result["weight_zeros"][found.row])
         reach = float(result["weight_edges"][found.row, -1])
-        zero_words = f", {numbers.percent(zeros)} are zero" if zeros else ""
+        zero_words = f", zero {numbers.percent(zeros)}" if zeros else ""
         theirs = self._second_histogram(other, len(counts), reach, float(counts.sum()))
         behind = f"; thin line: {self._second_name}" if theirs is not None else ""
         words = f"Weights: {int(counts.sum()):,}, standard deviation {_plain(spread)}{zero_words}"
-        self.histogram_title.setText(f"{words}{behind}")
+        self.histogram_title.say(f"{words}{behind}")
         self.histogram.show_values(
             counts.astype(np.float64), (f"−{_plain(reach)}", "0", _plain(reach)), "Number of weights per bin.", theirs
         )
@@ -110,7 +144,7 @@ class WeightsSection(QWidget):
         self.spectrum_title.setVisible(shown)
         if shown:
             behind = f"; thin line: {self._second_name}" if theirs.size > 1 else ""
-            self.spectrum_title.setText(f"Singular values of the weights: {len(sigma)}{behind}")
+            self.spectrum_title.say(f"Singular values of the weights: {len(sigma)}{behind}")
             ends = (f"σ₁ = {_plain(float(sigma[0]))}", "", f"{_plain(float(sigma[-1]))}")
             about = "From the largest to the smallest; see the weight spectrum."
             self.spectrum.show_values(sigma, ends, about, theirs if theirs.size > 1 else None)
@@ -123,6 +157,12 @@ def _singular_values(run: Run | None, layer: LayerSpec) -> Floats:
         return np.empty(0)
     row = np.asarray(run.result["singular_values"][names.index(layer.name)], dtype=np.float64)
     return np.sort(row[np.isfinite(row)])[::-1]
+
+
+def _named(theme: Theme) -> TermText:
+    made = TermText(theme, "soft", TERMS_SHOWN, within=True)
+    made.setContentsMargins(12, 6, 12, 0)
+    return made
 
 
 def _heading() -> QLabel:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 
 import numpy as np
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QImage, QPixmap
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
@@ -25,6 +25,10 @@ SIDE = 52
 """Pixels of a picture on screen."""
 LARGEST = 256 * 2**20
 """Bytes of a single file above which it is not read for a preview."""
+
+
+Found = tuple[list[Picture], str] | str
+"""Pictures and words about them, or what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +51,6 @@ class Wish:
 class PicturePreview(QWidget):
     """A row of prepared pictures with their size and range of values."""
 
-    _done = Signal(object, object)
-
     def __init__(self) -> None:
         super().__init__()
         self._pictures = [QLabel() for _ in range(COUNT)]
@@ -69,7 +71,10 @@ class PicturePreview(QWidget):
         self._soon.setSingleShot(True)
         self._soon.setInterval(200)
         self._soon.timeout.connect(self._start)
-        self._done.connect(self._show)
+        self._found: SimpleQueue[tuple[Wish, Found]] = SimpleQueue()
+        self._look = QTimer(self)
+        self._look.setInterval(30)
+        self._look.timeout.connect(self._take)
         self.hide()
 
     def want(self, wish: Wish | None) -> None:
@@ -85,17 +90,21 @@ class PicturePreview(QWidget):
     def _start(self) -> None:
         wish = self._wanted
         if wish is not None and wish != self._shown:
-            threading.Thread(target=self._work, args=(wish,), daemon=True).start()
+            # The thread knows nothing of this widget: it must not be what holds it last.
+            threading.Thread(target=_work, args=(self._reader, wish, self._found), daemon=True).start()
+            self._look.start()
 
-    def _work(self, wish: Wish) -> None:
-        try:
-            found: tuple[list[Picture], str] | str = self._reader.read(wish)
-        except AnalysisError as error:
-            found = f"{error} {error.hint}"
-        with contextlib.suppress(RuntimeError):  # the panel has gone in the meantime
-            self._done.emit(wish, found)
+    def _take(self) -> None:
+        """Show what the thread has left, in the thread of the window."""
+        while not self._found.empty():
+            wish, found = self._found.get_nowait()
+            if wish == self._wanted:
+                self._look.stop()
+            self._show(wish, found)
+        if self._wanted is None:
+            self._look.stop()
 
-    def _show(self, wish: Wish, found: tuple[list[Picture], str] | str) -> None:
+    def _show(self, wish: Wish, found: Found) -> None:
         if wish != self._wanted:
             return  # something else has been asked for since
         self._shown = wish
@@ -106,6 +115,14 @@ class PicturePreview(QWidget):
                 holder.setPixmap(_pixmap(pictures[place]))
         self.text.setText(text)
         self.show()
+
+
+def _work(reader: _Reader, wish: Wish, told: SimpleQueue[tuple[Wish, Found]]) -> None:
+    """Read pictures in a thread, and leave them, or what is wrong with them, where the window looks."""
+    try:
+        told.put((wish, reader.read(wish)))
+    except AnalysisError as error:
+        told.put((wish, f"{error} {error.hint}"))
 
 
 class _Reader:

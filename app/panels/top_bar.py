@@ -11,6 +11,7 @@ from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from analysis.request import Compute, DeviceInfo, ImageSource, ModelSource
+from app.forms.term_label import TermLabel
 from app.forms.widgets import GRID, Elided, label
 from app.reading.measurements import used_words
 from app.reading.numbers import short
@@ -26,26 +27,37 @@ NAME_WIDTH = 220
 
 
 class Chip(QPushButton):
-    """A part of the state of the world: a name, facts beside it, and badges. Opens a menu."""
+    """A part of the state of the world: a name, facts beside it, and badges. Opens a menu.
 
-    def __init__(self, theme: Theme, icon: str, name: str) -> None:
+    Parameters
+    ----------
+    terms
+        What the facts are, in the glossary, where they are numbers: a click on one opens its definition.
+    """
+
+    help_wanted = Signal(str)
+
+    def __init__(self, theme: Theme, icon: str, name: str, terms: tuple[str, ...] = ()) -> None:
         super().__init__()
         self.setProperty("role", "chip")
         self._what = name
         self._theme = theme
-        self._brief = False
+        self._brief = self._counted = False
         self._said = ("", "")
         self._mark = QLabel()
         self._icon = icon
         self._name = Elided("", where=Qt.TextElideMode.ElideMiddle)
         self._name.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self._facts = label("", "soft")
+        self.numbers = tuple(TermLabel("", term, "soft") for term in terms)
+        for number in self.numbers:
+            number.help_wanted.connect(self.help_wanted)
         self._badge = label("", "badge")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(GRID, 4, GRID, 4)
         layout.setSpacing(6)
-        for part in (self._mark, self._name, self._facts, self._badge):
-            part.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        for part in (self._mark, self._name, self._facts, *self.numbers, self._badge):
+            part.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents, part not in self.numbers)
             layout.addWidget(part)
         self._arrow = QLabel()
         for mark in (self._mark, self._arrow):
@@ -65,7 +77,12 @@ class Chip(QPushButton):
     def show_state(self, name: str, facts: str = "", badge: str = "", tip: str = "") -> None:
         """Show what is open now."""
         self._name.set_text(name)
-        self._facts.setText(facts)
+        parts = facts.split(" · ")
+        self._counted = bool(self.numbers) and len(parts) == len(self.numbers)
+        for number, text in zip(self.numbers, parts, strict=False):
+            number.setText(text)
+            number.setAccessibleName(text)
+        self._facts.setText("" if self._counted else facts)
         self._badge.setText(badge)
         self._said = (facts, badge)
         self.setAccessibleName(", ".join(part for part in (f"{self._what}: {name}", facts, badge) if part))
@@ -80,7 +97,9 @@ class Chip(QPushButton):
 
     def _resize(self) -> None:
         facts, badge = self._said
-        self._facts.setVisible(bool(facts) and not self._brief)
+        self._facts.setVisible(bool(facts) and not self._brief and not self._counted)
+        for number in self.numbers:
+            number.setVisible(self._counted and not self._brief)
         self._badge.setVisible(bool(badge) and not self._brief)
         width = self._name.fontMetrics().horizontalAdvance(self._name.full) + 6
         most = NAME_WIDTH // 2 if self._brief else NAME_WIDTH
@@ -114,6 +133,7 @@ class TopBar(QWidget):
     images_chosen = Signal(object)
     """A :class:`analysis.request.ImageSource`."""
     method_chosen = Signal(str)
+    help_wanted = Signal(str)
 
     def __init__(
         self, workspace: Workspace, theme: Theme, preferences: Preferences, actions: dict[str, QAction]
@@ -123,7 +143,8 @@ class TopBar(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._workspace, self._theme, self._preferences, self._actions = workspace, theme, preferences, actions
         self._devices: tuple[DeviceInfo, ...] = ()
-        self.model = Chip(theme, "network", "Network")
+        self.model = Chip(theme, "network", "Network", ("parameters", "macs"))
+        self.model.help_wanted.connect(self.help_wanted)
         self.images = Chip(theme, "images", "Pictures")
         self.device = Chip(theme, "device", "Device")
         for chip, fill in ((self.model, self._fill_models), (self.images, self._fill_images)):

@@ -62,7 +62,7 @@ class SecondAccuracy:
         if name not in self.result:
             return ""
         if self.others:
-            return "other pictures"
+            return "other pictures" if name == "top1" else numbers.NOTHING  # said once
         difference = value - self.result.value(name)
         return numbers.signed(100 * difference, 1) if name != "loss" else numbers.signed(difference, 3)
 

@@ -10,8 +10,9 @@ from analysis.config import LayerSpec
 from analysis.measures.channels import by_strength, groups_of
 from analysis.request import Request
 from analysis.result import Result
-from app.reading.comparing import compared_run, compared_runs
+from app.reading.comparing import compared_run, compared_runs, network_name
 from app.reading.depth import Floats, Ints
+from app.reading.layer_comparison import second_layer
 from app.workspace import Run, Workspace
 
 METHOD = "activations"
@@ -181,13 +182,47 @@ def find_second(workspace: Workspace, layer: LayerSpec, sample: int) -> Run | No
     return max(found, key=lambda run: (run.state == "completed", run.number), default=None)
 
 
-def second_request(workspace: Workspace, layer: LayerSpec, sample: int) -> Request | None:
-    """Make the request for the maps of one picture in the network that is compared with; None for none."""
+def second_requests(workspace: Workspace, layer: LayerSpec, sample: int) -> tuple[Request, ...]:
+    """Make the requests for maps of one picture and for statistics of the network compared with, as far as they lack.
+
+    Parameters
+    ----------
+    layer
+        One of its layers.
+    """
     compared = compared_run(workspace)
     if compared is None or compared.request.model is None:
-        return None
-    request = look_request(workspace, layer, sample, 0)
-    return replace(request, model=compared.request.model, edits=compared.request.edits)
+        return ()
+    limit = look_size(workspace) or FEWEST
+    lacking = [place for place in (sample, -1) if find_second(workspace, layer, place) is None]
+    looks = (look_request(workspace, layer, place, 0 if place >= 0 else limit) for place in dict.fromkeys(lacking))
+    return tuple(replace(one, model=compared.request.model, edits=compared.request.edits) for one in looks)
+
+
+def second_statistics(workspace: Workspace, layer: LayerSpec) -> ChannelReading | None:
+    """Read the statistics of the layer that corresponds in the network compared with; None until they have arrived."""
+    other = second_layer(workspace, layer)
+    run = find_second(workspace, other, -1) if other is not None else None
+    found = reading_of(run, other) if run is not None and other is not None else None
+    return found if found is not None and found.known else None
+
+
+def second_counts(workspace: Workspace, layer: LayerSpec) -> str:
+    """Say how many dead, constant and duplicate channels the layer has that corresponds in the network compared with.
+
+    Returns
+    -------
+    str
+        Its name and number of pictures with the counts, "" if they are not known.
+    """
+    found, compared = second_statistics(workspace, layer), compared_run(workspace)
+    if found is None or compared is None:
+        return ""
+    duplicate = sum(len(group) - 1 for group in found.groups())
+    prepared = found.result.prepared
+    over = f" over {prepared.samples.count:,} pictures" if prepared and prepared.samples.count else ""
+    dead, constant = len(found.listed("dead")), len(found.listed("constant"))
+    return f"{network_name(compared)}{over}: {dead} dead, {constant} constant, {duplicate} duplicate"
 
 
 def look_size(workspace: Workspace) -> int:
@@ -206,6 +241,10 @@ def look_request(workspace: Workspace, layer: LayerSpec, sample: int, limit: int
 
 
 def outdated(workspace: Workspace) -> list[int]:
-    """Return the numbers of looks that can go, because there are many newer ones."""
-    glances = [run for run in workspace.runs.values() if run.purpose == "glance" and not run.open]
+    """Return the numbers of looks at layers that can go, because there are many newer ones.
+
+    What other panels have asked for quietly stays: the structure of a shared network, explanations.
+    """
+    quiet = [run for run in workspace.runs.values() if run.purpose == "glance" and not run.open]
+    glances = [run for run in quiet if run.request.method == METHOD]
     return [run.number for run in sorted(glances, key=lambda run: run.number)[:-KEPT]]

@@ -188,7 +188,7 @@ class Explanation:
             return classes[number] if 0 <= number < len(classes) else f"class {number}"
 
         prediction, target = int(result["prediction"][self.row]), int(result["target"][self.row])
-        words = [f"predicted {name(prediction)}, {numbers.percent(float(result['confidence'][self.row]))}"]
+        words = [f"predicted {name(prediction)}, confidence {numbers.percent(float(result['confidence'][self.row]))}"]
         if "label" in result and result["label"][self.row] >= 0:
             label = int(result["label"][self.row])
             words.append("right" if label == prediction else f"label {name(label)}")
@@ -289,7 +289,7 @@ def second_explanation(workspace: Workspace, place: int) -> tuple[str, Explanati
         return name, None, f"{name}: not compared, because it is the network that is shown."
     runs = [run for run in compared_runs(workspace, METHOD) if run.result.arrived.get("picture")]
     if not runs:
-        return name, None, f"{name} has no attributions yet: open it and explain this picture."
+        return name, None, f"{name} has no attributions yet."
     same = [run for run in runs if run.request.images == workspace.images]
     found = next((run for run in same if place in run.result["place"].tolist()), None)
     if found is None:

@@ -46,12 +46,27 @@ def weight_files(folder: Path) -> tuple[str, ...]:
 
     Empty if the folder cannot be read. Of a very large folder only a part is looked at.
     """
+    return listed(folder)[0]
+
+
+def listed(folder: Path) -> tuple[tuple[str, ...], str]:
+    """List the names of a folder's weight files, and say what was left out of a very large folder, "" for nothing."""
     try:
         with os.scandir(folder) as entries:
-            names = [entry.name for entry in islice(entries, MOST_ENTRIES) if _is_weight_file(entry)]
+            looked_at = list(islice(entries, MOST_ENTRIES + 1))
+            names = sorted((entry.name for entry in looked_at[:MOST_ENTRIES] if _is_weight_file(entry)), key=natural)
     except OSError:
-        return ()
-    return tuple(sorted(names, key=natural)[:MOST])
+        return (), ""
+    cut = [f"only its first {MOST_ENTRIES:,} entries were looked at"] if len(looked_at) > MOST_ENTRIES else []
+    cut += [f"of {len(names):,} weight files the first {MOST:,} are listed"] if len(names) > MOST else []
+    return tuple(names[:MOST]), "; ".join(cut)
+
+
+def cut_short(model: ModelSource | None) -> str:
+    """Say what of the folder of a network's weights is not listed, because it is very large; "" for all of it."""
+    folder = folder_of(model) if model is not None else None
+    cut = listed(folder)[1] if folder is not None else ""
+    return f"{folder.name if folder is not None else ''}: {cut}." if cut else ""
 
 
 def _is_weight_file(entry: os.DirEntry[str]) -> bool:
@@ -86,16 +101,23 @@ def beside(model: ModelSource | None) -> tuple[str, ...]:
 
 
 class Folder:
-    """The weight files beside the open network, listed once for each: a folder may lie on a slow disk."""
+    """The weight files beside the open network, listed once for each: a folder may lie on a slow disk.
+
+    Attributes
+    ----------
+    cut
+        What is not listed of a very large folder, "" for nothing.
+    """
 
     def __init__(self) -> None:
         self._model: ModelSource | None = None
         self._files: tuple[str, ...] = ()
+        self.cut = ""
 
     def files(self, model: ModelSource | None) -> tuple[str, ...]:
         """Return what :func:`beside` says of a network."""
         if model != self._model:
-            self._model, self._files = model, beside(model)
+            self._model, self._files, self.cut = model, beside(model), cut_short(model)
         return self._files
 
 

@@ -151,11 +151,13 @@ class Compared:
         """Read a metric of the second network on its own axis; None if it was not measured."""
         if metric.method == "structure":
             return fold(self.axis, read(metric, self.axis.layers, None), metric.combine)
+        run = self.source(metric)
+        return None if run is None else fold(self.axis, read(metric, self.axis.layers, run.result), metric.combine)
+
+    def source(self, metric: Metric) -> Run | None:
+        """Return its run behind a metric: the compared run itself, or the newest one; None if it was not measured."""
         fits = [run for run in self._runs if run.request.method == metric.method and _knows(run.result, metric)]
-        run = self.run if self.run in fits else max(fits, key=lambda r: (r.began, r.number), default=None)
-        if run is None:
-            return None
-        return fold(self.axis, read(metric, self.axis.layers, run.result), metric.combine)
+        return self.run if self.run in fits else max(fits, key=lambda run: (run.began, run.number), default=None)
 
     def outline(self, metric: Metric) -> tuple[Floats, float, Floats] | None:
         """Return places, half width and heights of the outline behind a track, None for nothing."""

@@ -14,6 +14,7 @@ from app.reading.samples import DISAGREE, ONLY_HERE, ONLY_THERE, Flags, Guess, S
 from app.workspace import Run, Workspace
 
 METHOD = "evaluate"
+SHOWN = "not compared, because its run is the one that is shown"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,7 +114,7 @@ def second_answers(workspace: Workspace, pictures: PictureSet, shown: Run | None
     run = counterpart(workspace, METHOD)
     if run is None:
         same = bool(compared_runs(workspace, METHOD))
-        return None if same else SecondAnswers(name, why_not="its accuracy has not been measured")
+        return SecondAnswers(name, why_not=SHOWN if same else "its accuracy has not been measured")
     if run.request.images is None or run.request.images.location != images.location:
         return SecondAnswers(name, why_not="measured on other pictures")
     ours, theirs = (one.result.prepared if one is not None else None for one in (shown, run))

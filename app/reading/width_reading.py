@@ -161,7 +161,7 @@ def changed(
     for name, wish in wishes.items():
         if name in rules.locked:
             continue
-        new[name] = legal(found, name, wish, rules.rounding)
+        new[name] = legal(found, name, wish, rules.rounding, new)
     new = {group.name: new[group.name] for group in found.groups if new.get(group.name, group.width) != group.width}
     wrong = objections(found, new)
     return (dict(widths), wrong[0].text) if wrong else (new, "")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.events import EMPTY
+from analysis.measures.shrinking import chi_square_limit
 from analysis.measures.widths.scores import score_shares, sorted_scores
 from analysis.result import Result
 from app.reading.depth import Floats
@@ -15,6 +16,15 @@ SHRINK, SENSITIVITY = "lw_dna", "width_sensitivity"
 FOUND, CONTROL, SECOND = range(3)
 """Rows of the profiles: what was found, the random control, a second mini-batch."""
 STEP = "as it shrinks"
+NO_BATCH = "second batch not measured, because these scores do not depend on a batch"
+NOTHING = "these widths say nothing about layers"
+BLIND = {
+    "random": f"The scores are a random draw: {NOTHING}",
+    "uniform": f"Uniform scores keep the same share of every group: {NOTHING}",
+}
+"""Criteria that know nothing of the network."""
+ALIKE = 0.7
+"""Correlation with the random control above which the profile is chance's, or that of the floors, whatever χ² says."""
 
 
 def floats(result: Result, name: str) -> Floats:
@@ -158,7 +168,8 @@ class Shrunk:
         if not np.isfinite([share, away]).all():
             return ""
         latents = len(floats(self.result, "latent_group"))
-        return f"Chance keeps {100 * share:.1f} % · χ² {away:,.0f}, by chance about {latents}"
+        limit = f"in 99 % up to {self.chance_limit:,.0f}"
+        return f"Chance keeps {100 * share:.1f} % · χ² {away:,.0f}, by chance about {latents}, {limit}"
 
     # -- numbers -----------------------------------------------------------------------------------------------------
 
@@ -175,15 +186,47 @@ class Shrunk:
         return tuple(rows)
 
     def claim(self) -> str:
-        """Say in one line how much of the profile chance and another batch repeat."""
+        """Say in one line whether the widths differ from chance, and how like them chance and another batch are."""
         likeness = floats(self.result, "correlation")
-        if not np.isfinite(likeness[CONTROL]):
+        if not (np.isfinite(self.width(FOUND)).all() and np.isfinite(self.width(CONTROL)).all()):
             return "The widened network is being shrunk …" if self.result.finished is None else "Nothing was found"
-        second = f"second batch r = {_signed(likeness[SECOND])}" if np.isfinite(likeness[SECOND]) else "no second batch"
-        words = f"Likeness to the found widths: random control r = {_signed(likeness[CONTROL])}, {second}"
-        if likeness[CONTROL] > 0.7:
-            return f"{words} · chance repeats this profile: it says nothing about layers"
-        return words
+        criterion = self.result.facts.get("criterion", "grad")
+        second = "no second batch" if criterion == "grad" else NO_BATCH
+        if np.isfinite(likeness[SECOND]) and criterion == "grad":
+            second = f"second batch r = {_signed(likeness[SECOND])}"
+        words = f"random control r = {_signed(likeness[CONTROL])}{self._draws()}, {second}"
+        return " · ".join(part for part in (BLIND.get(criterion) or self._verdict(likeness[CONTROL]), words) if part)
+
+    def _verdict(self, likeness: float) -> str:
+        """Compare χ² with what chance stays below; "" where a run does not say it."""
+        away, limit = float(floats(self.result, "chi_square")), self.chance_limit
+        if not np.isfinite([away, limit]).all():
+            return f"Chance repeats this profile: {NOTHING}" if likeness > ALIKE else ""
+        told = f"χ² {away:,.0f}, chance up to {limit:,.0f}"
+        if away <= limit:
+            return f"These widths do not differ from chance ({told}) and say nothing about layers"
+        if likeness > ALIKE:
+            return f"Chance with the same floors repeats this profile ({told}): {NOTHING}"
+        return f"These widths differ from chance ({told})"
+
+    def _draws(self) -> str:
+        """Spread of the likeness of all random draws; "" for runs with one."""
+        several = np.atleast_1d(floats(self.result, "control_correlation"))
+        if len(several) < 2 or not np.isfinite(several).all():
+            return ""
+        return f" ({_signed(several.min())} to {_signed(several.max())} in {len(several)} draws)"
+
+    @property
+    def chance_limit(self) -> float:
+        """χ² that 99 % of chance draws stay below; NaN before the run says it.
+
+        The quantile for as many degrees of freedom as latents. Where floors bind, random draws are away from one common
+        probability as well, and the limit moves up by what they have more than the number of latents.
+        """
+        latents = len(np.atleast_1d(floats(self.result, "latent_group")))
+        limit = chi_square_limit(latents)
+        draws = np.atleast_1d(floats(self.result, "control_chi_square"))
+        return limit + max(float(draws.mean()) - latents, 0.0) if np.isfinite(draws).all() else limit
 
 
 UNITS = ("macs", "table", "parameters")

@@ -15,9 +15,11 @@ from analysis.measures.attributions import algorithm
 from app.drawing.attribution_board import AttributionBoard, Pane
 from app.drawing.readout import Line
 from app.forms.attribution_form import AttributionForm
+from app.forms.second_offer import SecondOffer
 from app.forms.widgets import Bar
 from app.reading import attribution_reading as reading
 from app.reading import conditions
+from app.reading.asking_second import of_second
 from app.reading.attribution_reading import Explanation, MapReading, Wish
 from app.theme import Theme
 from app.views.base import View
@@ -30,6 +32,15 @@ SENTENCE = (
 )
 KINDS = {"target": str, "layer": str, "baseline": str, "steps": int, "window": int, "stride": int}
 """What a workspace file keeps of the wish, apart from the algorithms."""
+SUMMARY_TERMS = {
+    "predicted": "verdict",
+    "confidence": "prediction_share",
+    "right": "verdict",
+    "label": "verdict",
+    "explained": "target",
+    "score": "target_score",
+}
+"""Words of the summary, and their terms in the glossary."""
 SCALES = {True: "one colour scale for all maps", False: "each map has its own colour scale"}
 
 
@@ -44,7 +55,8 @@ class AttributionView(View):
     def _build(self) -> None:
         self.form, self.board = AttributionForm(self.theme), AttributionBoard(self.theme)
         self.board.help_wanted.connect(self.help_wanted)
-        self.summary, self.facts = Line(self.theme, "text", "text"), Line(self.theme)
+        self.summary, self.facts = Line(self.theme, "text", "text", SUMMARY_TERMS), Line(self.theme)
+        self.summary.help_wanted.connect(self.help_wanted)
         self.badges, self.bar = Line(self.theme, "small", "warning"), Bar(self.theme)
         self.form.stepped.connect(self.step)
         self.form.changed.connect(self._changed)
@@ -60,6 +72,8 @@ class AttributionView(View):
         footer.setSpacing(0)
         footer.addWidget(self.badges)
         footer.addWidget(self.facts)
+        self.ask_second = SecondOffer(self.workspace, "Show its attributions")
+        footer.addWidget(self.ask_second, alignment=Qt.AlignmentFlag.AlignLeft)
         layout = QVBoxLayout(self.content)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -183,6 +197,9 @@ class AttributionView(View):
         else:
             self.board.show_panes(found.picture, tuple(panes), opacity)
             why = second[2] if second is not None else ""
+        lacking = second is not None and second[1] is None and bool(wish.algorithms)
+        asked = reading.request(self.workspace, wish, found.place)
+        self.ask_second.offer(of_second(self.workspace, asked) if lacking else None)
         self.summary.say(
             found.words(), "" if second is None or second[1] is None else f"{second[0]}: {second[1].words()}"
         )
@@ -287,7 +304,7 @@ class AttributionView(View):
         elif self._found() is not None:
             menu.setToolTipsVisible(True)
             store = menu.addAction("Explain and store, to export…", self.explain)
-            store.setToolTip("What is shown was computed quietly and is not on disk: a figure needs a stored run.")
+            store.setToolTip(self.why_no_figure())
             store.setEnabled(bool(self.form.wish.algorithms) and self._open_run() is None)
         menu.addAction("What is this?", lambda: self.help_wanted.emit(METHOD))
         menu.popup(event.globalPos())
@@ -305,6 +322,14 @@ class AttributionView(View):
         names = ",".join(item.algorithm.name for item in maps)
         options = (("picture", str(found.place)), ("algorithms", names), ("shared", self.form.shared.isChecked()))
         return FigureSpec("attribution", order, options) if order else None
+
+    def why_no_figure(self) -> str:
+        """Say what has to be stored first."""
+        if self.figure_spec() is not None or self._found() is None:
+            return ""
+        return (
+            "Not all of these maps are stored, so there is no figure of them. Press Explain: what it computes is kept."
+        )
 
     def state(self) -> dict[str, Any]:
         """Return what is chosen."""

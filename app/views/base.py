@@ -99,6 +99,10 @@ class View(QWidget):
         """Return the figure of what is shown, None if there is nothing to export."""
         return None
 
+    def why_no_figure(self) -> str:
+        """Say why what is shown has no figure at all, "" if there is just nothing to export yet."""
+        return ""
+
     def state(self) -> dict[str, Any]:
         """Return how the user has arranged the view, as JSON values. Nothing by default."""
         return {}

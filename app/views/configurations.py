@@ -10,6 +10,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout
 
 from analysis.figures import FigureSpec
+from analysis.measures.configurations import write_extra
+from analysis.measures.findings import GROUPINGS
 from app.browsing.thumbnails import Thumbnails
 from app.configuring.agreement_page import AgreementPage
 from app.configuring.build_page import BuildPage
@@ -54,7 +56,20 @@ PAGES = (
     ("why", "Why"),
     ("build", "Build"),
 )
-FIGURE_OF = {"cost": "cost_map", "rules": "policies", "cover": "cover"}
+FIGURE_OF = {
+    "oracle": "growth",
+    "matrix": "answer_matrix",
+    "picture": "one_picture",
+    "choices": "choices",
+    "cost": "cost_map",
+    "rules": "policies",
+    "cover": "cover",
+    "classes": "configuration_classes",
+    "groups": "configuration_groups",
+    "agreement": "configuration_agreement",
+    "build": "geometry",
+}
+"""Side to its figure. Attributions are several runs: each is exported from Attribution."""
 HINT = "Click a configuration or a picture to look at it on all sides"
 SENTENCE = (
     "Configurations shows how often the network could have been right if each picture had the stride, dilation or "
@@ -352,15 +367,45 @@ class ConfigurationsView(View):
 
     def figure_spec(self) -> FigureSpec | None:
         """Return the figure of the side that is shown, None without a stored run with labels."""
+        side, reading = self.segments.value, self.reading
+        if side == "build":
+            return self._geometry_spec()
         run = building.sweep_of(self.workspace)
-        if run is None or run.folder is None or self.reading is None or not self.reading.labelled:
+        labelled = reading is not None and (reading.labelled or side == "agreement")
+        if run is None or run.folder is None or reading is None or not labelled or side not in FIGURE_OF:
             return None
-        runs = [str(run.folder)]
+        runs, options = [str(run.folder)], dict[str, str | int]()
         pools = newest_beside(self.workspace, POOLS, run)
-        name = FIGURE_OF.get(self.segments.value, "growth")
-        if name == "growth" and pools is not None and pools.folder is not None and self.oracle.pools:
+        if side == "oracle" and pools is not None and pools.folder is not None and self.oracle.pools:
             runs.append(str(pools.folder))
-        return FigureSpec(name, tuple(runs))
+        if side == "picture" and self.look.row >= 0:
+            options["picture"] = int(reading.places[self.look.row])
+        if side == "groups":
+            kind = self.groups.kinds.currentText()
+            if kind not in GROUPINGS or reading.why_no_gain(kind):
+                return None
+            options["by"] = kind
+        return FigureSpec(FIGURE_OF[side], tuple(runs), tuple(options.items()))
+
+    def _geometry_spec(self) -> FigureSpec | None:
+        """Return the figure of the geometry that is being built."""
+        run = building.points_run(self.workspace)
+        if run is None or run.folder is None:
+            return None
+        policy = "resize" if self.build.resized else "follow"
+        geometry = write_extra((self.build.geometry_now,)) if self.build.geometry_now else ""
+        return FigureSpec(FIGURE_OF["build"], (str(run.folder),), (("geometry", geometry), ("policy", policy)))
+
+    def why_no_figure(self) -> str:
+        """Say why this side has no figure, "" if it has one."""
+        side = self.segments.value
+        if side == "why":
+            return "This side has no figure of its own: export attributions from Attribution."
+        if side == "groups" and self.reading is not None and self.reading.labelled:
+            kind = self.groups.kinds.currentText()
+            why_not = self.reading.why_no_gain(kind) if kind in GROUPINGS else "it is read from a table of yours"
+            return f"There is no figure by {kind}: {why_not}." if why_not else ""
+        return ""
 
     def state(self) -> dict[str, Any]:
         """Return the side that is shown."""

@@ -19,7 +19,7 @@ from app.forms import menus
 from app.forms.difference import DifferenceSwitch
 from app.reading import conditions, numbers
 from app.reading.accuracy_comparison import SecondAccuracy, second_accuracy
-from app.reading.comparing import what_to_mind
+from app.reading.comparing import counterpart, what_to_mind
 from app.reading.depth import Floats, Ints
 from app.reading.glossary import TERMS
 from app.theme import Theme
@@ -259,6 +259,9 @@ class EvaluateView(View):
         if self._sample_filter(row, column) is not None:
             menu.addAction("Show these pictures", lambda: self._open_cell(row, column))
         menu.addAction("Show the whole matrix", self.matrix.go_home)
+        spec = self.class_figure()
+        if spec is not None:
+            menu.addAction("Export the accuracy per class…", lambda: self.workspace.request_figure(spec))
         menus.fill_compare(menu.addMenu("Compare"), self.workspace)
         menu.addAction("What is this?", lambda: self.help_wanted.emit(METHOD))
         menu.popup(place)
@@ -291,6 +294,15 @@ class EvaluateView(View):
         """Return the confusion matrix as a figure, None without a stored run."""
         run = self.workspace.latest(METHOD)
         return FigureSpec("confusion", (str(run.folder),)) if run and run.folder and self._counts.size else None
+
+    def class_figure(self) -> FigureSpec | None:
+        """Return the accuracy per class as a figure, with that of a stored run of the network compared with behind."""
+        run, second = self.workspace.latest(METHOD), counterpart(self.workspace, METHOD)
+        if run is None or run.folder is None or not self._counts.size:
+            return None
+        if second is None or second.folder is None:
+            return FigureSpec("class_accuracy", (str(run.folder),))
+        return FigureSpec("class_accuracy", (str(run.folder), str(second.folder)), (("compared", 1),))
 
     def state(self) -> dict[str, Any]:
         """Return the order of classes and what is coloured."""

@@ -388,6 +388,7 @@ class Overview(View):
         """Return the stack of tracks as a figure, None without a stored run."""
         runs: list[str] = []
         outputs: list[str] = []
+        behind: dict[str, None] = {}
         for track in self.tracks.tracks:
             metric = self.metrics.get(track.key)
             run = (source(self.workspace, metric) or self._structure_run()) if metric else None
@@ -396,10 +397,13 @@ class Overview(View):
                 folder = str(run.folder)
                 runs += [folder] if folder not in runs else []
                 outputs.append(f"{run.request.method}.{metric.output}@{runs.index(folder) + 1}")
+                second = self._compared.source(metric) if self._compared is not None else None
+                behind |= {str(second.folder): None} if second is not None and second.folder else {}
         if not outputs:
             return None
         options = (("kinds", ",".join(KINDS[self.rows])), ("measures", ",".join(outputs)))
-        return FigureSpec("tracks", tuple(runs), options)
+        theirs = tuple(folder for folder in behind if folder not in runs)
+        return FigureSpec("tracks", (*runs, *theirs), (*options, ("compared", len(theirs))) if theirs else options)
 
     def _structure_run(self) -> Run | None:
         return next((run for run in self.workspace.runs.values() if run.result is self.workspace.structure), None)

@@ -390,6 +390,9 @@ class RankView(View):
         if self._figure == "profile":
             measure = self.reading.measure if self.reading.measure in run.result else "effective_rank"
             options = (("kinds", ",".join(POINTS[self.controls.points])), ("measure", measure))
+            second = self._compared.run.folder if self._compared is not None else None
+            if second is not None:
+                return FigureSpec("profile", (str(run.folder), str(second)), (*options, ("compared", 1)))
             return FigureSpec("profile", (str(run.folder),), options)
         layers = ",".join(item.label for item in spectra_of(run.result, self.workspace.selection.layers, self.reading))
         layers = layers or run.result.layers[norms.final_row(run.result)].name

@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 from analysis.catalogue import Value
 from analysis.edits import Edits
 from analysis.figures import FigureSpec
+from analysis.measures import lab_words
 from analysis.measures import rank_lab as lab
 from analysis.problems import AnalysisError
 from analysis.request import Request
@@ -89,7 +90,8 @@ class RankLabView(View):
         self.readout, self.legend, self.facts = Readout(self.theme), Legend(self.theme, wrap=True), Line(self.theme)
         self.readout.set_hint(HINT)
         self.readout.help_wanted.connect(self.help_wanted)
-        self.verdict = label("", "small", wrap=True)
+        self.verdict, self.footer = label("", "small", wrap=True), label("", "small", wrap=True)
+        self.footer.setAccessibleName("What the lines were drawn with")
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -104,6 +106,7 @@ class RankLabView(View):
         words.setContentsMargins(8, 0, 8, 6)
         words.setSpacing(2)
         words.addWidget(self.verdict)
+        words.addWidget(self.footer)
         words.addWidget(self.facts)
         left.addLayout(words)
         middle = QHBoxLayout()
@@ -198,7 +201,7 @@ class RankLabView(View):
         self.plot.set_note("" if series else f"{lab.TYPE_TITLES[layer]}: not measured. Open Settings to measure it.")
         compared = run is not None and lab.comparable(run.result, layer)
         self.overlay.setEnabled(compared)
-        self.verdict.setText(_verdict(run, layer))
+        self.verdict.setText(verdict(run, layer, bool(series) and self.overlay.isChecked()))
         self._show_legend(series, second)
         self._show_facts(run)
         self._show_readout()
@@ -237,22 +240,23 @@ class RankLabView(View):
         if any(np.isfinite(one.found.error).any() for one in series):
             keys.append(Key("bar", "± 1 standard error", color("unused")))
         if any(one.published for one in series):
-            keys.append(Key("ring", "published, read off Figure 1 by eye", color("text_soft")))
+            error = lab_words.ERROR[self.types.value]
+            keys.append(Key("ring", f"published, read off Figure 1 by eye, {error}", color("text_soft")))
         if self.outline and second is not None:
             keys.append(Key("dash", study_words(second), color("outline")))
         self.legend.show_keys(tuple(keys))
 
     def _show_facts(self, run: Run | None) -> None:
+        """Say every setting of the study, and how far it has come."""
         if run is None:
+            self.footer.clear()
             self.facts.say("")
             return
-        facts = run.result.facts
-        tolerance, norm = facts.get("tolerance", ""), facts.get("normalisation", "none")
-        words = [conditions.progress(run), facts.get("preset", ""), "" if norm == "none" else norm.split(",")[0]]
-        words.append(f"tolerance {tolerance}" if tolerance else "")
-        if run.state not in ("completed", "queued", "running"):
-            words.append(run.state)
-        self.facts.say(" · ".join(word for word in words if word), conditions.details(run.result))
+        self.footer.setText(" · ".join(lab_words.settings(lab_words.study_of(run.result), (self.types.value,))))
+        self.footer.setToolTip(conditions.details(run.result))
+        ended = "" if run.state in ("completed", "queued", "running") else run.state
+        self.facts.say(" · ".join(filter(None, (conditions.progress(run), ended))), conditions.details(run.result))
+        self.facts.setVisible(bool(self.facts.text))
 
     def _show_readout(self) -> None:
         column, series = self.plot.hovered_column, self.plot.series
@@ -370,11 +374,12 @@ def _entry(one: Series, column: int) -> Entry:
     return Entry(lab.ACTIVATION_TITLES[one.activation], text, HUES[one.activation], tip, "lab_rank_ratio")
 
 
-def _verdict(run: Run | None, layer: str) -> str:
-    """Say in words what could not be reproduced."""
-    if run is not None and not lab.comparable(run.result, layer):
-        return "Real 3×3 patches: the published curves are those of single positions and do not belong here."
-    return f"{lab.PANELS[layer]} {lab.REPRODUCED[layer]}"
+def verdict(run: Run | None, layer: str, overlay: bool) -> str:
+    """Say what the study reproduces and what not, and how well the published points are known where they are drawn."""
+    if run is None:
+        return ""
+    words = f"{lab.PANELS[layer]} {lab_words.reproduced(lab_words.study_of(run.result), layer)}"
+    return f"{words} {lab_words.reading(layer)}" if overlay and lab.comparable(run.result, layer) else words
 
 
 def time_words(params: dict[str, Value]) -> str:

@@ -11,6 +11,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSplitter, QToolButton, QVBoxLayout, QWidget
 
 from analysis.figures import FigureSpec
+from analysis.measures.picks import write_picks
 from analysis.result import Result
 from app.browsing.grid import SampleGrid
 from app.browsing.sample_card import SampleCard, preparation_words
@@ -18,7 +19,9 @@ from app.browsing.thumbnails import Thumbnails, image_of
 from app.browsing.wish_row import WishRow, wish_of
 from app.drawing.readout import Line
 from app.forms.offer import Offer
+from app.forms.second_offer import SecondOffer
 from app.reading import conditions, numbers
+from app.reading.asking_second import of_second
 from app.reading.comparing import counterpart
 from app.reading.configurations import METHOD as CONFIGURATIONS
 from app.reading.sample_comparison import SecondAnswers, second_answers
@@ -79,6 +82,8 @@ class SamplesView(View):
         counts.addWidget(self.wishes.ordering)
         footer.setContentsMargins(8, 0, 8, 4)
         footer.addWidget(self.facts, 1)
+        self.ask_second = SecondOffer(self.workspace, "Measure its accuracy")
+        footer.addWidget(self.ask_second, alignment=Qt.AlignmentFlag.AlignLeft)
         layout = QVBoxLayout(self.content)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -211,6 +216,9 @@ class SamplesView(View):
             ]  # fmt: skip
         self.facts.say(" · ".join(part for part in parts if part), conditions.details(run.result) if run else "")
         self.facts.setVisible(run is not None)
+        lacking = self.second is not None and self.second.table is None and bool(workspace.layers)
+        self.ask_second.offer(of_second(workspace, workspace.new_request(METHOD)) if lacking else None)
+        self.ask_second.setToolTip(f"{self.second.name}: {self.second.why_not}" if self.second is not None else "")
         waiting = any(r.open and r.request.method == METHOD for r in workspace.runs.values())
         self.offer.setVisible(run is None and not waiting and workspace.model is not None)
         self.offer.setToolTip(duration_words(workspace, METHOD))
@@ -283,14 +291,31 @@ class SamplesView(View):
     # -- figure and state --------------------------------------------------------------------------------------------
 
     def figure_spec(self) -> FigureSpec | None:
-        """Return how sure the network is where it is right and where it is wrong, None without a stored run."""
-        run = self.workspace.latest(METHOD)
+        """Return how sure the network is of the shown pictures that it gets right and wrong, None without a run."""
+        run, table = self._run(), self.table
         known = run is not None and "confidence" in run.result and "label" in run.result
-        return FigureSpec("confidence", (str(run.folder),)) if run and known and run.folder else None
+        if run is None or not known or not run.folder:
+            return None
+        places = self.grid.samples.places
+        if table is None or len(places) == table.count:  # without the pictures there is nothing to filter
+            return FigureSpec("confidence", (str(run.folder),))
+        if not (table.right[places] >= 0).any():
+            return None
+        chosen = self.workspace.sample_filter
+        words = [chosen.name if chosen else "", self.wishes.words(table.measured)]
+        options = (("pictures", write_picks(places.tolist())), ("choice", ", ".join(filter(None, words))))
+        return FigureSpec("confidence", (str(run.folder),), options)
+
+    def why_no_figure(self) -> str:
+        """Say that the filter leaves nothing to draw."""
+        run, table = self._run(), self.table
+        if run is None or table is None or (table.right[self.grid.samples.places] >= 0).any():
+            return ""
+        return "None of the pictures that are shown has a label and a prediction, so there is nothing to draw."
 
     def state(self) -> dict[str, Any]:
         """Return what is wanted."""
-        return asdict(self.wishes.wish)
+        return asdict(self.wishes.kept)
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`state` returned."""

@@ -208,7 +208,9 @@ class PresetMenu(QMenu):
 
     def of_widths(self, found: Shrunk, model: CostModel, widths: list[int]) -> Proposal:
         """Take over widths of a shrinkage; what it says about chance comes along."""
-        proposal = presets.from_search(model, found.names, widths, rounding=self.editing.rules.rounding)
+        proposal = presets.from_search(
+            model, found.names, widths, rounding=self.editing.rules.rounding, floors=found.floor.tolist()
+        )
         return replace(proposal, notes=(found.claim(), *proposal.notes))
 
     def _greedy(self, model: CostModel, budget: Budget) -> Steps:

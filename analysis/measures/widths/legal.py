@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.measures.widths.description import Length, WidthGroups
+from analysis.measures.widths.description import Length, Producer, WidthGroups
 from analysis.problems import AnalysisError
 
 Ints = NDArray[np.int64]
 Widths = Mapping[str, int]
+NONE: Widths = {}
+"""All widths as they are in the original."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,15 @@ def inexact(found: WidthGroups, widths: Widths) -> str:
     return f"Widening is not exact: a layer norm averages over the channels of {', '.join(names[:2])}{more}."
 
 
-def nearest(found: WidthGroups, name: str, width: float, multiple: int = 1, minimum: int = 1) -> int:
+def nearest(
+    found: WidthGroups,
+    name: str,
+    width: float,
+    multiple: int = 1,
+    minimum: int = 1,
+    widths: Widths = NONE,
+    without: frozenset[str] = frozenset(),
+) -> int:
     """Legal width of a group that comes closest to a wish; of two the larger.
 
     Parameters
@@ -150,23 +160,65 @@ def nearest(found: WidthGroups, name: str, width: float, multiple: int = 1, mini
     multiple, minimum
         The width of the *layer* (all groups of the producer together) should be a multiple of `multiple` and at least
         `minimum`. Where steps make the multiple unreachable, the step alone counts.
+    widths, without
+        Present widths of the layer's other groups where they are not the original ones; groups that are chosen later,
+        so that they count neither for the multiple nor, but for their share of it, for the minimum.
     """
     group = found.groups[found.index(name)]
     if group.locked:
         return group.width
-    others = beside(found, name)
+    others, later = beside(found, name, widths, without)
     step = group.step
     reachable = [w for w in range(step, step * multiple + 1, step) if (w + others) % multiple == 0]
     start, period = (reachable[0], int(np.lcm(step, multiple))) if reachable else (step, step)
-    low = max(group.minimum, minimum - others, 1)
+    least = -(-(minimum - others) * group.width // (group.width + later))  # of the layer, in proportion
+    low = max(group.minimum, least, 1)
     first = start + max(0, -(-(low - start) // period)) * period
     chosen = first + max(0, int(np.floor((width - first) / period + 0.5))) * period
     return int(chosen)
 
 
-def beside(found: WidthGroups, name: str) -> int:
-    """Channels of the original that a group's first producer has beside the group's own."""
+def beside(
+    found: WidthGroups, name: str, widths: Widths = NONE, without: frozenset[str] = frozenset()
+) -> tuple[int, int]:
+    """Channels that the layer of a group has beside the group's own, at present widths; those in `without` apart.
+
+    Returns
+    -------
+    tuple[int, int]
+        Channels of the groups that have a width, and of those that are chosen later, these at their original width.
+    """
     place = found.index(name)
+    producer = home(found, place)
+    if producer is None:
+        return 0, 0
+    others, later = producer.width - found.groups[place].width, 0
+    for other in producer.groups:
+        group = found.groups[other]
+        if other != place and group.name in without:
+            size = channels(found, producer, other, group.width)
+            others, later = others - size, later + size
+        elif other != place and group.name in widths:
+            now = channels(found, producer, other, widths[group.name])
+            others += now - channels(found, producer, other, group.width)
+    return others, later
+
+
+def home(found: WidthGroups, place: int) -> Producer | None:
+    """Layer whose width a group is rounded for: one that it has for itself, else the first that it is in."""
+    there = [producer for producer in found.producers if place in producer.groups]
+    width = found.groups[place].width
+    alone = (p for p in there if p.groups == (place,) and p.width == channels(found, p, place, width) == width)
+    return next(alone, there[0] if there else None)
+
+
+def channels(found: WidthGroups, producer: Producer, place: int, width: int) -> int:
+    """Channels of a layer that belong to a group when the group has some width; 0 for a width it cannot have."""
     group = found.groups[place]
-    producer = next((p for p in found.producers if place in p.groups), None)
-    return producer.width - group.width if producer is not None else 0
+    if producer.length < 0 or not group.variables:
+        return 0
+    terms = dict(found.lengths[producer.length].terms)
+    classes = spread(found, place, width)
+    if classes is None:
+        return 0
+    return sum(terms.get(variable, 0) * count for variable, count in zip(group.variables, classes, strict=True))

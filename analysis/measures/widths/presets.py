@@ -9,14 +9,14 @@ is in :mod:`analysis.measures.widths.straight`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from analysis.config import LayerSpec
 from analysis.measures.widths.costs import CostModel, Costs
 from analysis.measures.widths.description import WidthGroups
-from analysis.measures.widths.legal import check, nearest, spread
+from analysis.measures.widths.legal import NONE, Widths, channels, check, home, nearest, spread
 from analysis.problems import AnalysisError
 
 UNITS = ("parameters", "macs", "activation_bytes", "file")
@@ -25,6 +25,10 @@ HALVINGS = 48
 """Bisections of a scale: 2^-48 is far below one channel."""
 WIDEST = 64.0
 """Largest scale that is tried."""
+NEAR = 0.01
+"""Share of a budget that may be left without a word. Where more is left, other scales nearby are tried."""
+SCANNED = 96
+"""How many."""
 
 Wishes = Mapping[str, float]
 Shape = Callable[[float], Wishes]
@@ -230,21 +234,54 @@ def from_search(
     widths: Sequence[int],
     budget: Budget | None = None,
     rounding: Rounding = EXACT,
+    floors: Sequence[float] = (),
 ) -> Proposal:
     """Take over the widths that a search such as `lw_dna` found for groups; a legal width nearby where one is not.
 
-    Groups that the network does not have (it was edited since) are left out, with a note. So is what rounding changes.
+    Groups that the network does not have (it was edited since) are left out, with a note. Rounding goes down, so that
+    the search's budget is kept, and up again only where a width would fall below `floors` (of the groups, as the search
+    had them) or the least width asked for; a note says what it changes.
     """
     known = {group.name for group in model.found.free}
     wishes = {name: float(width) for name, width in zip(names, widths, strict=True) if name in known}
     missing = tuple(name for name in names if name not in known)
     notes = (f"The search has groups that this network has not: {', '.join(missing[:4])}.",) if missing else ()
-    exact, rounded = (legalised(model.found, wishes, rule) for rule in (EXACT, rounding))
+    least = {name: float(floor) for name, floor in zip(names, floors, strict=False) if np.isfinite(floor)}
+    exact = legalised(model.found, wishes)
+    rounded = exact if rounding == EXACT else _rounded_down(model.found, exact, rounding, least)
     if rounded != exact:
         one, other = (model.costs(chosen).totals.macs for chosen in (exact, rounded))
         text = f"Rounded to multiples of {rounding.multiple}, at least {rounding.minimum}: MACs {other / one - 1:+.1%}."
         notes = (*notes, text.replace("-", "−").replace("%", " %"))
+        raised = [name for name, width in rounded.items() if width > exact[name]]
+        if other > one:
+            notes = (*notes, f"More than the search allows: {_few(raised)} could not be rounded down to a legal width.")
     return propose(model, rounded, budget, 1.0, notes)
+
+
+def _rounded_down(found: WidthGroups, widths: Widths, rounding: Rounding, floors: Wishes) -> dict[str, int]:
+    """Round layers down, and up again where they would be below a floor; in call order, see :func:`legalised`."""
+    result = dict[str, int]()
+    names = sorted(widths, key=found.index)
+    for at, name in enumerate(names):
+        later = frozenset(names[at + 1 :])
+        wish = widths[name] + _missed(found, found.index(name), widths, result)
+        period = _period(found, name, rounding)
+        low = legal(found, name, wish - period / 2, rounding, result, later)  # the nearest to that is the next below
+        while low < min(floors.get(name, 0), widths[name]):
+            low = legal(found, name, low + period, rounding, result, later)
+        result[name] = low
+    return {name: result[name] for name in widths}
+
+
+def _period(found: WidthGroups, name: str, rounding: Rounding) -> int:
+    """Channels between two legal widths of a group."""
+    step = max(found.groups[found.index(name)].step, 1)
+    return int(np.lcm(step, rounding.multiple))
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:4]) + (" …" if len(names) > 4 else "")
 
 
 # -- fitting -----------------------------------------------------------------------------------------------------------
@@ -258,7 +295,7 @@ def fit(
     notes: tuple[str, ...] = (),
     *,
     lowest: float = 0.0,
-    topped: bool = True,
+    beyond: bool = True,
 ) -> Proposal:
     """Find the largest scale whose configuration keeps a budget, by bisection.
 
@@ -270,13 +307,17 @@ def fit(
         Passed on.
     lowest
         Scale below which none is tried.
-    topped
-        Then give single groups one step more, the most wished first, while the budget lasts.
+    beyond
+        What is left goes to single groups, a step each. False: only to those that rounding has put below their wish,
+        so that all stay next to it.
     """
     low, high = lowest, max(1.0, 2 * lowest)
 
+    def spent(scale: float) -> int:
+        return cost(model, legalised(model.found, shape(scale), rounding), budget.unit)
+
     def within(scale: float) -> bool:
-        return cost(model, legalised(model.found, shape(scale), rounding), budget.unit) <= budget.target
+        return spent(scale) <= budget.target
 
     if not within(low):
         text = "Even the narrowest legal widths of this rule exceed the budget."
@@ -287,34 +328,106 @@ def fit(
         middle = (low + high) / 2
         low, high = (middle, high) if within(middle) else (low, middle)
     wishes = shape(low)
-    widths = legalised(model.found, wishes, rounding)
-    if topped:
-        widths = top_up(model, widths, wishes, budget, rounding)
-    return propose(model, widths, budget, low, notes)
+    widths = top_up(model, legalised(model.found, wishes, rounding), wishes, budget, rounding, beyond=beyond)
+    found = propose(model, widths, budget, low, notes)
+    if found.gap <= NEAR:
+        return found
+    if rounding.multiple > 1:  # rounded costs can fall as the scale grows: another scale may come nearer
+        scales = np.linspace(max(lowest, low / 2), 1.5 * low, SCANNED).tolist()
+        costs = [(spent(scale), scale) for scale in scales]
+        best = max(((much, scale) for much, scale in costs if much <= budget.target), default=(0, low))
+        if best[0] > found.reached:
+            low = best[1]
+            wishes = shape(low)
+            widths = top_up(model, legalised(model.found, wishes, rounding), wishes, budget, rounding, beyond=beyond)
+            found = propose(model, widths, budget, low, notes)
+    return replace(found, notes=(*notes, *left_words(found, rounding, within(high))))
+
+
+def left_words(found: Proposal, rounding: Rounding, widest: bool = False) -> tuple[str, ...]:
+    """Say why a budget is not used up, where more than a percent of it is left."""
+    if found.gap <= NEAR or found.budget is None:
+        return ()
+    steps = f"widths move in multiples of {rounding.multiple}, and " if rounding.multiple > 1 else ""
+    why = f"{steps}tied or nested widths move together: the next step of the rule costs more than that"
+    if widest:
+        why = "these are the widest that are tried"
+    unit = {"macs": "MACs", "activation_bytes": "activations", "file": "file size"}.get(found.budget.unit, "parameters")
+    return (f"{100 * found.gap:.1f} % below the budget in {unit}: {why}.",)
 
 
 def top_up(
-    model: CostModel, widths: Mapping[str, int], wishes: Wishes, budget: Budget, rounding: Rounding
+    model: CostModel,
+    widths: Mapping[str, int],
+    wishes: Wishes,
+    budget: Budget,
+    rounding: Rounding,
+    *,
+    beyond: bool = True,
 ) -> dict[str, int]:
-    """Give groups one step more where the budget still has room: those furthest below their wish first."""
+    """Give groups one step more where the budget still has room: those furthest below their wish first.
+
+    Unless `beyond`, only groups below their wish get one.
+    """
     found, result = model.found, dict(widths)
     for name in sorted(wishes, key=lambda name: (result[name] - wishes[name], name)):
-        group = found.groups[found.index(name)]
-        period = int(np.lcm(max(group.step, 1), rounding.multiple))
-        wider = result | {name: legal(found, name, result[name] + period, rounding)}
+        if not beyond and result[name] >= wishes[name]:
+            continue
+        period = _period(found, name, rounding)
+        wider = result | {name: legal(found, name, result[name] + period, rounding, result)}
         if cost(model, wider, budget.unit) <= budget.target:
             result = wider
     return result
 
 
-def legalised(found: WidthGroups, wishes: Wishes, rounding: Rounding = EXACT) -> dict[str, int]:
-    """Turn wished widths into the nearest legal ones."""
-    return {name: legal(found, name, wish, rounding) for name, wish in wishes.items()}
+def legalised(found: WidthGroups, wishes: Wishes, rounding: Rounding = EXACT, widths: Widths = NONE) -> dict[str, int]:
+    """Turn wished widths into the nearest legal ones.
+
+    Rounding is that of layers: groups are chosen in call order, each with what those before it have become, so that a
+    layer that contains the channels of earlier ones comes nearest to the wish for the whole of it.
+
+    Parameters
+    ----------
+    found, wishes, rounding
+        Groups; wished widths of some; to what layers are rounded.
+    widths
+        Present widths of the others where they are not the original ones.
+    """
+    order = {group.name: place for place, group in enumerate(found.groups)}
+    names = sorted(wishes, key=lambda name: order.get(name, 0))
+    result = dict[str, int]()
+    for at, name in enumerate(names):
+        left = _missed(found, order[name], wishes, result) if rounding.multiple > 1 and name in order else 0.0
+        later = frozenset(names[at + 1 :])
+        result[name] = legal(found, name, wishes[name] + left, rounding, {**widths, **result}, later)
+    return {name: result[name] for name in wishes}
 
 
-def legal(found: WidthGroups, name: str, wish: float, rounding: Rounding = EXACT) -> int:
-    """Legal width of a group nearest to a wish; where several variables share it, one that they can make up."""
-    width = nearest(found, name, wish, rounding.multiple, rounding.minimum)
+def _missed(found: WidthGroups, place: int, wishes: Wishes, chosen: Widths) -> float:
+    """Channels that the groups before it in its layer have less than they were wished to have."""
+    producer = home(found, place)
+    missed = 0.0
+    for other in producer.groups if producer is not None else ():
+        group = found.groups[other]
+        if producer is not None and group.name in chosen:
+            share = channels(found, producer, other, group.width) / group.width
+            missed += share * (wishes[group.name] - chosen[group.name])
+    return missed
+
+
+def legal(
+    found: WidthGroups,
+    name: str,
+    wish: float,
+    rounding: Rounding = EXACT,
+    widths: Widths = NONE,
+    without: frozenset[str] = frozenset(),
+) -> int:
+    """Legal width of a group nearest to a wish; where several variables share it, one that they can make up.
+
+    `widths` and `without` are those of :func:`analysis.measures.widths.legal.nearest`.
+    """
+    width = nearest(found, name, wish, rounding.multiple, rounding.minimum, widths, without)
     place = found.index(name)
     if found.groups[place].locked or spread(found, place, width) is not None:
         return width

@@ -10,7 +10,7 @@ have one width, the mean of the line over them; widths inside a block keep their
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,18 @@ from numpy.typing import NDArray
 from analysis.config import LayerSpec
 from analysis.measures.widths.costs import CostModel
 from analysis.measures.widths.description import Producer, WidthGroups
-from analysis.measures.widths.presets import EXACT, Budget, Proposal, Rounding, fit, legal
+from analysis.measures.widths.presets import (
+    EXACT,
+    NEAR,
+    Budget,
+    Proposal,
+    Rounding,
+    fit,
+    left_words,
+    legalised,
+    propose,
+    top_up,
+)
 from analysis.problems import AnalysisError
 
 STAIRCASES: tuple[tuple[str, tuple[int, ...]], ...] = (
@@ -207,22 +218,51 @@ def straighten(
         text = "Fewer than three blocks have a width that can change, so that there is no line to speak of."
         raise AnalysisError(text, "Use the uniform multiplier.", "blocks")
     plan = _Plan(model.found, layers, rungs, rounding)
-    notes = [
-        "The line goes through the width of the first block; stem and head are kept.",
-        "A proposal to train anew, not an equivalent network.",
-    ]
+    notes = ["A proposal to train anew, not an equivalent network."]
     if without:
         notes.append(f"Left out: {', '.join(sorted(without))}.")
     if plan.tied:
         notes.append("Blocks of one residual stage share a width: the mean of the line over them (ours).")
-    proposal = fit(model, plan.wishes, budget, rounding, tuple(notes), topped=False)
+    proposal = fit(model, plan.wishes, budget, rounding, tuple(notes), beyond=False)
+    if proposal.gap > NEAR and rounding.multiple > 1:
+        proposal = _raised(model, plan, proposal, budget, tuple(notes))
     after = plan.ladder_widths(proposal.widths)
+    proposal = replace(proposal, notes=(plan.first_words(int(after[0]), proposal.widths), *proposal.notes))
     before = line_fit([rung.width for rung in rungs])
     return Straight(proposal, rungs, after, before, line_fit(after))
 
 
+def _raised(model: CostModel, plan: _Plan, proposal: Proposal, budget: Budget, notes: tuple[str, ...]) -> Proposal:
+    """Round single widths of the line up instead of to the nearest, those furthest below it first, while they fit.
+
+    All stay within one step of the line, and blocks that rise along it go on rising.
+    """
+
+    def tried() -> Proposal:
+        wishes = plan.wishes(proposal.scale)
+        widths = legalised(model.found, wishes, plan.rounding)
+        widths = top_up(model, widths, wishes, budget, plan.rounding, beyond=False)
+        return propose(model, widths, budget, proposal.scale)
+
+    best = proposal
+    falls = _falls(plan, best)
+    for step in plan.below(best):
+        plan.up.add(step)
+        found = tried()
+        if best.gap > found.gap >= 0 and _falls(plan, found) <= falls:
+            best = found
+        else:
+            plan.up.remove(step)
+    return best if best is proposal else replace(best, notes=(*notes, *left_words(best, plan.rounding)))
+
+
+def _falls(plan: _Plan, proposal: Proposal) -> int:
+    """Channels by which blocks are narrower than the one before."""
+    return int(np.maximum(-np.diff(plan.ladder_widths(proposal.widths)), 0).sum())
+
+
 class _Plan:
-    """From a slope to wished widths."""
+    """From a slope to wished widths; `up` has the places of the groups whose layers are rounded up."""
 
     def __init__(
         self, found: WidthGroups, layers: Sequence[LayerSpec], rungs: tuple[Rung, ...], rounding: Rounding
@@ -232,8 +272,11 @@ class _Plan:
         self.steps: dict[tuple[int, ...], list[Rung]] = {}
         for rung in rungs:
             self.steps.setdefault(self.producers[rung.layer].groups, []).append(rung)
+        self.up: set[tuple[int, ...]] = set()
         self.on_line = {place for places in self.steps for place in places}
         self.inner = self._inner(layers)
+        inside = {layer.name for layer in layers if layer.block} or {rung.layer for rung in rungs}
+        self.outside = [producer for producer in found.producers if producer.layer not in inside]
 
     @property
     def tied(self) -> bool:
@@ -260,11 +303,23 @@ class _Plan:
             for place, rung in sorted(inside)
         ]
 
+    def target(self, slope: float, rungs: Sequence[Rung]) -> float:
+        """Width that the line gives blocks which share one: the mean over them."""
+        return self.rungs[0].width + slope * float(np.mean([rung.index - 1 for rung in rungs]))
+
+    def below(self, proposal: Proposal) -> list[tuple[int, ...]]:
+        """Shared widths that are below the line, those furthest below it first."""
+        after = self.ladder_widths(proposal.widths)
+        away = {p: after[rungs[0].index - 1] - self.target(proposal.scale, rungs) for p, rungs in self.steps.items()}
+        return sorted((places for places, value in away.items() if value < 0), key=lambda places: away[places])
+
     def wishes(self, slope: float) -> dict[str, float]:
         """Wished widths on and off the line."""
         found, legal_widths, result = self.found, dict[int, int](), dict[str, float]()
         for places, rungs in self.steps.items():
-            target = self.rungs[0].width + slope * float(np.mean([rung.index - 1 for rung in rungs]))
+            target = self.target(slope, rungs)
+            if places in self.up:
+                target = float(np.ceil(target / self.rounding.multiple) * self.rounding.multiple)
             producer = self.producers[rungs[0].layer]
             known = [place for place in places if place in legal_widths or found.groups[place].locked]
             rest = target - sum(
@@ -272,10 +327,11 @@ class _Plan:
             )
             open_ = [place for place in places if place not in known]
             whole = sum(share(found, producer, place, found.groups[place].width) for place in open_)
-            for place in open_:
-                group = found.groups[place]
-                result[group.name] = max(1.0, group.width * rest / max(whole, 1))
-                legal_widths[place] = legal(found, group.name, result[group.name], self.rounding)
+            wished = {found.groups[p].name: max(1.0, found.groups[p].width * rest / max(whole, 1)) for p in open_}
+            present = {found.groups[place].name: width for place, width in legal_widths.items()}
+            chosen = legalised(found, wished, self.rounding, present)
+            legal_widths.update((found.index(name), width) for name, width in chosen.items())
+            result.update((name, float(width)) for name, width in chosen.items())
         factors = self._widths(legal_widths) / np.array([rung.width for rung in self.rungs])
         for place, rung, expands in self.inner:
             factor = 1.0 if expands and not rung else float(factors[rung - 1 if expands else rung])
@@ -297,6 +353,23 @@ class _Plan:
             ],
             dtype=np.int64,
         )
+
+    def first_words(self, width: int, widths: Mapping[str, int]) -> str:
+        """Say where the line begins, what has become of the first block, and which layers around have changed."""
+        first = self.rungs[0]
+        text = "The line goes through the width of the first block"
+        if width != first.width:
+            shared = len(self.steps[self.producers[first.layer].groups]) > 1
+            causes = ["its stage has the mean of the line"] * shared
+            causes += [f"widths are multiples of {self.rounding.multiple}"] * (self.rounding.multiple > 1)
+            text = f"The line goes through the {first.width} channels of the first block, which becomes {width}"
+            text += f": {' and '.join(causes)}" if causes else ""
+        changed = {self.found.index(name) for name in widths}
+        moved = [producer.layer for producer in self.outside if changed.intersection(producer.groups)]
+        if not moved:
+            return f"{text}; stem and head are kept."
+        more = f" and {len(moved) - 2} more" if len(moved) > 2 else ""
+        return f"{text}; {', '.join(moved[:2])}{more} outside of the blocks move with them, the rest is kept."
 
     def ladder_widths(self, widths: Mapping[str, int]) -> NDArray[np.int64]:
         """Widths of the blocks in a configuration, axes (block,)."""

@@ -132,6 +132,13 @@ MEASURES: dict[str, Term] = {
         "How much each pixel, or each unit of a layer, speaks for or against the class that is explained.",
         "attribution#Definition",
     ),
+    "target_score": Term(
+        "Score",
+        "",
+        "Output of the network for the class that is explained, before the softmax.",
+        "attribution#Definition",
+    ),
+    "target": Term("Explained class", "", "The class whose score is explained.", "attribution#Definition"),
     "convergence_delta": Term(
         "Convergence delta",
         "",
@@ -159,6 +166,43 @@ MEASURES: dict[str, Term] = {
 }
 
 CHANNELS: dict[str, Term] = {
+    "activation_maps": Term(
+        "Activation maps",
+        "",
+        "Output of a channel for one picture, at every position; sorted by mean magnitude, all in one colour scale.",
+        "activations#Definition",
+    ),
+    "channel_mean": Term(
+        "Mean of a channel", "", "Mean activation over all positions of all pictures.", "activations#Definition"
+    ),
+    "channel_maximum": Term(
+        "Largest activation", "", "Largest activation at any position of any picture.", "activations#Definition"
+    ),
+    "channel_positive_share": Term(
+        "Share above zero",
+        "",
+        "Share of positions with an activation above zero: how often the channel fires.",
+        "activations#Definition",
+    ),
+    "channel_pictures": Term(
+        "Top pictures",
+        "",
+        "The pictures with the largest activation of the channel at any position.",
+        "activations#Definition",
+    ),
+    "channel_dead": Term(
+        "Dead channels",
+        "channels",
+        "Channels that are zero at every position of every picture.",
+        "activations#Definition",
+    ),
+    "channel_filter": Term(
+        "Filter", "", "Weights of the channel, one kernel for each input.", "activations#Definition"
+    ),
+    "weight_count": Term("Weights", "", "Number of weights of the layer, and how they are distributed.", "activations"),
+    "weight_sigma": Term(
+        "Singular values of the weights", "", "Of the weights as a matrix C_out × (C_in·k·k).", "weight_spectrum"
+    ),
     "constant_channels": Term(
         "Constant channels", "channels", "Channels with one and the same value everywhere.", "activations"
     ),
