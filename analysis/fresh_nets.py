@@ -10,7 +10,8 @@ from torch import nn
 from analysis.edits import Edits
 from analysis.loading import constructors, factories
 from analysis.measures.widths.costs import CostModel
-from analysis.measures.widths.presets import Budget, uniform_to
+from analysis.measures.widths.fitting import Budget
+from analysis.measures.widths.presets import uniform_to
 from analysis.models import Model
 from analysis.networks import CifarResNet, PlainCnn
 from analysis.problems import AnalysisError

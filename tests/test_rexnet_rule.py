@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from analysis.measures.widths import presets, straight
+from analysis.measures.widths import fitting, straight
 from analysis.models import load
 from analysis.request import Compute, ModelSource
 from analysis.surgery.dissecting import dissect
@@ -50,7 +50,7 @@ def test_the_linear_rule_rounds_to_the_best_models_of_the_search(
     net = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 2))
     found = dissect(net, (3, 4, 4)).groups
     names = [group.name for group in found.free]
-    widths = [presets.legal(found, name, slope * place + start) for place, name in enumerate(names, 1)]
+    widths = [fitting.legal(found, name, slope * place + start) for place, name in enumerate(names, 1)]
     assert tuple(widths) == published
     fit = straight.line_fit(published)
     assert fit.slope == pytest.approx(slope, abs=0.05)

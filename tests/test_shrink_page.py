@@ -7,7 +7,7 @@ import pytest
 
 from analysis.measures.widths import straight
 from analysis.measures.widths.costs import CostModel
-from analysis.measures.widths.presets import Budget
+from analysis.measures.widths.fitting import Budget
 from app.reading.width_reading import WidthReading
 from app.reading.width_rows import by_group, by_layer
 from app.views.widths import SEARCHED, WidthsView

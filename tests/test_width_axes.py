@@ -13,9 +13,9 @@ from pytestqt.qtbot import QtBot
 
 from analysis.edits import Edits
 from analysis.events import Chunk, Declared, Finished, Outcome, Output, Prepared, Started
-from analysis.measures.widths import presets, sensitivity
+from analysis.measures.widths import fitting, presets, sensitivity
 from analysis.measures.widths.costs import CostModel
-from analysis.measures.widths.presets import Proposal
+from analysis.measures.widths.fitting import Proposal
 from analysis.measures.widths.sensitivity import Steps
 from app.drawing.pixels import Scale
 from app.drawing.width_plot import Profile, WidthPlot
@@ -177,13 +177,13 @@ def test_a_choice_for_another_network_is_given_up(theme: Theme, qtbot: QtBot, pr
     assert taken == []
 
 
-@pytest.mark.parametrize("unit", presets.UNITS)
+@pytest.mark.parametrize("unit", fitting.UNITS)
 def test_bit_by_bit_is_the_same_choice(unit: str) -> None:
     model, groups = CostModel(FOUND), FOUND.free
     names = [group.name for group in groups]
     tried = np.array([[g.width * 3 // 4, g.width // 2, g.width // 4] for g in groups], dtype=np.int64)
     losses = np.random.default_rng(3).random(tried.shape).cumsum(axis=1)
-    budget = presets.own_budget(model, unit, 0.6)
+    budget = fitting.own_budget(model, unit, 0.6)
     for whole, steps in (
         (sensitivity.greedy, sensitivity.greedy_steps),
         (sensitivity.exact, sensitivity.exact_steps),

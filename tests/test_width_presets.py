@@ -12,10 +12,10 @@ from torch import nn
 
 from analysis.config import LayerSpec
 from analysis.graph import record
-from analysis.measures.widths import presets, straight
+from analysis.measures.widths import fitting, presets, straight
 from analysis.measures.widths.costs import CostModel
+from analysis.measures.widths.fitting import Budget, Rounding
 from analysis.measures.widths.legal import objections
-from analysis.measures.widths.presets import Budget, Rounding
 from analysis.models import load
 from analysis.problems import AnalysisError
 from analysis.request import Compute, ModelSource
@@ -43,7 +43,7 @@ def measured(layers: tuple[LayerSpec, ...], seed: int) -> dict[str, float]:
 @settings(max_examples=8)
 @given(
     name=st.sampled_from(NETS),
-    unit=st.sampled_from(presets.UNITS),
+    unit=st.sampled_from(fitting.UNITS),
     share=st.floats(0.2, 1.5),
     seed=st.integers(0, 99),
     multiple=st.sampled_from((1, 8)),
@@ -52,7 +52,7 @@ def test_every_preset_is_legal_and_keeps_its_budget(
     name: str, unit: str, share: float, seed: int, multiple: int
 ) -> None:
     model, layers = net(name)
-    budget, rounding = presets.own_budget(model, unit, share), Rounding(multiple, multiple)
+    budget, rounding = fitting.own_budget(model, unit, share), Rounding(multiple, multiple)
     conflicts = {row.name: float(place > 20) for place, row in enumerate(layers)}
     for proposal in (
         presets.uniform_to(model, budget, rounding),
@@ -68,11 +68,11 @@ def test_every_preset_is_legal_and_keeps_its_budget(
 
 
 @pytest.mark.parametrize("name", NETS)
-@pytest.mark.parametrize("unit", presets.UNITS)
+@pytest.mark.parametrize("unit", fitting.UNITS)
 def test_the_budget_is_met_within_a_percent(name: str, unit: str) -> None:
     model, layers = net(name)
-    whole = presets.own_budget(model, unit)
-    half = presets.own_budget(model, unit, 0.5)
+    whole = fitting.own_budget(model, unit)
+    half = fitting.own_budget(model, unit, 0.5)
     assert 0 <= presets.uniform_to(model, half).gap < 1e-3
     assert 0 <= presets.from_ranks(model, layers, measured(layers, 1), whole).gap < 1e-3
     assert 0 <= straight.straighten(model, layers, whole).proposal.gap < 0.01
@@ -80,7 +80,7 @@ def test_the_budget_is_met_within_a_percent(name: str, unit: str) -> None:
 
 def test_no_single_step_fits_any_more() -> None:
     model, _ = net("torchvision:resnet18")
-    budget = presets.own_budget(model, "parameters", 0.3)
+    budget = fitting.own_budget(model, "parameters", 0.3)
     proposal = presets.at_random(model, budget, 5)
     spare = budget.target - proposal.parameters
     smallest = min(
@@ -94,30 +94,30 @@ def test_no_single_step_fits_any_more() -> None:
 def test_the_whole_budget_gives_back_the_network() -> None:
     for name in NETS:
         model, _ = net(name)
-        assert presets.uniform_to(model, presets.own_budget(model)).widths == {}
+        assert presets.uniform_to(model, fitting.own_budget(model)).widths == {}
         assert presets.uniform(model, 1.0).widths == {}
 
 
 def test_ranks_set_the_proportions() -> None:
     model, layers = net("torchvision:resnet18")
     ranks = measured(layers, 3)
-    proposal = presets.from_ranks(model, layers, ranks, presets.own_budget(model))
+    proposal = presets.from_ranks(model, layers, ranks, fitting.own_budget(model))
     wanted = presets.by_group(model.found, layers, ranks)
     ratios = [proposal.widths.get(g.name, g.width) / wanted[g.name] for g in model.found.free]
     assert max(ratios) / min(ratios) < 1.1
     with pytest.raises(AnalysisError, match="measured rank"):
-        presets.from_ranks(model, layers, {}, presets.own_budget(model))
+        presets.from_ranks(model, layers, {}, fitting.own_budget(model))
 
 
 def test_conflicting_groups_lose_half_and_the_others_gain() -> None:
     model, layers = net("torchvision:resnet18")
     proposal = presets.from_conflicts(
-        model, layers, {"layer4.0.conv1": 0.2, "layer4.1.conv1": 0.0}, presets.own_budget(model)
+        model, layers, {"layer4.0.conv1": 0.2, "layer4.1.conv1": 0.0}, fitting.own_budget(model)
     )
     assert abs(proposal.widths["layer4.0.conv1"] - 256) <= 1
     assert all(proposal.widths[g.name] > g.width for g in model.found.free if g.name != "layer4.0.conv1")
     with pytest.raises(AnalysisError, match="conflicts"):
-        presets.from_conflicts(model, layers, {"conv1": 0.0}, presets.own_budget(model))
+        presets.from_conflicts(model, layers, {"conv1": 0.0}, fitting.own_budget(model))
 
 
 def test_widths_of_a_search_are_taken_over() -> None:
@@ -129,7 +129,7 @@ def test_widths_of_a_search_are_taken_over() -> None:
 
 def test_random_control_is_seeded() -> None:
     model, _ = net("timm:rexnet_100")
-    budget = presets.own_budget(model)
+    budget = fitting.own_budget(model)
     first, again, other = (presets.at_random(model, budget, seed) for seed in (1, 1, 2))
     assert first == again
     assert first.widths != other.widths
@@ -141,7 +141,7 @@ def test_an_impossible_budget_is_said() -> None:
     assert proposal.gap < 0
     assert "exceed" in proposal.notes[-1]
     with pytest.raises(AnalysisError, match="no unit"):
-        presets.own_budget(model, "bytes")
+        fitting.own_budget(model, "bytes")
 
 
 # -- the linear rule ---------------------------------------------------------------------------------------------------
@@ -159,7 +159,7 @@ def test_fits_of_published_networks() -> None:
 
 def test_a_straight_network_stays_straight() -> None:
     model, layers = net("timm:rexnet_100")
-    result = straight.straighten(model, layers, presets.own_budget(model))
+    result = straight.straighten(model, layers, fitting.own_budget(model))
     assert result.before.r2 > 0.9999
     widths = np.array([rung.width for rung in result.rungs])
     assert np.abs(result.after - widths).max() <= 2
@@ -169,7 +169,7 @@ def test_blocks_that_are_left_out_keep_their_widths() -> None:
     model, layers = net("torchvision:mobilenet_v2")
     whole = straight.ladder(model.found, layers)
     last = frozenset({whole[-1].block})
-    result = straight.straighten(model, layers, presets.own_budget(model, "macs"), without=last)
+    result = straight.straighten(model, layers, fitting.own_budget(model, "macs"), without=last)
     assert [rung.block for rung in result.rungs] == [rung.block for rung in whole[:-1]]
     assert [rung.index for rung in result.rungs] == list(range(1, len(whole)))
     kept = next(group.name for group in model.found.free if group.name == whole[-1].layer)
@@ -177,12 +177,12 @@ def test_blocks_that_are_left_out_keep_their_widths() -> None:
     assert any(whole[-1].block in note for note in result.proposal.notes)
     few = frozenset(rung.block for rung in whole[2:])
     with pytest.raises(AnalysisError, match="Fewer than three blocks"):
-        straight.straighten(model, layers, presets.own_budget(model, "macs"), without=few)
+        straight.straighten(model, layers, fitting.own_budget(model, "macs"), without=few)
 
 
 def test_straightening_keeps_first_block_stem_head_and_expansion() -> None:
     model, layers = net("torchvision:mobilenet_v2")
-    result = straight.straighten(model, layers, presets.own_budget(model, "macs"))
+    result = straight.straighten(model, layers, fitting.own_budget(model, "macs"))
     widths = result.proposal.widths
     assert result.after[0] == 16
     assert "features.0.0" not in widths
@@ -199,7 +199,7 @@ def test_plain_networks_use_their_layers() -> None:
     net_ = nn.Sequential(*[nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise(widths)], nn.Flatten(), nn.Linear(640, 5))
     found, layers = dissect(net_, (3, 4, 4)).groups, record(net_, (3, 4, 4)).layers
     model = CostModel(found)
-    result = straight.straighten(model, layers, presets.own_budget(model, "macs"))
+    result = straight.straighten(model, layers, fitting.own_budget(model, "macs"))
     assert [rung.block for rung in result.rungs] == ["0", "1", "2", "3"]
     assert result.line.r2 > 0.99
 

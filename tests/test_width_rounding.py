@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from analysis.config import LayerSpec
-from analysis.measures.widths import presets, straight
+from analysis.measures.widths import fitting, presets, straight
 from analysis.measures.widths.costs import CostModel
 from analysis.measures.widths.description import WidthGroups
+from analysis.measures.widths.fitting import EXACT, Rounding
 from analysis.measures.widths.legal import counts, objections
-from analysis.measures.widths.presets import EXACT, Rounding
 from analysis.models import load
 from analysis.request import Compute, ModelSource
 from analysis.surgery.dissecting import dissect
@@ -49,7 +49,7 @@ def test_layers_are_multiples_where_their_channels_are_nested(name: str, multipl
         assert {layer: width for layer, width in every.items() if width % multiple} == {}
         if "res2net" not in name:  # its branches are parts of a layer with the least width, and narrower themselves
             assert min(every.values()) >= rounding.minimum
-    fitted = presets.uniform_to(model, presets.own_budget(model, "macs", 0.7), Rounding(multiple))
+    fitted = presets.uniform_to(model, fitting.own_budget(model, "macs", 0.7), Rounding(multiple))
     assert not any(width % multiple for width in layer_widths(model.found, dict(fitted.widths)).values())
 
 
@@ -81,7 +81,7 @@ def test_the_profile_rounds_with_the_present_widths_of_others() -> None:
 @pytest.mark.parametrize(("unit", "multiple"), [("macs", 1), ("macs", 8), ("parameters", 16)])
 def test_a_straightened_network_keeps_its_costs_or_says_why_not(name: str, unit: str, multiple: int) -> None:
     model, layers = net(name)
-    proposal = straight.straighten(model, layers, presets.own_budget(model, unit), Rounding(multiple)).proposal
+    proposal = straight.straighten(model, layers, fitting.own_budget(model, unit), Rounding(multiple)).proposal
     assert proposal.gap >= 0
     told = [note for note in proposal.notes if "below the budget" in note]
     assert bool(told) == (proposal.gap > 0.01)
@@ -104,7 +104,7 @@ def test_a_straightened_network_keeps_its_costs_or_says_why_not(name: str, unit:
 )
 def test_what_is_left_of_the_budget_is_used_next_to_the_line(name: str, unit: str, multiple: int, most: float) -> None:
     model, layers = net(name)
-    proposal = straight.straighten(model, layers, presets.own_budget(model, unit), Rounding(multiple)).proposal
+    proposal = straight.straighten(model, layers, fitting.own_budget(model, unit), Rounding(multiple)).proposal
     assert 0 <= proposal.gap < most
 
 
@@ -112,7 +112,7 @@ def test_what_is_left_of_the_budget_is_used_next_to_the_line(name: str, unit: st
 def test_the_first_note_says_what_happened_to_the_first_block(name: str) -> None:
     model, layers = net(name)
     for multiple in (1, 16):
-        found = straight.straighten(model, layers, presets.own_budget(model), Rounding(multiple))
+        found = straight.straighten(model, layers, fitting.own_budget(model), Rounding(multiple))
         first, note = found.rungs[0].width, found.proposal.notes[0]
         moved = int(found.after[0]) != first
         assert (f"the {first} channels of the first block, which becomes {found.after[0]}" in note) == moved
@@ -129,7 +129,7 @@ def test_the_first_note_says_what_happened_to_the_first_block(name: str) -> None
 def test_other_presets_keep_the_budget_within_a_percent_or_say_so(multiple: int) -> None:
     model, _ = net("timm:regnetx_002")
     for unit in ("parameters", "macs"):
-        budget = presets.own_budget(model, unit, 0.5)
+        budget = fitting.own_budget(model, unit, 0.5)
         for proposal in (
             presets.uniform_to(model, budget, Rounding(multiple)),
             presets.at_random(model, budget, 1, rounding=Rounding(multiple)),

@@ -13,9 +13,9 @@ from torch import nn
 from analysis.edits import Edits
 from analysis.engine import run
 from analysis.events import Chunk, Finished, Outcome
-from analysis.measures.widths import presets, sensitivity
+from analysis.measures.widths import fitting, sensitivity
 from analysis.measures.widths.costs import CostModel
-from analysis.measures.widths.presets import Budget
+from analysis.measures.widths.fitting import Budget
 from analysis.methods.width_sensitivity import read_ratios
 from analysis.problems import AnalysisError
 from analysis.request import Compute, ImageSource, ModelSource, Request
@@ -91,18 +91,18 @@ def model() -> CostModel:
 
 
 @pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("unit", presets.UNITS)
+@pytest.mark.parametrize("unit", fitting.UNITS)
 def test_the_exact_choice_is_the_best_of_all(model: CostModel, seed: int, unit: str) -> None:
     random = np.random.default_rng(seed)
     groups = model.found.free
     names = [group.name for group in groups]
     widths = np.array([[g.width * 3 // 4, g.width // 2, g.width // 4] for g in groups], dtype=np.int64)
     losses = random.random(widths.shape).cumsum(axis=1)
-    budget = presets.own_budget(model, unit, 0.45)
+    budget = fitting.own_budget(model, unit, 0.45)
     best = np.inf
     for picks in product(range(4), repeat=len(groups)):
         chosen = {n: int(widths[i, p - 1]) for i, (n, p) in enumerate(zip(names, picks, strict=True)) if p}
-        if presets.cost(model, chosen, unit) <= budget.target:
+        if fitting.cost(model, chosen, unit) <= budget.target:
             best = min(best, sum(losses[i, p - 1] for i, p in enumerate(picks) if p))
     found = sensitivity.exact(model, names, widths, losses, budget)
     rough = sensitivity.greedy(model, names, widths, losses, budget)
@@ -116,7 +116,7 @@ def test_greedy_narrows_what_hurts_least(model: CostModel) -> None:
     names = [group.name for group in model.found.free]
     widths = np.array([[g.width // 2] for g in model.found.free], dtype=np.int64)
     losses = np.array([[5.0], [0.1], [5.0]])
-    proposal = sensitivity.greedy(model, names, widths, losses, presets.own_budget(model, "parameters", 0.9))
+    proposal = sensitivity.greedy(model, names, widths, losses, fitting.own_budget(model, "parameters", 0.9))
     assert dict(proposal.widths) == {names[1]: 6}
     nothing = sensitivity.greedy(model, names, widths, losses, Budget("parameters", 1))
     assert nothing.gap < 0

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from analysis.edits import Edits
 from analysis.live import measure
-from analysis.measures.widths import presets
+from analysis.measures.widths import fitting, presets
 from analysis.measures.widths.costs import CostModel
+from analysis.measures.widths.fitting import Rounding
 from analysis.measures.widths.legal import inexact
-from analysis.measures.widths.presets import Rounding
 from analysis.surgery.choosing import choose
 from analysis.surgery.dissecting import dissect
 from analysis.surgery.editing import edit
@@ -213,7 +213,7 @@ def test_presets_keep_what_the_target_is_set_for(view: WidthsView, unit: str, wo
     assert texts == [f"Keep the target: 60 % of the {words}"]
     next(action for action in view.presets.actions() if action.text() == "Uniform multiplier").trigger()
     model = CostModel(FOUND)
-    share = presets.cost(model, widths(view), unit) / presets.cost(model, {}, unit)
+    share = fitting.cost(model, widths(view), unit) / fitting.cost(model, {}, unit)
     assert 0.57 < share <= 0.6
 
 

@@ -19,7 +19,7 @@ from analysis.job import Job, Step
 from analysis.latents import auxiliary
 from analysis.measures.widths.costs import CostModel
 from analysis.measures.widths.description import WidthGroup
-from analysis.measures.widths.presets import legal
+from analysis.measures.widths.fitting import legal
 from analysis.outcomes import scores_of
 from analysis.outputs import check_labels
 from analysis.problems import AnalysisError

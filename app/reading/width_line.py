@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis.config import LayerSpec
 from analysis.measures.widths import straight
-from analysis.measures.widths.presets import Budget, Rounding
+from analysis.measures.widths.fitting import Budget, Rounding
 from analysis.problems import AnalysisError
 from app.reading import numbers
 from app.reading.depth import Floats

@@ -10,8 +10,8 @@ import numpy as np
 from analysis.edits import Edits
 from analysis.measures.widths.costs import CostModel, Costs
 from analysis.measures.widths.description import WidthGroups
+from analysis.measures.widths.fitting import EXACT, Rounding, legal
 from analysis.measures.widths.legal import Widths, counts, objections
-from analysis.measures.widths.presets import EXACT, Rounding, legal
 from app.reading.depth import Floats, Ints
 
 KINDS = ("conv", "linear")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
-from analysis.measures.widths.presets import Proposal
+from analysis.measures.widths.fitting import Proposal
 from analysis.measures.widths.sensitivity import Steps
 from analysis.problems import AnalysisError
 from app.forms.widgets import GRID, Bar, button, label

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from analysis.edits import Edits
 from analysis.measures.widths.description import WidthGroup
-from analysis.measures.widths.presets import Rounding
+from analysis.measures.widths.fitting import Rounding
 from app.commands import SetEdits
 from app.reading.depth import Ints
 from app.reading.width_channels import Channels, Scores, completed, with_pick

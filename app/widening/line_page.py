@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from analysis.config import LayerSpec
-from analysis.measures.widths.presets import Budget, Rounding
+from analysis.measures.widths.fitting import Budget, Rounding
 from analysis.measures.widths.straight import REFERENCES
 from app.drawing.curves import Curve, CurvePlot, Guide, Spots
 from app.drawing.readout import Entry, Key, Readout

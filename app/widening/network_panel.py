@@ -31,6 +31,7 @@ KEEP = (
 )
 WIDEN = (
     ("split", "split copies"),
+    ("uneven", "uneven copies"),
     ("zero", "new, read by 0"),
     ("fresh", "new, random"),
 )
@@ -41,6 +42,7 @@ KEEP_TIP = (
 )
 WIDEN_TIP = (
     "New channels: split copies keep the function, copies share out the weights that read them (Net2Net);\n"
+    "uneven copies do so in random shares, so that training tells them apart;\n"
     "not exactly where a layer norm averages over the channels, because its mean and variance move"
 )
 EDITED_FILE = "Original here: the file as opened, which was edited before"

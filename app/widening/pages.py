@@ -7,7 +7,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from analysis.measures.widths import presets
+from analysis.measures.widths import fitting
 from analysis.result import Result
 from app.reading.comparing import why_not_compared
 from app.reading.width_comparison import second_scores, second_sensitivity, second_shrunk
@@ -147,7 +147,7 @@ class Pages(QObject):
 
     def _show_line(self, reading: WidthReading, result: Result) -> None:
         unit, share = self.target()
-        budget = presets.own_budget(reading.model, unit, share)
+        budget = fitting.own_budget(reading.model, unit, share)
         layers = self.workspace.layers or result.layers
         self.line.compared = second_widths(self.workspace)
         self.line.show_line(reading, layers, self.editing.widths, budget, self.editing.rules.rounding)

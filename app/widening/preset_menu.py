@@ -12,9 +12,9 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QMenu, QWidget
 
 from analysis.config import LayerSpec
-from analysis.measures.widths import presets, sensitivity, straight
+from analysis.measures.widths import fitting, presets, sensitivity, straight
 from analysis.measures.widths.costs import CostModel
-from analysis.measures.widths.presets import Budget, Proposal
+from analysis.measures.widths.fitting import Budget, Proposal
 from analysis.measures.widths.sensitivity import Steps
 from analysis.problems import AnalysisError, Problem
 from app.reading.width_reading import WidthReading, base_edits
@@ -146,7 +146,7 @@ class PresetMenu(QMenu):
         if reading is None:
             return
         try:
-            made = make(reading.model, presets.own_budget(reading.model, *self.page.target))
+            made = make(reading.model, fitting.own_budget(reading.model, *self.page.target))
         except AnalysisError as error:
             self._complain(error)
             return

@@ -11,7 +11,7 @@ from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from analysis.config import LayerSpec
-from analysis.measures.widths.presets import Rounding
+from analysis.measures.widths.fitting import Rounding
 from app.drawing.ratio_strip import RatioStrip
 from app.drawing.readout import Entry, Key, Legend, Readout
 from app.drawing.width_plot import Outline, Profile, WidthPlot

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.measures.widths.costs import CostModel
+from analysis.measures.widths.fitting import Budget, Proposal, propose
 from analysis.measures.widths.legal import counts, objections, spread
-from analysis.measures.widths.presets import Budget, Proposal, propose
 from analysis.problems import AnalysisError
 
 Floats = NDArray[np.float64]

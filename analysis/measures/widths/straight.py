@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from analysis.config import LayerSpec
 from analysis.measures.widths.costs import CostModel
 from analysis.measures.widths.description import Producer, WidthGroups
-from analysis.measures.widths.presets import (
+from analysis.measures.widths.fitting import (
     EXACT,
     NEAR,
     Budget,
