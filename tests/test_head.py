@@ -56,6 +56,8 @@ def test_the_label_at_the_crosshair_fades_only_as_it_comes_or_goes(theme: Theme,
     readout.show_entries("conv2", (entry,))
     assert readout.fade.state() == readout.fade.State.Stopped
     readout.show_entries("", ())
+    assert readout.fade.state() == readout.fade.State.Stopped  # it stays for a moment, to be clicked
+    readout.clear()
     assert readout.fade.state() == readout.fade.State.Running
     qtbot.waitUntil(lambda: readout.fade.state() == readout.fade.State.Stopped)
     readout.show_entries("conv2", (entry,))

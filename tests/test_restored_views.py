@@ -96,7 +96,8 @@ def test_what_is_kept_stays_until_there_is_something_to_choose_from(name: str, t
 
 def test_a_verdict_of_two_networks_is_kept_while_there_is_one(qtbot: QtBot) -> None:
     row = WishRow()
-    qtbot.addWidget(row)
+    for widget in (row, row.ordering):  # the caller places the second one
+        qtbot.addWidget(widget)
     row.show_wish(Wish(verdict=DISAGREE))
     assert (row.wish.verdict, row.kept.verdict) == ("all", DISAGREE)
     row.set_compared("another")

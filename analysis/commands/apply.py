@@ -36,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.add_images(parser)
     group = parser.add_argument_group("surgery")
     group.add_argument("--keep", metavar="RULE", default="l1", help=", ".join(KEEP))
-    group.add_argument("--widen", default="split", choices=["split", "uneven", "zero", "fresh"], help="how channels are added")
+    group.add_argument(
+        "--widen", default="split", choices=["split", "uneven", "zero", "fresh"], help="how channels are added"
+    )
     group.add_argument("--whole-groups", action="store_true", help="as groups --whole-groups, for grouped convolutions")
     group.add_argument("--seed", type=int, default=0, help="for random choices and new channels")
     group.add_argument("--out", metavar="FILE.safetensors", required=True)

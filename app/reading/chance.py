@@ -67,7 +67,8 @@ class Pool:
     name
         "perturbation" or "jitter".
     growth
-        (k,) oracle of k random copies.
+        (k,) oracle of k random copies among as many as there are configurations, so that it begins where their curve
+        does; NaN where there are too few copies to say. Of older runs, among the copies alone.
     guesses
         Copies, and configurations, that are compared: the fewer of both.
     beyond
@@ -115,9 +116,10 @@ def pools_of(result: Result | None) -> tuple[Pool, ...]:
         return ()
     found = []
     single = np.asarray(result["mean_accuracy"], dtype=np.float64) if "mean_accuracy" in result else np.full(9, np.nan)
-    count = result.prepared.samples.count if result.prepared is not None else 0
+    count = _pictures_of(result)
     for number, name in enumerate(result.names("pool")):
-        growth = np.asarray(result["growth"][number], dtype=np.float64)
+        drawn = "growth_in_family" if "growth_in_family" in result else "growth"
+        growth = np.asarray(result[drawn][number], dtype=np.float64)
         low, middle, high = (float(result["oracle_beyond"][number][end]) for end in (1, 0, 2))
         if number and np.isfinite(growth).any():
             singles = float(single[number]), float(single[0])
@@ -127,6 +129,13 @@ def pools_of(result: Result | None) -> tuple[Pool, ...]:
             beyond = (middle, low, high)
             found.append(Pool(name, growth, beyond, min(sizes), *singles, count, gains, own, same, places))
     return tuple(found)
+
+
+def _pictures_of(result: Result) -> int:
+    """Count the pictures that a run has measured; at most as many as were asked for."""
+    if "measured" in result:
+        return int((np.asarray(result["measured"]) == 1).sum())
+    return result.prepared.samples.count if result.prepared is not None else 0
 
 
 def _rows_of(result: Result, number: int, sizes: list[int]) -> tuple[Bools | None, Bools | None, Integers | None]:
