@@ -169,7 +169,9 @@ def prepare_comparison(window: MainWindow) -> None:
     workspace, first = window.workspace, window.workspace.model
     other = ModelSource("demo:fashion_plain")
     for method in ("feature_rank", "evaluate"):
-        request = replace(workspace.new_request(method), model=other)
+        shown = workspace.latest(method)
+        assert shown is not None
+        request = replace(shown.request, model=other)  # the same pictures
         window.desk.measuring.measure(request)
     wait(lambda: idle(window), "the other network")
     window.desk.notices.clear()

@@ -209,7 +209,10 @@ class AttributionBoard(NamedNumbers):
         role = COLORS.get(pane.verdict, "text_soft")
         painter.setPen(self.theme.readable(role))
         top = self._below(place, pane)
-        painter.drawText(QRectF(place.left(), top, place.width() + GAP, line), _LEFT, pane.caption)
+        caption = painter.fontMetrics().elidedText(
+            pane.caption, Qt.TextElideMode.ElideRight, round(place.width() + GAP / 2)
+        )
+        painter.drawText(QRectF(place.left(), top, place.width() + GAP, line), _LEFT, caption)
 
     def _draw_scale(self, painter: QPainter, bar: QRectF, reach: float) -> None:
         gradient = QLinearGradient(bar.topLeft(), bar.topRight())

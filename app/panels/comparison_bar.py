@@ -27,6 +27,7 @@ STATE_WORDS = {MEASURED: "", PENDING: "being measured", UNMEASURED: "not measure
 SLIDE = "Show the weights of another checkpoint in every view; what is not measured of it can be measured there"
 NEAR = 7.0
 """Pixels from mark to mark below which only one in several is drawn."""
+CHOOSE = "Compare with ▾"
 ROOM = 20
 """Pixels of the slider's height with its marks."""
 
@@ -97,7 +98,7 @@ class ComparisonBar(QWidget):
         self.others = QMenu(self)
         self.others.aboutToShow.connect(lambda: menus.fill_compare(self.others, workspace))
         self.choose = QToolButton()
-        self.choose.setText("Compare with ▾")
+        self.choose.setText(CHOOSE)
         self.choose.setAccessibleName("Compare with another run")
         self.choose.setToolTip("Choose the run that stands behind the open network, in every view")
         self.choose.clicked.connect(self.open_menu)
@@ -110,13 +111,14 @@ class ComparisonBar(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 4, 8, 2)
         row.setSpacing(8)
-        for widget in (self.choose, self.chip, self.words):
+        for widget in (self.chip, self.choose, self.words):
             row.addWidget(widget)
         row.addWidget(self.slider, 100)  # before the empty rest of the line, up to its largest width
         row.addWidget(self.title)
         row.addWidget(self.all)
         row.addStretch(1)
         self.slider.setMaximumWidth(280)
+        self.slider.setMinimumWidth(64)
         for signal in (
             workspace.compared_changed, workspace.checkpoint_changed, workspace.runs_changed, workspace.model_changed,
             theme.changed,
@@ -142,6 +144,7 @@ class ComparisonBar(QWidget):
             return
         compared, self.found = compared_run(workspace), checkpoints(workspace, self._folder.files(workspace.model))
         self.chip.setVisible(compared is not None)
+        self.choose.setText(CHOOSE if compared is None else CHOOSE[-1])  # the chip says the rest
         if compared is not None:
             self.chip.setText(f"Compared with {network_name(compared)}  ✕")
             self.chip.setAccessibleName(f"End the comparison with {network_name(compared)}")
