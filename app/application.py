@@ -54,10 +54,10 @@ def run(options: argparse.Namespace) -> int:
         return application.exec()
     finally:
         restore()
-        collecting.stop()
         hooks.remove()
         LOGGER.removeHandler(log)
         end(window, application)
+        collecting.stop()
 
 
 def prepare(application: QApplication) -> None:

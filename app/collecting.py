@@ -41,7 +41,7 @@ class Collecting(QObject):
             gc.collect(max(grown))
 
     def stop(self) -> None:
-        """Let Python collect by itself again."""
+        """Collect what is left while the application still is, and let Python collect by itself again."""
         self._timer.stop()
-        gc.unfreeze()
+        gc.collect()
         gc.enable()
