@@ -14,8 +14,8 @@ KEPT = 3.0
 MOST = {"cpu": 16, "cuda": 256, "mps": 64}
 """Rows that are quick enough: more of them only grow the memory."""
 
-CACHED = 1 << 26
-"""Bytes of activations of a plain pass on a processor; a batch far above it is slower than its pictures alone."""
+CACHED = 1 << 23
+"""Bytes of activations that a processor keeps at hand; a batch far above it is slower than its pictures alone."""
 
 
 class Rows:
@@ -100,7 +100,7 @@ def cached_rows(per_row: float, device: torch.device, most: int) -> int:
 
     Examples
     --------
-    >>> [cached_rows(size, torch.device("cpu"), 64) for size in (1 << 20, 1 << 24, 1 << 30)]
-    [64, 4, 1]
+    >>> [cached_rows(size, torch.device("cpu"), 64) for size in (1 << 10, 1 << 20, 1 << 30)]
+    [64, 8, 1]
     """
     return max(1, min(most, int(CACHED // max(per_row, 1)))) if device.type == "cpu" else most
