@@ -295,7 +295,7 @@ def test_killed_window_takes_a_busy_engine_along_and_can_be_restored(tmp_path: P
         window.wait()
     killed = time.monotonic()
     qtbot.waitUntil(lambda: not is_alive(engine, began), timeout=PATIENCE)
-    assert time.monotonic() - killed < 20.0  # two seconds on a quiet machine
+    assert time.monotonic() - killed < 2.0
     desk = make_desk(RemoteEngine(), tmp_path, LogBuffer())
     (left,) = desk.keeper.left_behind()
     assert left.crashed
