@@ -217,3 +217,14 @@ def window(qapp: Any, engine: Any, tmp_path: Path) -> Iterator[Any]:
         made.close()
         made.deleteLater()
     qapp.setStyleSheet("")
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread: small networks are quicker so, above all where the cores are shared."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

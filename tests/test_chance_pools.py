@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -24,15 +23,9 @@ from analysis.sweep import prepare
 from tests.test_configuration_fallback import Overwritten
 from tests.tiny import ResidualNet, fill, pictures, state_of
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 POINTS = "layer3.0.conv1:dil1,2,3"
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def pools(net: nn.Module, x: Tensor, labels: np.ndarray, **params: Any) -> Result:

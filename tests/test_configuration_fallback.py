@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -27,16 +26,10 @@ from analysis.tracing.recorder import trace
 from analysis.walk import NotShareableError, Walker, scout
 from tests.tiny import ResidualNet, fill, pictures
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 THREE = "c0:dil1,2;c1:dil1,2;c2:dil1,2"
 SHAPE = (3, 8, 8)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 class Three(nn.Module):

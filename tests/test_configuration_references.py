@@ -28,9 +28,9 @@ from app.reading.configurations import Reading
 from app.theme import Theme
 from app.workspace import Run
 from tests import configuration_scenes, scenes
-from tests.configuration_views import view_of
+from tests.configuration_views import opened, view_of
 from tests.gestures import settle, theme
-from tests.test_configurations_view import opened, oracle_page
+from tests.test_configurations_view import oracle_page
 
 __all__ = ["theme"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import warnings
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,16 +24,10 @@ from analysis.surgery.editing import edit, rewritten_modules, whole
 from tests import tiny
 from tests.width_nets import by_variable, difference, doubled, masked, narrowed, randomised, sizes, widened
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SHAPE = (3, 8, 8)
 EXACT = 1e-12
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def conv(inputs: int, outputs: int, size: int = 1, **options: int) -> nn.Conv2d:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +27,9 @@ from analysis.result import Result
 from analysis.store import list_runs, load, record
 from tests.tiny import ResidualNet, fill, pictures, state_of
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 POINTS = "layer2.0.conv1:dil1,2;layer3.0.conv1:dil1,2,3"
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def small() -> nn.Module:

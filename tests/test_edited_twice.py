@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,6 +29,8 @@ from analysis.request import Compute, ImageSource, ModelSource, Request
 from analysis.result import Result
 from analysis.surgery.dissecting import dissect
 from tests.test_rebuilding import BARE
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 ONE = Compute(threads=1)
 FACTORY = """
@@ -59,14 +60,6 @@ NETWORKS = (
 )
 FACTORS = {"narrow": (0.6, 0.9), "widen": (1.5, 1.2), "both": (0.7, 1.3)}
 """By how much every second group, and the others, change at each saving."""
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def opened(name: str, folder: Path) -> Model:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from torch import nn
 
 from analysis.engine import carry_out
@@ -31,6 +30,8 @@ from tests.panel_parts import button, heard
 from tests.test_processes import engine_pid, real, submit, wait_for
 from tests.tiny import ResidualNet, fill, pictures
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 __all__ = ["real"]
 
 POOLS = Request("chance_pools", params=(("copies", 3), ("points", "layer3.0.conv1:dil1,2,3"), ("target", 0.1)))
@@ -38,14 +39,6 @@ CHOOSER = Request("configuration_chooser", params=(("points", "layer3.0.conv1:di
 SWEEP = Request("dynamic_configurations", params=(("points", "layer3.0.conv1:dil1,2,3"),))
 FEW = "layer2.0.conv1:dil1,2;layer3.0.conv1:dil1,2"
 PATIENCE = 120_000
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def told(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,8 @@ from analysis.graph import Recording, describe, record
 from analysis.problems import AnalysisError
 from analysis.tracing.recorder import trace
 from tests import tiny
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 NETS: dict[str, tuple[Any, tuple[int, ...]]] = {
     "linear_stack": (tiny.linear_stack, (4,)),
@@ -40,15 +41,6 @@ NETS: dict[str, tuple[Any, tuple[int, ...]]] = {
     "identity": (tiny.identity_layer, (3, 2, 2)),
 }
 each_net = pytest.mark.parametrize(("make", "shape"), NETS.values(), ids=NETS)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Small networks are quicker on one thread, above all where the cores are shared."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def rows(recording: Recording, *kinds: str) -> list[str]:

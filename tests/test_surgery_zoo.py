@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
@@ -27,16 +25,8 @@ from tests.width_nets import (
     widened,
 )
 
-pytestmark = [pytest.mark.zoo]
+pytestmark = [pytest.mark.zoo, pytest.mark.usefixtures("one_thread")]
 EXACT = 1e-12
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def check(case: Case) -> str:

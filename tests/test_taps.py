@@ -18,16 +18,9 @@ from analysis.taps import taps
 from tests import tiny
 from tests.test_graph import NETS, from_zoo
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 each_net = pytest.mark.parametrize(("make", "shape"), NETS.values(), ids=NETS)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Small networks are quicker on one thread, above all where the cores are shared."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def read(net: nn.Module, recording: Recording, images: Tensor, names: list[str] | None = None) -> dict[str, Tensor]:

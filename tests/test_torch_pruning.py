@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from analysis.surgery.dissecting import dissect
 from analysis.surgery.editing import edit, whole
 from tests.width_nets import Case, Ints, difference, masked
 
-pytestmark = [pytest.mark.zoo, pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.zoo, pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("one_thread")]
 GROUPS = 6
 """Groups that are narrowed, one after the other."""
 QUICK = ("tv resnet18", "tv mobilenet_v2", "tv squeezenet1_1")
@@ -29,14 +28,6 @@ MANY = (
 """Not among them, because it fails: shufflenet_v2_x1_0 (ZeroDivisionError), rexnet_100 (its groups are not listed
 within minutes), cspresnet50 and res2net50_26w_4s (sizes of splits stay, and the rest does not run)."""
 SIDES = {"tv inception_v3": 299, "tv googlenet": 96, "cifar 20": 32}
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def handled(found: Anatomy) -> list[int]:

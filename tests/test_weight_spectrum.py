@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,14 +16,7 @@ from analysis.methods.weight_spectrum import Weight, squared_singular_values, we
 from analysis.problems import AnalysisError
 from analysis.result import Result
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Small matrices are quicker on one thread, above all where the cores are shared."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def spectrum(net: nn.Module, shape: tuple[int, ...] = (4, 8, 8), **params: Any) -> Result:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,16 +25,10 @@ from tests.test_coupling import conv, row
 from tests.test_surgery_zoo import compare_costs
 from tests.width_nets import Case, by_variable, difference, doubled, narrowed, randomised, sizes, widened
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SHAPE = (3, 8, 8)
 EXACT = 1e-12
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def grouped() -> nn.Module:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
@@ -16,16 +14,10 @@ from analysis.surgery.dissecting import dissect
 from analysis.surgery.editing import edit
 from tests.width_nets import by_variable, doubled, narrowed, sizes
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SHAPE = (3, 8, 8)
 ALL = {"one", "free", "two"}
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 class Net(nn.Module):

@@ -5,30 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.config import LayerSpec
 from analysis.measures.widths import fitting, presets, straight
 from analysis.measures.widths.costs import CostModel
 from analysis.measures.widths.description import WidthGroups
 from analysis.measures.widths.fitting import EXACT, Rounding
 from analysis.measures.widths.legal import counts, objections
-from analysis.models import load
-from analysis.request import Compute, ModelSource
 from analysis.surgery.dissecting import dissect
 from app.reading.width_reading import Rules, WidthReading, changed
 from tests.test_coupling import PartialShortcut
+from tests.test_width_presets import net
 
-Net = tuple[CostModel, tuple[LayerSpec, ...]]
 NESTED = ("timm:rexnet_100", "torchvision:shufflenet_v2_x1_0", "timm:res2net50_26w_4s")
 NARROW = ("timm:mobilenetv3_large_100", "timm:regnetx_002", "torchvision:resnext50_32x4d", "timm:rexnet_100")
-_KNOWN: dict[str, Net] = {}
-
-
-def net(name: str) -> Net:
-    if name not in _KNOWN:
-        model = load(ModelSource(name, ("random",)), Compute())
-        found = dissect(model.net, model.input_shape, model.name).groups
-        _KNOWN[name] = CostModel(found), model.recording.layers
-    return _KNOWN[name]
 
 
 def layer_widths(found: WidthGroups, widths: dict[str, int]) -> dict[str, int]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetricsF, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QSizePolicy
 
+from app.drawing.named import Name, NamedNumbers, tip_of
 from app.theme import Theme
 
 PAD = 12.0
@@ -42,10 +43,8 @@ class Fact:
     heading: bool = False
 
 
-class FactTable(QWidget):
+class FactTable(NamedNumbers):
     """Lines of facts with one or several columns of values."""
-
-    help_wanted = Signal(str)
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -53,7 +52,6 @@ class FactTable(QWidget):
         self.facts: tuple[Fact, ...] = ()
         self.columns: tuple[tuple[str, str], ...] = ()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setMouseTracking(True)
         theme.changed.connect(self.updateGeometry)
 
     def show_facts(self, facts: tuple[Fact, ...], columns: tuple[tuple[str, str], ...] = ()) -> None:
@@ -152,6 +150,7 @@ class FactTable(QWidget):
                 step = steps[min(number, len(steps) - 1)] if len(self.columns) > 1 else 0.0
                 rect = QRectF(PAD, below, right - step - PAD, line)
                 painter.drawText(rect, Qt.AlignmentFlag.AlignRight | flags, text)
+        self.underline(painter)
 
     # -- hovering ----------------------------------------------------------------------------------------------------
 
@@ -164,31 +163,22 @@ class FactTable(QWidget):
 
     def tip(self, fact: Fact) -> str:
         """Words of the tool tip: exact values, definition, and where more is said."""
-        parts = [", ".join(text for text in fact.exact if text), fact.definition]
-        if fact.page:
-            parts.append("Click the name for more.")
-        return "\n".join(part for part in parts if part)
+        parts = (", ".join(text for text in fact.exact if text), fact.definition)
+        return tip_of("\n".join(part for part in parts if part), fact.page)
 
-    def event(self, event: QEvent) -> bool:
-        """Show the definition of the line under the mouse."""
-        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            fact = self.fact_at(event.pos().y())
-            text = self.tip(fact) if fact else ""
-            if text:
-                QToolTip.showText(event.globalPos(), text, self)
-            else:
-                QToolTip.hideText()
-            return True
-        return super().event(event)
+    def tip_at(self, place: QPointF) -> str:
+        """Return the definition of the line at a place, wherever on it the mouse is."""
+        fact = self.fact_at(place.y())
+        return self.tip(fact) if fact is not None else ""
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Show by the pointer which names can be clicked."""
-        fact = self.fact_at(event.position().y())
-        over = fact is not None and bool(fact.page) and event.position().x() < self.width() / 2
-        self.setCursor(Qt.CursorShape.PointingHandCursor if over else Qt.CursorShape.ArrowCursor)
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """Open the help page of the name that was clicked."""
-        fact = self.fact_at(event.position().y())
-        if fact is not None and fact.page and event.position().x() < self.width() / 2:
-            self.help_wanted.emit(fact.page)
+    def names(self) -> tuple[Name, ...]:
+        """Return the labels of the lines."""
+        plain, bold = (QFontMetricsF(self.theme.font(kind)) for kind in ("text", "bold"))
+        return tuple(
+            Name(
+                QRectF(PAD, top, (bold if fact.heading else plain).horizontalAdvance(fact.label), self._line()),
+                fact.page,
+                fact.definition,
+            )
+            for fact, (top, _height) in zip(self.facts, self._places(), strict=True)
+        )

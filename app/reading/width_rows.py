@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.measures.widths.straight import share
+from analysis.measures.widths.legal import share
 from app.reading.depth import Floats
 from app.reading.width_reading import WidthReading
 

@@ -222,3 +222,13 @@ def channels(found: WidthGroups, producer: Producer, place: int, width: int) -> 
     if classes is None:
         return 0
     return sum(terms.get(variable, 0) * count for variable, count in zip(group.variables, classes, strict=True))
+
+
+def share(found: WidthGroups, producer: Producer, place: int, width: int) -> int:
+    """Channels of a layer that belong to a group, in proportion to the width: also for one it cannot have."""
+    group = found.groups[place]
+    if producer.length < 0 or not group.width:
+        return 0
+    terms = dict(found.lengths[producer.length].terms)
+    whole = sum(found.variables[v].count * terms.get(v, 0) for v in group.variables)
+    return width * whole // group.width

@@ -30,6 +30,7 @@ from analysis.measures.widths.fitting import (
     propose,
     top_up,
 )
+from analysis.measures.widths.legal import share
 from analysis.problems import AnalysisError
 
 STAIRCASES: tuple[tuple[str, tuple[int, ...]], ...] = (
@@ -374,16 +375,6 @@ class _Plan:
     def ladder_widths(self, widths: Mapping[str, int]) -> NDArray[np.int64]:
         """Widths of the blocks in a configuration, axes (block,)."""
         return self._widths({self.found.index(name): width for name, width in widths.items()})
-
-
-def share(found: WidthGroups, producer: Producer, place: int, width: int) -> int:
-    """Channels of a layer that belong to a group when the group has some width."""
-    group = found.groups[place]
-    if producer.length < 0 or not group.width:
-        return 0
-    terms = dict(found.lengths[producer.length].terms)
-    whole = sum(found.variables[v].count * terms.get(v, 0) for v in group.variables)
-    return width * whole // group.width
 
 
 def _free(found: WidthGroups, producer: Producer) -> bool:

@@ -19,7 +19,7 @@ import numpy as np
 
 from analysis.catalogue import nearest as nearest_word
 from analysis.measures.widths.description import Producer, WidthGroups
-from analysis.measures.widths.legal import Widths, check, spread
+from analysis.measures.widths.legal import Widths, check, share, spread
 from analysis.problems import AnalysisError
 
 FORMAT = 1
@@ -206,18 +206,18 @@ def _by_layer(found: WidthGroups, layers: list[Line]) -> dict[str, Line]:
 def _solve(found: WidthGroups, producer: Producer, line: Line, known: dict[int, tuple[int, Line]]) -> None:
     """Let what is still open at a layer take the difference."""
     free = [place for place in producer.groups if not found.groups[place].locked]
-    fixed = producer.width - sum(_share(found, producer, place, found.groups[place].width) for place in free)
-    rest = line.width - fixed - sum(_share(found, producer, place, known[place][0]) for place in free if place in known)
+    fixed = producer.width - sum(share(found, producer, place, found.groups[place].width) for place in free)
+    rest = line.width - fixed - sum(share(found, producer, place, known[place][0]) for place in free if place in known)
     open_groups = [place for place in free if place not in known]
     first = [place for place in open_groups if _first_layer(found, place) == producer.layer]
     takers = first or open_groups
     for place in set(open_groups) - set(takers):
-        rest -= _share(found, producer, place, found.groups[place].width)
+        rest -= share(found, producer, place, found.groups[place].width)
     if not takers:
         if rest:
             raise _disagreement(found, producer, line, known, free)
         return
-    least = sum(_share(found, producer, place, found.groups[place].minimum) for place in takers)
+    least = sum(share(found, producer, place, found.groups[place].minimum) for place in takers)
     if rest < least:
         others = [known[place][1] for place in free if place in known]
         raise _too_narrow(found, producer, line, others, (takers[0], rest, least))
@@ -244,7 +244,7 @@ def _too_narrow(
 
 def _shares(found: WidthGroups, producer: Producer, takers: list[int], rest: int) -> list[int]:
     """Share channels of a layer among groups in proportion; the last takes what is left."""
-    sizes = [_share(found, producer, place, found.groups[place].width) for place in takers]
+    sizes = [share(found, producer, place, found.groups[place].width) for place in takers]
     parts, left, total = [], rest, sum(sizes)
     for place, size in zip(takers, sizes, strict=True):
         step = found.groups[place].step
@@ -252,16 +252,6 @@ def _shares(found: WidthGroups, producer: Producer, takers: list[int], rest: int
         left -= part
         parts.append(part * found.groups[place].width // size)
     return parts
-
-
-def _share(found: WidthGroups, producer: Producer, place: int, width: int) -> int:
-    """Channels of a layer that belong to a group when the group has some width."""
-    group = found.groups[place]
-    if producer.length < 0 or not group.width:
-        return 0
-    terms = dict(found.lengths[producer.length].terms)
-    whole = sum(found.variables[v].count * terms.get(v, 0) for v in group.variables)
-    return width * whole // group.width
 
 
 def _first_layer(found: WidthGroups, place: int) -> str:
