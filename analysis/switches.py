@@ -8,7 +8,7 @@ it gives the layers of the public code of M. Inkawhich (2020).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from analysis.catalogue import nearest
@@ -424,8 +424,3 @@ def slice_steps(op: Op) -> bool:
     if not isinstance(place, tuple) or len(place) != 4 or isinstance(place[0], Ref):
         return False
     return any(isinstance(item, slice) and item.step not in (None, 1) for item in place[2:])
-
-
-def with_options(switches: Switches, options: Sequence[Sequence[Option]]) -> Switches:
-    """Return the same switches with other options."""
-    return replace(switches, options=tuple(tuple(several) for several in options))

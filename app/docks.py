@@ -165,11 +165,6 @@ class Docks(QObject):
         else:
             self.close(name)
 
-    def is_front(self, name: str) -> bool:
-        """Tell whether a panel can be seen."""
-        dock = self._docks[name]
-        return dock.isVisible() and not dock.visibleRegion().isEmpty()
-
     def open_names(self) -> tuple[str, ...]:
         """Names of the panels that are open."""
         return tuple(name for name in self._docks if self.is_open(name))

@@ -425,9 +425,3 @@ def matched(single: float, wanted: float) -> bool:
     (True, False)
     """
     return not abs(single - wanted) > APART
-
-
-def beyond_pool(correct: Bools, pool: Bools, size: int = 0) -> Floats:
-    """Per picture: oracle of k configurations less that of k copies of a pool on the same pictures (0: all copies)."""
-    size = size or min(correct.shape[1], pool.shape[1])
-    return missed_by_subsets(pool, size) - missed_by_subsets(correct, size)

@@ -48,11 +48,6 @@ class Wish:
     order: str = "place"
     falling: bool = False
 
-    @property
-    def needs_run(self) -> bool:
-        """True if only pictures with a prediction can fit."""
-        return self.verdict != "all" or self.low > 0 or self.high < 1
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SampleTable:

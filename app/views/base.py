@@ -257,11 +257,6 @@ class Segments(QWidget):
         if value in self._buttons:
             self._buttons[value].setChecked(True)
 
-    def set_enabled(self, value: str, enabled: bool, why: str = "") -> None:
-        """Allow a value or not, and say why not."""
-        self._buttons[value].setEnabled(enabled)
-        self._buttons[value].setToolTip("" if enabled else why)
-
 
 def menu_button(words: str, menu: QMenu) -> QToolButton:
     """Make a quiet button that opens a menu."""
