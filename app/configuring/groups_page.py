@@ -46,62 +46,62 @@ class GroupsPage(Page):
             "choice and pictures at the right",
             "accuracy on the half that nothing was chosen on",
         )
-        self.kinds = QComboBox()
+        self.scale, self.control = ScalePlot(theme), Line(theme)
+        self.kinds, self.scales = self._choice("What groups are made by"), self._choice("Scale of a configuration")
         self.kinds.addItems(list(GROUPINGS))
-        self.kinds.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-        self.kinds.setAccessibleName("What groups are made by")
-        self.kinds.activated.connect(lambda _row: self._again())
-        self.scales = QComboBox()
-        self.scales.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-        self.scales.setAccessibleName("Scale of a configuration")
         self.scales.setToolTip("What is drawn below: at what scale the configurations of each group look")
-        self.scales.activated.connect(lambda _row: self._again())
-        self.scale = ScalePlot(theme)
-        self.control = Line(theme)
         self.own = button("Your own column…", self.choose_file, tip=OWN)
         self.pools: tuple[Pool, ...] = ()
         """Chance pools of the same pictures: what jittered weights gain by groups is the second control."""
         self.tables: list[str] = []
-        self._read: tuple[object, ...] = ()
         self.problem = ""
-        top = QHBoxLayout()
-        top.setContentsMargins(12, 0, 8, 0)
-        top.setSpacing(8)
-        top.addWidget(label("Group by", "soft"))
-        top.addWidget(self.kinds)
-        top.addWidget(self.own)
-        top.addWidget(self.control, 1)
-        self.halves = QSplitter(Qt.Orientation.Vertical)
-        self.halves.setHandleWidth(3)
-        self.halves.setChildrenCollapsible(False)
-        self.halves.addWidget(self.plot)
-        self.below = QWidget()
-        choice = QHBoxLayout()
-        choice.setContentsMargins(12, 4, 8, 0)
-        choice.setSpacing(8)
-        choice.addWidget(label("Scale", "soft"))
-        choice.addWidget(self.scales)
-        choice.addStretch(1)
-        lower = QVBoxLayout(self.below)
-        lower.setContentsMargins(0, 0, 0, 0)
-        lower.setSpacing(0)
-        lower.addLayout(choice)
-        lower.addWidget(self.scale, 1)
-        self.halves.addWidget(self.below)
-        self.halves.setSizes([270, 230])
-        self.body.addLayout(top)
-        self.body.addWidget(self.halves, 1)
+        self._read: tuple[object, ...] = ()
         self._columns: dict[str, Floats] = {}
         """Name to one value for every picture of the source, from tables of the user."""
         self._groups: tuple[Group, ...] = ()
         self._second: dict[str, Group] = {}
         self._settled = False
         self._gains: dict[tuple[Reading, str], tuple[Row, Row]] = {}
+        self._lay_out()
         self.define(self.plot, "static_gain", "any_correct")
         self.define(self.scale, "scale_study", "reach_by_hand")
         self.scale.told.connect(self.told)
         self.plot.row_clicked.connect(self._click)
         self.plot.row_hovered.connect(self._hover)
+
+    def _choice(self, name: str) -> QComboBox:
+        """Make a field whose choice draws the page again."""
+        field = QComboBox()
+        field.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        field.setAccessibleName(name)
+        field.activated.connect(lambda _row: self._again())
+        return field
+
+    def _lay_out(self) -> None:
+        top, choice = QHBoxLayout(), QHBoxLayout()
+        for row, above in ((top, 0), (choice, 4)):
+            row.setContentsMargins(12, above, 8, 0)
+            row.setSpacing(8)
+        for item in (label("Group by", "soft"), self.kinds, self.own):
+            top.addWidget(item)
+        top.addWidget(self.control, 1)
+        for item in (label("Scale", "soft"), self.scales):
+            choice.addWidget(item)
+        choice.addStretch(1)
+        self.below = QWidget()
+        lower = QVBoxLayout(self.below)
+        lower.setContentsMargins(0, 0, 0, 0)
+        lower.setSpacing(0)
+        lower.addLayout(choice)
+        lower.addWidget(self.scale, 1)
+        self.halves = QSplitter(Qt.Orientation.Vertical)
+        self.halves.setHandleWidth(3)
+        self.halves.setChildrenCollapsible(False)
+        self.halves.addWidget(self.plot)
+        self.halves.addWidget(self.below)
+        self.halves.setSizes([270, 230])
+        self.body.addLayout(top)
+        self.body.addWidget(self.halves, 1)
 
     def _again(self) -> None:
         self._settled = True
