@@ -19,6 +19,7 @@ from app.reading.building import Bench
 from app.reading.chosen import chosen_words
 from app.reading.comparing import compared_run, counterpart, network_name
 from app.reading.depth import split_name
+from app.reading.edited_widths import EditedWidths
 from app.reading.glossary import TERMS
 from app.reading.layer_comparison import (
     difference_words,
@@ -54,7 +55,7 @@ class Inspector(QWidget):
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(0)
-        self._bench = Bench()
+        self._bench, self._edited = Bench(), EditedWidths()
         self._build()
         for signal in (
             workspace.model_changed,
@@ -164,6 +165,13 @@ class Inspector(QWidget):
         self.chosen.setText(words)
         self.chosen.setVisible(bool(words))
 
+    def _edited_words(self, layer: LayerSpec) -> str:
+        """Say what width a layer has been edited to, "" for none: facts are those before, maps those after."""
+        width = self._edited.by_layer(self.workspace).get(layer.name) if self.workspace.edits.widths else None
+        if width is None or width == layer.channels:
+            return ""
+        return f"edited to {width:,.0f} channels, the facts below are those before"
+
     def _show_nothing(self) -> None:
         layers = self.workspace.layers
         self.heading.setText("")
@@ -176,7 +184,7 @@ class Inspector(QWidget):
 
     def _show_one(self, layer: LayerSpec) -> None:
         self.heading.setText(layer.name)
-        self.kind.setText(kind_words(layer))
+        self.kind.setText(" · ".join(part for part in (kind_words(layer), self._edited_words(layer)) if part))
         facts, found = layer_facts(layer), self._measured([layer])
         other = second_layer(self.workspace, layer)
         columns = COMPARED if other is not None else ()
