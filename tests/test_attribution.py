@@ -123,7 +123,8 @@ def test_the_saliency_of_a_linear_network_is_its_weights() -> None:
     found = explained(net, pictures, "saliency,integrated_gradients,deep_lift", target="2")
     weights = net[1].weight.detach().double().numpy()[2].reshape(4, 4)  # type: ignore[index,union-attr,operator]
     for place in range(2):
-        np.testing.assert_allclose(found["attribution"][0, place], weights, rtol=1e-6)
+        np.testing.assert_allclose(found["attribution"][0, place], np.abs(weights), rtol=1e-6)
+        np.testing.assert_allclose(found["attribution_by_channel"][0, place, 0], weights, rtol=1e-6)
         product = weights * pictures[place, 0].double().numpy()
         np.testing.assert_allclose(found["attribution"][1, place], product, rtol=1e-4, atol=1e-6)
         np.testing.assert_allclose(found["attribution"][2, place], product, rtol=1e-4, atol=1e-6)
@@ -576,7 +577,7 @@ def test_a_scale_does_not_follow_single_pixels() -> None:
 
 def test_the_copy_shares_the_weights_and_says_the_same(pictures: Tensor) -> None:
     net = tiny.fill(InPlaceModules())
-    split = Split(net, record(net, SHAPE), pictures[:1], net(pictures[:1]).detach(), nonlinear=True)
+    split = Split(net, record(net, SHAPE), pictures[:1], nonlinear=True)
     assert {id(tensor) for tensor in split.copied.parameters()} == {id(tensor) for tensor in net.parameters()}
     torch.testing.assert_close(split(pictures), net(pictures))
     assert len(split.calls) == 3
@@ -593,7 +594,7 @@ def test_what_cannot_be_copied_is_refused_with_the_reason_and_a_way_on(pictures:
     net = tiny.fill(Modules())
     recording = record(net, SHAPE)
     with pytest.raises(AnalysisError, match="cannot be copied") as caught:
-        Split(tiny.fill(Locked()), recording, pictures[:1], net(pictures[:1]), nonlinear=True)
+        Split(tiny.fill(Locked()), recording, pictures[:1], nonlinear=True)
     assert "saliency" in caught.value.hint
 
 
@@ -601,14 +602,14 @@ def test_copies_are_kept_for_the_next_picture_but_not_after_a_failure() -> None:
     model = model_from(nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(72, 3)).eval(), (1, 8, 8))
     pixels = torch.randn(1, 1, 8, 8)
     with torch.no_grad():
-        given = model, pixels, model.net(pixels)
+        given = model, pixels
         with splits_of(*given) as split:
             first = split("0", False)
         with splits_of(*given) as split:
             assert split("0", False) is first
             assert split("0", True) is not first
         again = model_from(model.net, (1, 8, 8))  # recorded anew: it may have changed
-        with splits_of(again, *given[1:]) as split:
+        with splits_of(again, pixels) as split:
             assert split("0", False) is not first
         with splits_of(*given) as split:
             second = split("0", False)

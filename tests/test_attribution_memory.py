@@ -9,7 +9,7 @@ from tests import tiny
 from tests.test_attribution import Modules, Scarce, explained
 
 
-@pytest.mark.parametrize("names", ["saliency", "saliency,integrated_gradients"])
+@pytest.mark.parametrize("names", ["occlusion", "saliency", "grad_cam", "saliency,integrated_gradients,grad_cam"])
 def test_the_first_pass_is_halved_too(names: str) -> None:
     pictures = torch.randn(6, 3, 12, 12, generator=torch.Generator().manual_seed(3))
     scarce = explained(tiny.fill(Scarce()), pictures, names, steps=8, samples="0, 1, 2, 3, 4, 5")

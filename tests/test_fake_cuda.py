@@ -127,7 +127,7 @@ def test_operators_of_configurations(word: str, cuda: torch.device) -> None:
 def test_copy_for_attribution(recording: Recording, cuda: torch.device) -> None:
     net, pictures = make(), torch.randn(2, *SHAPE)
     layer = next(layer.name for layer in recording.layers if layer.kind == "conv")
-    split = Split(net, recording, pictures[:1], torch.zeros(1, 7), layer)
+    split = Split(net, recording, pictures[:1], layer)
     # The way back needs a device that is there.
     assert split(pictures).device.type == "cuda"
 

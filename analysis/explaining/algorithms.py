@@ -9,7 +9,7 @@ Their results are compared with plain calls of Captum in the tests.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil
@@ -19,7 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from analysis.explaining.batching import Rows
-from analysis.explaining.network import Split
+from analysis.explaining.first_pass import ON_THE_WAY
+from analysis.explaining.network import Split, with_gradients
 from analysis.problems import AnalysisError
 
 Work = Generator[int, None, Tensor]
@@ -38,6 +39,8 @@ class Task:
         A copy with modules for non-linearities, for those who hook them, or None.
     layered
         A copy with a probe at the wanted layer, or None.
+    made
+        What came with the first pass, by the name of the algorithm; axes (channel, y, x).
     pixels, baseline
         Axes (1, channel, y, x).
     target
@@ -53,6 +56,7 @@ class Task:
     scores: nn.Module
     split: Split | None
     layered: Split | None
+    made: Mapping[str, Tensor]
     pixels: Tensor
     baseline: Tensor
     target: int
@@ -61,12 +65,25 @@ class Task:
     stride: int
     rows: Rows
 
-    def amount(self, name: str) -> int:
-        """Rows that an algorithm has to do."""
-        if name == "occlusion":
-            down, across = window_counts(self.pixels.shape[2:], self.window, self.stride)
-            return down * across
-        return {"integrated_gradients": self.steps, "layer_conductance": self.steps, "guided_grad_cam": 2}.get(name, 1)
+
+def amount(name: str, size: tuple[int, ...], steps: int, window: int, stride: int) -> int:
+    """Count the rows that an algorithm has to do for a picture after the first pass.
+
+    Parameters
+    ----------
+    name
+        Of the algorithm.
+    size
+        Height and width of the picture.
+    steps, window, stride
+        See :class:`Task`.
+    """
+    if name in ON_THE_WAY:
+        return 0
+    if name == "occlusion":
+        down, across = window_counts(size, window, stride)
+        return down * across
+    return {"integrated_gradients": steps, "layer_conductance": steps, "guided_grad_cam": 2}.get(name, 1)
 
 
 def explain(name: str, task: Task) -> Work:
@@ -77,10 +94,12 @@ def explain(name: str, task: Task) -> Work:
     Tensor
         Axes (channel, y, x): channels and size of the picture, or of the layer for Grad-CAM and conductance.
     """
+    if name in task.made:
+        return task.made[name]
     with _quiet():
         work = _WORKS[name](task)
     while True:
-        with _quiet():
+        with _quiet(), with_gradients():
             try:
                 done = next(work)
             except StopIteration as end:
@@ -95,14 +114,6 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         yield
-
-
-def _saliency(task: Task) -> Work:
-    from captum.attr import Saliency
-
-    found = Saliency(task.scores).attribute(task.pixels.clone(), target=task.target, abs=False)
-    yield 1
-    return _tensor(found)
 
 
 def _integrated_gradients(task: Task) -> Work:
@@ -173,15 +184,6 @@ def _deep_lift(task: Task) -> Work:
     assert task.split is not None  # made for this algorithm
     # One picture at a time: Captum's rule for max-pooling takes the gradient of the first one of a batch for all.
     found = DeepLift(task.split).attribute(task.pixels.clone(), task.baseline.clone(), target=task.target)
-    yield 1
-    return _tensor(found)
-
-
-def _grad_cam(task: Task) -> Work:
-    from captum.attr import LayerGradCam
-
-    split = _layered(task)
-    found = LayerGradCam(split, split.probe).attribute(task.pixels.clone(), target=task.target)
     yield 1
     return _tensor(found)
 
@@ -258,11 +260,9 @@ def _tensor(found: Any) -> Tensor:
 
 
 _WORKS: dict[str, Callable[[Task], Work]] = {
-    "saliency": _saliency,
     "integrated_gradients": _integrated_gradients,
     "deep_lift": _deep_lift,
     "occlusion": _occlusion,
-    "grad_cam": _grad_cam,
     "guided_grad_cam": _guided_grad_cam,
     "layer_conductance": _layer_conductance,
 }

@@ -30,10 +30,12 @@ class Rows:
     ----------
     size
         Rows that have not failed yet.
+    wanted
+        Rows to begin with.
     """
 
     def __init__(self, size: int) -> None:
-        self.size = max(1, size)
+        self.size = self.wanted = max(1, size)
 
     def shrink(self, error: BaseException) -> None:
         """Halve the number after an error of memory; any other error, or one at a single row, is raised again."""

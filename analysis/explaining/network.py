@@ -44,6 +44,8 @@ _TYPES = (nn.ReLU, nn.ELU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.Softplus, nn.Ma
 
 
 PURPOSE = "Attribution"
+_NO_GRADIENT = ("does not require grad", "doesn't require gradient", "not have been used in the graph")
+"""What torch says where no gradient leads from the scores to what is looked at."""
 
 
 _MADE: WeakKeyDictionary[nn.Module, tuple[Recording, dict[tuple[str, bool], Split]]] = WeakKeyDictionary()
@@ -91,8 +93,6 @@ class Split(nn.Module):
         The network and what was recorded of it.
     pixels
         One picture to try the copy on, axes (1, channel, height, width).
-    wanted
-        The network's scores of this picture, axes (1, class).
     layer
         Name of a row whose tensor passes through :attr:`probe`, "" for none.
     nonlinear
@@ -104,11 +104,13 @@ class Split(nn.Module):
         An identity at the wanted layer.
     without_rule
         Names of activations that were met and for which there is no module that Captum knows.
+    writes
+        True if the network writes into its input: it then gets a copy.
 
     Raises
     ------
     AnalysisError
-        If the network cannot be copied, or its copy gives other scores.
+        If the network cannot be copied.
     """
 
     def __init__(
@@ -116,7 +118,6 @@ class Split(nn.Module):
         net: nn.Module,
         recording: Recording,
         pixels: Tensor,
-        wanted: Tensor,
         layer: str = "",
         nonlinear: bool = False,
     ) -> None:
@@ -126,10 +127,12 @@ class Split(nn.Module):
         self.calls = nn.ModuleList()
         self.probe = nn.Identity()
         self.without_rule: set[str] = set()
+        self.writes = False
         self._nonlinear = nonlinear
         self._site = recording.sites[layer] if layer else None
         self._sealed = False
         self._late = False  # the graph begins at the probe
+        self._deep = False  # the graph goes down to the pixels even so
         self._call = 0  # non-linearities met in this forward
         self._visits = 0  # calls of the module that holds the wanted layer
         if nonlinear:
@@ -139,8 +142,9 @@ class Split(nn.Module):
                     module.__class__ = type(type(module).__name__, (nn.Module,), {"forward": type(module).forward})
         if self._site is not None and self._site.order < 0:
             self.copied.get_submodule(self._site.module).register_forward_hook(self._visited)
-        if self._routes:
-            self._try(pixels, wanted)
+        if self._routes:  # the trial makes the modules
+            with torch.no_grad():
+                self(pixels.clone())
         self._sealed = True
 
     @property
@@ -148,7 +152,19 @@ class Split(nn.Module):
         """True if functions are followed; a module's output is found by a hook on the copy alone."""
         return self._nonlinear or (self._site is not None and self._site.order >= 0)
 
-    def _try(self, pixels: Tensor, wanted: Tensor) -> None:
+    def compare(self, pixels: Tensor, wanted: Tensor) -> None:
+        """Check that the copy says what the network says.
+
+        Parameters
+        ----------
+        pixels, wanted
+            One picture, axes (1, channel, height, width), and the network's scores of it, axes (1, class).
+
+        Raises
+        ------
+        AnalysisError
+            If its scores are other ones.
+        """
         with torch.no_grad():
             found = self(pixels.clone())
         if not torch.allclose(wanted, found, rtol=1e-3, atol=1e-4 * float(wanted.abs().max())):
@@ -159,7 +175,7 @@ class Split(nn.Module):
         """Return the class scores."""
         wanted = torch.is_grad_enabled()
         # Who looks at a layer alone needs no gradient below it: the graph begins at the probe.
-        self._late = wanted and self._site is not None and not self._nonlinear
+        self._late = wanted and self._site is not None and not self._nonlinear and not self._deep
         with torch.set_grad_enabled(wanted and not self._late):
             scores = self._scores(pixels)
         if not self._late or scores.requires_grad:
@@ -169,6 +185,7 @@ class Split(nn.Module):
 
     def _scores(self, pixels: Tensor) -> Tensor:
         self._call = self._visits = 0
+        pixels = pixels.clone() if self.writes else pixels
         if not self._routes:
             scores = class_scores(self.copied(pixels), PURPOSE)
             if self._site is not None and self._visits < self._site.call:
@@ -190,6 +207,29 @@ class Split(nn.Module):
             output.copy_(output.detach().clone().requires_grad_())
         result: Tensor = self.probe(output)
         return result
+
+    @contextmanager
+    def watched(self, deep: bool) -> Iterator[list[Tensor]]:
+        """Collect the wanted tensors of the passes made meanwhile, each with its place in the graph.
+
+        Parameters
+        ----------
+        deep
+            True where gradients are wanted down to the pixels.
+        """
+        kept: list[Tensor] = []
+
+        def keep(_module: nn.Module, _args: Any, layer: Tensor) -> Tensor:
+            kept.append(layer)
+            return layer.clone()  # what comes after may write into it
+
+        handle = self.probe.register_forward_hook(keep)
+        self._deep = deep
+        try:
+            yield kept
+        finally:
+            handle.remove()
+            self._deep = False
 
     def next_call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> nn.Module:
         """Return the module of the next non-linearity; while the copy is tried, it is made.
@@ -239,18 +279,23 @@ class _Route(TorchFunctionMode):
         """Carry out a torch function, perhaps through a module."""
         given = kwargs or {}
         name = operation_name(func)
-        if self.owner.is_split and self.frames and name in _MAKERS and _is_plain(args, given):
+        frame = self.frames[-1] if self.frames else None
+        target: Tensor | None = None
+        if frame is not None and self.owner.is_wanted(frame, name) and args and _in_place(func, given, args):
+            # Carried out on a copy, so that what passed through the probe can be written over nothing that the
+            # backward pass of the operation still reads.
+            target, args = args[0], (args[0].clone(), *args[1:])
+        if self.owner.is_split and frame is not None and name in _MAKERS and _is_plain(args, given):
             result = self._through(func, name, args, given)
         else:
             result = func(*args, **given)
-            if self.owner.is_split and self.frames and name in ACTIVATIONS and name not in _MAKERS:
+            if self.owner.is_split and frame is not None and name in ACTIVATIONS and name not in _MAKERS:
                 self.owner.without_rule.add(name)
-        if self.frames and counted(name, result):
-            frame = self.frames[-1]
-            if self.owner.is_wanted(frame, name):
-                result = _replaced(func, given, args, result, self.owner.probed)
+        if frame is not None and counted(name, result):
+            if self.owner.is_wanted(frame, name) and isinstance(result, Tensor):
+                result = self.owner.probed(result)
             frame.order += 1
-        return result
+        return result if target is None else target.copy_(result)
 
     def _through(self, func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         given = args[0] if args else kwargs["input"]
@@ -276,21 +321,6 @@ def _in_place(func: Callable[..., Any], kwargs: dict[str, Any], args: tuple[Any,
     )
 
 
-def _replaced(
-    func: Callable[..., Any],
-    kwargs: dict[str, Any],
-    args: tuple[Any, ...],
-    result: Any,
-    probe: Callable[[Tensor], Tensor],
-) -> Any:
-    """Put what passed through the probe in place of a result, also where it was written into an argument."""
-    if not isinstance(result, Tensor):
-        return result
-    if _in_place(func, kwargs, args):
-        return result.copy_(probe(result.clone()))
-    return probe(result)
-
-
 def _ignore(*_: Any) -> None:
     """Take no notice of a call."""
 
@@ -312,7 +342,26 @@ def _copied(net: nn.Module) -> nn.Module:
 
 
 @contextmanager
-def splits_of(model: Model, pixels: Tensor, wanted: Tensor) -> Iterator[Callable[[str, bool], Split]]:
+def with_gradients() -> Iterator[None]:
+    """Say in our words what torch says where there is no gradient.
+
+    Raises
+    ------
+    AnalysisError
+        If the scores do not depend on the pixels, or on the layer, through gradients.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not any(words in str(error) for words in _NO_GRADIENT):
+            raise
+        text = "The class scores have no gradient with respect to the pixels or the layer."
+        hint = "Use occlusion, which needs none; the network may detach a tensor or switch gradients off."
+        raise AnalysisError(text, hint, "gradient") from None
+
+
+@contextmanager
+def splits_of(model: Model, pixels: Tensor) -> Iterator[Callable[[str, bool], Split]]:
     """Lend copies of a network: those of an earlier explanation, or new ones.
 
     Who explains picture after picture has the copy made and tried once. After a failure none is kept: hooks of Captum
@@ -320,13 +369,16 @@ def splits_of(model: Model, pixels: Tensor, wanted: Tensor) -> Iterator[Callable
 
     Parameters
     ----------
-    model, pixels, wanted
-        See :class:`Split`.
+    model
+        The network.
+    pixels
+        One picture to try a new copy on, axes (1, channel, height, width).
 
     Returns
     -------
     Callable
-        From the name of a row, and whether non-linearities are to be modules, to a copy.
+        From the name of a row, and whether non-linearities are to be modules, to a copy. It raises what :class:`Split`
+        and :meth:`Split.compare` raise.
     """
     recording, made = _MADE.pop(model.net, (model.recording, {}))
     if recording is not model.recording:
@@ -334,7 +386,12 @@ def splits_of(model: Model, pixels: Tensor, wanted: Tensor) -> Iterator[Callable
 
     def get(layer: str, nonlinear: bool) -> Split:
         if (layer, nonlinear) not in made:
-            made[layer, nonlinear] = Split(model.net, model.recording, pixels, wanted, layer, nonlinear)
+            with torch.no_grad():
+                wanted, wrote = scores_of(model.net, pixels)
+            split = Split(model.net, model.recording, pixels, layer, nonlinear)
+            split.compare(pixels, wanted)
+            split.writes = wrote
+            made[layer, nonlinear] = split
         return made[layer, nonlinear]
 
     yield get

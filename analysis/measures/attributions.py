@@ -27,6 +27,8 @@ class Algorithm:
         True if it looks at a layer.
     complete
         True if its values should add up to the difference of the outputs, so that it has a convergence delta.
+    signed
+        True if values above zero speak for the class and those below zero against it; False if they are magnitudes.
     """
 
     name: str
@@ -34,10 +36,16 @@ class Algorithm:
     summary: str
     layered: bool = False
     complete: bool = False
+    signed: bool = True
 
 
 ALGORITHMS = (
-    Algorithm("saliency", "Saliency", "Gradient of the class score with respect to each pixel."),
+    Algorithm(
+        "saliency",
+        "Saliency",
+        "How much the class score changes with each pixel: magnitude of the gradient, largest over colours.",
+        signed=False,
+    ),
     Algorithm(
         "integrated_gradients",
         "Integrated gradients",

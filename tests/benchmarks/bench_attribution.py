@@ -115,6 +115,8 @@ def same(result: Result, expected: Tensor, name: str) -> None:
     """Compare the maps before any time is taken."""
     maps = expected.double()
     summed = maps.mean(dim=1) if name == "occlusion" else maps.sum(dim=1)
+    if name == "saliency":
+        summed = maps.abs().amax(dim=1)
     if summed.shape[1:] != result["attribution"].shape[2:]:
         size = result["attribution"].shape[2:]
         summed = functional.interpolate(summed[:, None], size, mode="bilinear", align_corners=False)[:, 0]
