@@ -17,6 +17,7 @@ from typing import Any
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+import numpy as np
 from PIL import Image
 from PySide6.QtWidgets import QApplication, QToolButton
 
@@ -32,6 +33,8 @@ SIZES = {"": (1280, 800), "-large": (2560, 1440)}
 PAGES = {"widths": ("line", "shrink", "sensitivity", "check"), "configurations": ("build",)}
 """Pages of tabs that have a picture beside the one of their tab."""
 LIMIT = 240.0
+EXACT = 160
+"""Colours of a picture that are kept exactly."""
 
 
 def wait(until: Callable[[], bool], what: str) -> None:
@@ -61,7 +64,7 @@ def prepare_demo(window: MainWindow) -> None:
     wait(lambda: window.desk.client.hello is not None, "the engine")
     window.desk.session.open_demo()
     wait(lambda: window.workspace.latest("evaluate") is not None and idle(window), "the first look")
-    window.desk.measuring.measure(window.workspace.new_request("rank_lab", networks=8))
+    window.desk.measuring.measure(window.workspace.new_request("rank_lab", networks=40))
     wait(lambda: idle(window), "the rank lab")
     window.desk.notices.clear()
     convolutions = [layer.name for layer in window.workspace.layers if layer.kind == "conv"]
@@ -100,7 +103,7 @@ def show_inspector(window: MainWindow) -> None:
 def prepare_methods(window: MainWindow) -> None:
     """Measure what the tabs of the larger methods show."""
     workspace = window.workspace
-    for method, limit in (("parameter_sharing", 500), ("dynamic_configurations", 120)):
+    for method, limit in (("parameter_sharing", 500), ("dynamic_configurations", 300)):
         if workspace.method(method):
             workspace.request_run(replace(workspace.new_request(method), limit=limit))
             wait(lambda: idle(window), method)
@@ -319,8 +322,25 @@ def save(window: MainWindow, path: Path) -> None:
     """Write what the window shows; a palette of 256 colours keeps the file small."""
     window.grab().save(str(path))
     with Image.open(path) as picture:
-        small = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        small = reduced(picture.convert("RGB"))
     small.save(path, optimize=True)
+
+
+def reduced(picture: Image.Image) -> Image.Image:
+    """Reduce a picture to 256 colours: its most frequent ones as they are, the others by the median cut.
+
+    The median cut alone takes colours of small areas, such as the end of a scale, for their neighbours.
+    """
+    pixels = np.asarray(picture, dtype=np.int64)
+    packed, which, counts = np.unique(pixels @ np.array([1 << 16, 1 << 8, 1]), return_inverse=True, return_counts=True)
+    colours = np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=1)
+    cut = np.array(picture.quantize(256 - EXACT).getpalette()).reshape(-1, 3)[: 256 - EXACT]
+    palette = np.concatenate([colours[np.argsort(-counts)[:EXACT]], cut])
+    portions = np.array_split(colours, 1 + len(colours) // 4096)
+    nearest = np.concatenate([((part[:, None] - palette) ** 2).sum(axis=2).argmin(axis=1) for part in portions])
+    small = Image.fromarray(nearest[which].reshape(pixels.shape[:2]).astype(np.uint8), "P")
+    small.putpalette(palette.astype(np.uint8).tobytes())
+    return small
 
 
 if __name__ == "__main__":

@@ -163,6 +163,20 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f}{SPACE}%" if math.isfinite(share) else NOTHING
 
 
+def ends(low: float, high: float, places: int, sign: bool = False) -> str:
+    """Return the ends of an interval with a number of decimals, "" where it is not known.
+
+    Examples
+    --------
+    >>> ends(91.04, 93.8, 1), ends(-4.1, 0.2, 1, sign=True), ends(float("nan"), 1.0, 1)
+    ('[91.0, 93.8]', '[−4.1, +0.2]', '')
+    """
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return ""
+    one, other = ((signed(end, places) if sign else f"{end:,.{places}f}".replace("-", "−")) for end in (low, high))
+    return f"[{one}, {other}]"
+
+
 def signed(value: float, places: int) -> str:
     """Return a difference with its sign and a number of decimals.
 
