@@ -13,8 +13,9 @@ from math import prod
 from torch import nn
 
 from analysis.config import LayerSpec, Totals
+from analysis.measures.architecture import Joint
 from analysis.tracing.blocks import Unit, units
-from analysis.tracing.edges import edges
+from analysis.tracing.edges import edges, flow
 from analysis.tracing.operations import ELEMENTWISE, NORMS, convolution_arguments, spread
 from analysis.tracing.points import (
     Point,
@@ -94,6 +95,8 @@ class Recording:
         Names of rows whose first axis is not the batch alone: windows or tokens of one picture lie on it as well.
     edges
         (source row, target row) pairs, see :func:`analysis.tracing.edges.edges`.
+    joints, flow
+        Nodes of the graph between rows, and the edges with them, see :func:`analysis.tracing.edges.flow`.
     """
 
     layers: tuple[LayerSpec, ...]
@@ -107,6 +110,8 @@ class Recording:
     channels_last: frozenset[str] = frozenset()
     folded: frozenset[str] = frozenset()
     edges: tuple[tuple[int, int], ...] = ()
+    joints: tuple[Joint, ...] = ()
+    flow: tuple[tuple[int, int], ...] = ()
 
 
 def record(net: nn.Module, input_shape: tuple[int, ...]) -> Recording:
@@ -167,6 +172,7 @@ def placed(seen: Trace) -> tuple[Recording, tuple[Point, ...]]:
         _channels_last(seen, points),
         frozenset(point.name for point in points if seen.values[point.value].shape[:1] != (1,)),
         edges(seen, points),
+        *flow(seen, points),
     )
     return recording, tuple(points)
 

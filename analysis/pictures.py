@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -111,6 +112,18 @@ class PictureSet:
             return f"{Path(self.location).name}#{index}"
         root = Path(self.location).expanduser()
         return entry.relative_to(root).as_posix() if root in entry.parents else entry.name
+
+    def file(self, index: int) -> Path | None:
+        """File of a picture; None where pictures lie together in one file, or are noise."""
+        entry = self._content[index] if not isinstance(self._content, Noise) else None
+        return entry if isinstance(entry, Path) else None
+
+    def files(self) -> tuple[str, ...]:
+        """Files of all pictures, relative to the location where they lie below it; empty where they have none."""
+        if isinstance(self._content, (Noise, np.ndarray)):
+            return ()
+        root = os.path.join(os.path.expanduser(self.location), "")
+        return tuple(os.fspath(entry).removeprefix(root) for entry in self._content if isinstance(entry, Path))
 
     def picture(self, index: int) -> Picture:
         """Decode one picture.

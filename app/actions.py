@@ -12,6 +12,8 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu
 
+from app.keys import native, portable, sequences, use_inside
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
@@ -26,7 +28,7 @@ class Action:
     menu
         Menu it stands in; one of :data:`MENUS`.
     shortcut
-        Portable key text such as "Ctrl+O"; several are separated by spaces.
+        Portable key text such as "Ctrl+O"; several are separated as in :data:`app.keys.BETWEEN`.
     icon
         File below `resources/icons`, without its suffix.
     help
@@ -63,10 +65,12 @@ ACTIONS = (
     Action("close_model", "Close network", "File", "Ctrl+W", "", "Back to the start page"),
     Action("quit", "Quit", "File", "Ctrl+Q", starts_group=True),
     Action("undo", "Undo", "Edit", "Ctrl+Z", "undo"),
-    Action("redo", "Redo", "Edit", "Ctrl+Shift+Z Ctrl+Y", "redo"),
+    Action("redo", "Redo", "Edit", "Ctrl+Shift+Z; Ctrl+Y", "redo"),
     Action("show_history", "Edit history", "Edit", "Ctrl+H", "history", "Every edit; click one to go back to it"),
-    Action("step_back", "Selection before", "Edit", "Alt+Left", "back", "The layer selected before", starts_group=True),
-    Action("step_forward", "Selection after", "Edit", "Alt+Right", "forward"),
+    Action(
+        "step_back", "Selection before", "Edit", "Alt+Left", "back", "Back to the selection before", starts_group=True
+    ),
+    Action("step_forward", "Selection after", "Edit", "Alt+Right", "forward", "Forward to what was selected then"),
     Action("come_back", "Back to the view before", "Edit", "", "", "After a double click; Escape does the same"),
     Action("clear_selection", "Clear selection", "Edit", "Ctrl+Shift+A"),
     Action("show_palette", "Find anything…", "Edit", "Ctrl+Shift+P", "search", "Actions, layers, runs and methods"),
@@ -80,12 +84,14 @@ ACTIONS = (
     Action("compare_with", "Compare with…", "View", "", "", "A run of another network, behind this one in every view"),
     Action("next_view", "Next view", "View", "Ctrl+PgDown", starts_group=True),
     Action("previous_view", "View before", "View", "Ctrl+PgUp"),
-    Action("larger_text", "Larger text", "View", "Ctrl++ Ctrl+=", "", "", starts_group=True),
+    Action("larger_text", "Larger text", "View", "Ctrl++; Ctrl+=", "", "", starts_group=True),
     Action("smaller_text", "Smaller text", "View", "Ctrl+-"),
     Action("normal_text", "Normal text", "View", "Ctrl+0"),
-    Action("theme_system", "Colours of the system", "View", "", "", "", check=True, starts_group=True),
-    Action("theme_light", "Light colours", "View", "", "", "", check=True),
-    Action("theme_dark", "Dark colours", "View", "", "", "", check=True),
+    Action(
+        "theme_system", "Colours of the system", "View", "", "", "Theme of the system", check=True, starts_group=True
+    ),
+    Action("theme_light", "Light colours", "View", "", "", "The light theme", check=True),
+    Action("theme_dark", "Dark colours", "View", "", "", "The dark theme", check=True),
     Action("restore_layout", "Restore default layout", "View", starts_group=True),
     Action("first_look", "First look", "Measure", "F5", "play", "Rank and accuracy on a small stratified sample"),
     Action("measure_again", "Measure again", "Measure", "Shift+F5", "restart", "The last run once more"),
@@ -104,7 +110,7 @@ SLOTS = tuple(action.id for action in ACTIONS)
 
 
 Keys = Mapping[str, str]
-"""Action to the keys that a user has given it, several separated by spaces; only those that differ from the table."""
+"""Action to the keys that a user has given it, written as in the table; only those that differ from it."""
 
 
 def keys_of(entry: Action, own: Keys) -> str:
@@ -112,17 +118,10 @@ def keys_of(entry: Action, own: Keys) -> str:
     return own.get(entry.id, entry.shortcut)
 
 
-def portable(keys: str) -> str:
-    """Write one key sequence as Qt does: "ctrl+o" becomes "Ctrl+O"."""
-    return QKeySequence(keys).toString(QKeySequence.SequenceFormat.PortableText)
-
-
 def taken_by(keys: str, own: Keys, but: str = "") -> Action | None:
     """Return the action that a key sequence belongs to, leaving out the action `but`."""
     wanted = portable(keys)
-    return next(
-        (e for e in ACTIONS if e.id != but and wanted in [portable(one) for one in keys_of(e, own).split()]), None
-    )
+    return next((e for e in ACTIONS if e.id != but and wanted in map(portable, sequences(keys_of(e, own)))), None)
 
 
 def why_not(keys: str) -> str:
@@ -134,16 +133,17 @@ def why_not(keys: str) -> str:
     key, held = first.key(), first.keyboardModifiers()
     strong = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.MetaModifier
     if not held & strong and not Qt.Key.Key_F1 <= key <= Qt.Key.Key_F35:
-        words = sequence.toString(QKeySequence.SequenceFormat.NativeText)
-        return f"{words} alone would act while you type or move about: hold Ctrl or Alt, or use a function key."
-    return ""
+        return f"{native(keys)} alone would act while you type or move about: hold Ctrl or Alt, or use a function key."
+    of_table = {portable(one) for entry in ACTIONS for one in sequences(entry.shortcut)}
+    use = "" if portable(keys) in of_table else use_inside(keys)
+    return f"{native(keys)} {use}, and would no longer do so: choose other keys." if use else ""
 
 
 def put_keys(actions: dict[str, QAction], own: Keys) -> None:
     """Give every action its keys; menus and tool tips follow."""
     for entry in ACTIONS:
         keys = keys_of(entry, own)
-        actions[entry.id].setShortcuts([QKeySequence(one) for one in keys.split()])
+        actions[entry.id].setShortcuts([QKeySequence(one) for one in sequences(keys)])
         actions[entry.id].setToolTip(_tip(entry, keys))
 
 
@@ -182,13 +182,12 @@ def put_icons(actions: dict[str, QAction], put: Callable[[QAction, str], None]) 
 
 def _tip(entry: Action, keys: str) -> str:
     words = entry.help or entry.text.rstrip("…")
-    return f"{words} ({native(keys)})" if keys else words
+    return f"{words} ({first_keys(keys)})" if keys else words
 
 
-def native(keys: str) -> str:
-    """Write the first of some key sequences as this system does, "" for none."""
-    first = keys.split()[0] if keys else ""
-    return QKeySequence(first).toString(QKeySequence.SequenceFormat.NativeText)
+def first_keys(keys: str) -> str:
+    """Write the first key sequence of an action as this system does, "" for none."""
+    return native(next(iter(sequences(keys)), ""))
 
 
 def fill_menus(window: QMainWindow, actions: dict[str, QAction]) -> dict[str, QMenu]:

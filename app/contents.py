@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
@@ -11,14 +12,19 @@ from PySide6.QtWidgets import QUndoView, QWidget
 
 from analysis.problems import AnalysisError, Problem
 from analysis.request import Compute, Request
-from app.actions import ACTIONS, keys_of, native
+from app.actions import ACTIONS, first_keys, keys_of
 from app.desk import Desk
 from app.docks import DockInfo
 from app.panels.palette import Entry
-from app.reading.help_pages import pages
+from app.reading.glossary import LAYER_TERMS, RUN_TERMS, TERMS, WEIGHT_TERMS
+from app.reading.help_pages import INDEX, page, pages
 from app.reading.options import OPTIONS
+from app.reading.samples import number_asked
 from app.slots import Slots
 from app.tabs import ViewTabs
+
+if TYPE_CHECKING:  # imported by the window itself, after its first paint
+    from app.panels.comparison_bar import ComparisonBar
 
 LEFT, RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
 BELOW = Qt.DockWidgetArea.BottomDockWidgetArea
@@ -30,6 +36,7 @@ class Window(Protocol):
     desk: Desk
     slots: Slots
     tabs: ViewTabs
+    comparison: ComparisonBar
     actions_by_id: dict[str, QAction]
 
     def show_method(self, name: str) -> None:
@@ -191,6 +198,12 @@ def _runs(window: Window) -> QWidget:
     return panel
 
 
+ELSEWHERE = ("show_palette", "show_rank_lab")
+"""Actions that the search leaves out: itself, and what it offers as a view."""
+LISTED = (*LAYER_TERMS.values(), *RUN_TERMS.values())
+"""Columns of lists, which are no measures."""
+
+
 def findable(window: Window) -> list[Entry]:
     """Return everything that can be found by typing."""
     desk, workspace = window.desk, window.desk.workspace
@@ -198,24 +211,64 @@ def findable(window: Window) -> list[Entry]:
     keys = desk.preferences.settings.keys
     for action in ACTIONS:
         made = window.actions_by_id[action.id]
-        if made.isEnabled() and action.id != "show_palette":
+        if made.isEnabled() and action.id not in ELSEWHERE:
             entries.append(
-                Entry(action.text.rstrip("…"), "action", made.trigger, native(keys_of(action, keys)), action.help)
+                Entry(action.text.rstrip("…"), "action", made.trigger, first_keys(keys_of(action, keys)), action.help)
             )
     for name, title in window.tabs.names():
         entries.append(Entry(title, "view", partial(window.visit, name)))
     for info in workspace.methods:
         if workspace.structure is not None or not info.needs:
             entries.append(Entry(f"Measure {info.title}", "method", partial(window.show_method, info.name)))
-    for page in pages():
-        entries.append(Entry(page.title, "help", partial(window.show_help, page.name), also=page.summary))
+    entries += _help_entries(window)
     for option in OPTIONS:
-        call = partial(window.show_option, option.name)
-        entries.append(Entry(f"Setting: {option.title}", "setting", call, also=option.help))
+        call, words = partial(window.show_option, option.name), option.name.replace("_", " ")
+        entries.append(Entry(f"Setting: {option.title}", "setting", call, also=f"{option.help} {words}"))
     for stored in desk.history.runs()[:200]:
-        title = stored.title or f"{stored.request.method} {stored.model}"
+        method = workspace.method(stored.request.method)
+        title = stored.title or f"{method.title if method else stored.request.method} · {stored.model}".rstrip(" ·")
         text = f"{title}  {stored.started[:16].replace('T', ' ')}"
-        entries.append(Entry(text, "run", partial(desk.session.open_run, stored.folder)))
+        call = partial(desk.session.open_run, stored.folder)
+        entries.append(Entry(text, "run", call, also=f"{stored.request.method} {stored.model}"))
+    for found in window.comparison.found:
+        call = partial(workspace.show_checkpoint, found.weights)
+        entries.append(Entry(f"Checkpoint {found.title}", "checkpoint", call, also=found.state))
     for layer in workspace.layers:
         entries.append(Entry(layer.name, "layer", partial(workspace.select_layer, layer.name)))
+    return entries
+
+
+def pictures_named(window: Window, words: str) -> list[Entry]:
+    """Return the loaded pictures that words name: by number, or by file as soon as Samples has listed them."""
+    samples: Any = window.tabs.view("samples")
+    if window.desk.workspace.images is None:
+        return []
+    asked = number_asked(words)
+    found = samples.named(words) if samples is not None else [(asked, "")] if asked >= 0 else []
+    return [
+        Entry(f"Picture #{number}{f'  {file}' if file else ''}", "picture", partial(_go_to_picture, window, number))
+        for number, file in found
+    ]
+
+
+def _go_to_picture(window: Window, number: int) -> None:
+    window.visit("samples")
+    samples: Any = window.tabs.view("samples")
+    samples.go_to(number)
+
+
+def _help_entries(window: Window) -> list[Entry]:
+    """Return the help pages and every term, which leads to the row that defines it."""
+    entries = []
+    for found in pages():
+        text = "" if found.name == INDEX else found.text
+        entries.append(
+            Entry(found.title, "help", partial(window.show_help, found.name), also=found.summary, within=text)
+        )
+    terms = list({known.page: known for known in (*TERMS.values(), *WEIGHT_TERMS.values(), *LISTED)}.values())
+    often = Counter(known.title for known in terms)
+    for known in terms:
+        where = page(known.page)
+        title = f"{known.title}, {where.title.lower()}" if often[known.title] > 1 and where else known.title
+        entries.append(Entry(title, "term", partial(window.show_help, known.page), also=known.definition))
     return entries

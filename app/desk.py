@@ -14,6 +14,7 @@ from app.keeping import Keeper
 from app.log import LogBuffer
 from app.measuring import Measuring
 from app.notices import Notices
+from app.second import SecondNetwork
 from app.session import Session
 from app.settings import Preferences
 from app.theme import Theme
@@ -41,6 +42,7 @@ class Desk:
     client: EngineClient
     measuring: Measuring
     session: Session
+    second: SecondNetwork
 
     def close(self) -> None:
         """End the session: keep what is open, stop the engine, and stop every clock."""
@@ -75,4 +77,5 @@ def make_desk(engine: Engine, home: Path, log: LogBuffer) -> Desk:
     keeper = Keeper(workspace, home / "autosave", parent=root)
     measuring = Measuring(workspace, client, history, notices, preferences, root)
     session = Session(workspace, client, measuring, keeper, notices, preferences, root)
-    return Desk(root, workspace, theme, preferences, notices, log, history, keeper, client, measuring, session)
+    second = SecondNetwork(workspace, client, measuring, notices, root)
+    return Desk(root, workspace, theme, preferences, notices, log, history, keeper, client, measuring, session, second)

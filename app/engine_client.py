@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -10,6 +11,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from analysis.events import Finished
 from analysis.remote import Engine, EngineLost, Hello, InlineEngine, Message, RemoteEngine, RunEvent
 from analysis.request import DeviceInfo, Request
+from app.hints import told
 from app.workspace import Run, Workspace
 
 FRAME = 33
@@ -113,10 +115,11 @@ class EngineClient(QObject):
         for message in messages:
             match message:
                 case RunEvent(run, event):
-                    self._workspace.apply(run, event)
-                    changed[run] = None
                     if isinstance(event, Finished):
                         self._cancelled.pop(run, None)
+                        event = replace(event, problem=told(event.problem) if event.problem else None)
+                    self._workspace.apply(run, event)
+                    changed[run] = None
                 case Hello():
                     self.hello = message
                     self._workspace.set_methods(message.methods)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
@@ -215,8 +216,8 @@ class MainWindow(QMainWindow):
             ("close_model", workspace.model is not None or self._visiting),
             ("compare_with", is_open),
             ("first_look", is_open),
-            ("export_figure", is_open),
-            ("copy_picture", is_open),
+            ("export_figure", is_open or self._visiting),
+            ("copy_picture", is_open or self._visiting),
             ("measure_again", bool(runs)),
             ("cancel_run", any(run.open for run in workspace.runs.values())),
         ):
@@ -360,10 +361,10 @@ class MainWindow(QMainWindow):
         """Find anything."""
         self.build()
         if self._palette is None:
-            from app.contents import findable
+            from app.contents import findable, pictures_named
             from app.panels.palette import Palette
 
-            self._palette = Palette(lambda: findable(self), self.theme, self)
+            self._palette = Palette(lambda: findable(self), self.theme, self, partial(pictures_named, self))
         self._palette.open()
 
     def widget(self) -> QWidget:

@@ -92,12 +92,18 @@ class Session(QObject):
         if workspace.loading is not None:
             self.client.cancel(workspace.loading)
         workspace.set_model(source)
-        for number, run in list(workspace.runs.items()):
-            if run.purpose == "open" and not run.open:
-                workspace.remove_run(number)
+        self._forget_opened(source)
         forget_structures(self.preferences.structures_folder)
         request = Request("structure", source, compute=workspace.compute)
         self.client.submit(request, self.preferences.structures_folder, "open")
+
+    def _forget_opened(self, source: ModelSource) -> None:
+        """Forget what is read anew, and networks that could not be opened; others may be compared with."""
+        runs = [run for run in self.workspace.runs.values() if run.purpose == "open" and not run.open]
+        known = [run for run in runs if run.state == "completed" and run.request.model != source]
+        for run in runs:
+            if run not in known[-KEPT_STRUCTURES:]:
+                self.workspace.remove_run(run.number)
 
     def open_images(self, source: ImageSource | None) -> None:
         """Open pictures, or the same ones prepared in another way; can be undone while a network is open."""

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from analysis import __version__
 from analysis.problems import AnalysisError, Problem
-from app.actions import ACTIONS, keys_of, native
+from app.actions import ACTIONS, first_keys, keys_of
 from app.desk import Desk
 from app.log import diagnostics
 from app.notices import NoticeAction
@@ -334,5 +334,5 @@ class Slots(QObject):
         way = NoticeAction("Copy diagnostics", self.copy_diagnostics)
         shortcuts = next(entry for entry in ACTIONS if entry.id == "show_shortcuts")
         self._desk.notices.say(
-            text, f"Keyboard shortcuts: {native(keys_of(shortcuts, self._desk.preferences.settings.keys))}", way
+            text, f"Keyboard shortcuts: {first_keys(keys_of(shortcuts, self._desk.preferences.settings.keys))}", way
         )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoStack
 
@@ -16,68 +18,12 @@ from analysis.events import Chunk, Event, Finished, Prepared, Progress, Started
 from analysis.problems import Problem
 from analysis.request import Compute, ImageSource, ModelSource, Request
 from analysis.result import Result
+from app.runs import Run
+from app.runs import newest as newest
 from app.selection import ChosenBundle, ChosenConfiguration, SampleFilter, Selection, Trail
 from app.weights import Weights, stands_for
 
 __all__ = ["ChosenBundle", "ChosenConfiguration", "Run", "SampleFilter", "Selection", "Workspace"]
-
-
-@dataclass(slots=True)
-class Run:
-    """One request, being carried out or done.
-
-    Attributes
-    ----------
-    number
-        Unique in this window; never given again.
-    state
-        "queued", "running", "completed", "cancelled", "failed", or "interrupted" (a stored run without an end).
-    folder
-        Where it is stored, None until that is known or if it is not.
-    purpose
-        "measure" for what the user asked for, "open" for reading the structure of a network, "glance" for what a panel
-        needs to show a selection; only the first kind is listed and kept.
-    began
-        Monotonic time at which it began, 0 before.
-    """
-
-    number: int
-    request: Request
-    result: Result = field(default_factory=Result)
-    state: str = "queued"
-    folder: Path | None = None
-    title: str = ""
-    purpose: str = "measure"
-    began: float = 0.0
-
-    @property
-    def open(self) -> bool:
-        """True while it is queued or running."""
-        return self.state in ("queued", "running")
-
-    @property
-    def name(self) -> str:
-        """Words for lists: the user's title, or method and network."""
-        model = self.result.prepared.model if self.result.prepared else ""
-        return self.title or " · ".join(word for word in (self.request.method, model) if word)
-
-    @property
-    def is_series(self) -> bool:
-        """True if it is over several checkpoints of one network."""
-        return len(self.result.names("checkpoint")) > 1
-
-    def seconds_left(self) -> float | None:
-        """Estimate from what has been done so far; None while it cannot be told."""
-        progress = self.result.progress
-        if not self.open or progress is None or progress.total <= 0 or progress.done <= 0:
-            return None
-        spent = time.monotonic() - self.began
-        return spent * (progress.total - progress.done) / progress.done
-
-
-def newest(runs: list[Run]) -> Run | None:
-    """Return the newest of some runs; those that have numbers come before those that have none."""
-    return max(runs, key=lambda run: (any(run.result.arrived.values()), run.began, run.number), default=None)
 
 
 class Workspace(QObject):
@@ -113,6 +59,8 @@ class Workspace(QObject):
     """A :class:`analysis.request.Request` of a panel for what it shows: carried out quietly and not kept on disk."""
     look_wanted = Signal(object)
     """A :class:`analysis.request.Request` of a view for what it is about to show: carried out quietly, kept on disk."""
+    second_wanted = Signal(object)
+    """A file or the name of a network to compare with, and to measure as the open network was measured."""
     figure_wanted = Signal(object)
     """A :class:`analysis.figures.FigureSpec` that a view asks to export."""
     methods_changed = Signal()
@@ -131,6 +79,8 @@ class Workspace(QObject):
         self.compared: int | None = None
         self.checkpoint: tuple[str, ...] | None = None
         self.sample_filter: SampleFilter | None = None
+        self.shown: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        """Places of the pictures that Samples shows, in its order; empty as long as it has shown none."""
         self.structure: Result | None = None
         self.loading: int | None = None
         self.model_problem: Problem | None = None
@@ -157,10 +107,17 @@ class Workspace(QObject):
         self.checkpoint_changed.emit()
 
     def set_images(self, source: ImageSource | None) -> None:
-        """Open other pictures."""
+        """Open other pictures; what is selected of those before, now or earlier, means nothing among them."""
+        others = (self.images.location if self.images else "") != (source.location if source else "")
         self.images = source
+        self.shown = np.empty(0, dtype=np.int64)
+        if others:
+            self._trail.clear()
+            self.selection = replace(self.selection, sample=-1, samples=(), bundle=None)
         self.images_changed.emit()
         self.filter_samples(None)
+        if others:
+            self.selection_changed.emit()
 
     def set_compute(self, compute: Compute) -> None:
         """Choose device, precision and threads."""
@@ -182,10 +139,10 @@ class Workspace(QObject):
     def set_edits(self, edits: Edits) -> None:
         """Replace the edits. Called by undo commands only; views push a command on `undo`."""
         if edits != self.edits:
-            recounted = edits.ring != self.edits.ring
+            recounted, shown = edits.ring != self.edits.ring, self._shown_runs()
             self.edits = edits
             self.edits_changed.emit()
-            if recounted:
+            if recounted or shown != self._shown_runs():
                 self.runs_changed.emit()
 
     @property
@@ -253,6 +210,10 @@ class Workspace(QObject):
     def request_look(self, request: Request) -> None:
         """Ask the window to measure without a word what a view shows by itself; a stored answer is used."""
         self.look_wanted.emit(request)
+
+    def request_second(self, text: str) -> None:
+        """Ask the window to compare with a file or a network by its name, and to measure it for that."""
+        self.second_wanted.emit(text)
 
     def request_figure(self, spec: object) -> None:
         """Ask the window to open the export of a figure."""
@@ -421,20 +382,26 @@ class Workspace(QObject):
     def latest(self, method: str) -> Run | None:
         """Return the newest run of a method for the open network that has something to show.
 
-        A run that has only declared its result comes after one with numbers: while a measurement is being refined, the
-        coarser one stays on screen until the first better numbers arrive.
+        Runs of the network as it is edited now come before all others: an edit that is taken back brings back what was
+        measured without it. Before these, a run that has only declared its result comes after one with numbers: while
+        a measurement is being refined, the coarser one stays on screen until the first better numbers arrive.
         """
         fits = [
             run
             for run in self.runs.values()
             if run.request.method == method and run.result.declared and self._is_of_open_model(run)
         ]
-        return newest(fits)
+        return newest(fits, self.edits)
+
+    def _shown_runs(self) -> dict[str, int | None]:
+        """Tell which run of every method is shown now, by its number."""
+        methods = {run.request.method for run in self.runs.values()}
+        return {method: run.number if (run := self.latest(method)) else None for method in methods}
 
     def latest_series(self, method: str) -> Run | None:
         """Return the newest run over several checkpoints, the one that is shown among them; None for none."""
         fits = [run for run in self.runs.values() if run.request.method == method and run.is_series]
-        return newest([run for run in fits if self._is_of_open_model(run)])
+        return newest([run for run in fits if self._is_of_open_model(run)], self.edits)
 
     def _is_of_open_model(self, run: Run) -> bool:
         """Tell whether a run is of the weights that are shown, or of several files with these among them."""

@@ -9,6 +9,7 @@ from typing import Any
 from PySide6.QtGui import QKeySequence
 
 from app.actions import ACTIONS, MENUS, SLOTS
+from app.keys import sequences
 from app.slots import Slots
 from app.theme import RESOURCES
 
@@ -18,7 +19,7 @@ def test_ids_are_unique() -> None:
 
 
 def test_shortcuts_are_unique_and_understood_by_qt() -> None:
-    keys = [keys for action in ACTIONS for keys in action.shortcut.split()]
+    keys = [keys for action in ACTIONS for keys in sequences(action.shortcut)]
     assert not [key for key, count in Counter(keys).items() if count > 1]
     for key in keys:
         sequence = QKeySequence(key)
@@ -59,7 +60,7 @@ def test_window_has_all_of_them_in_its_menus_with_their_keys(window: Any) -> Non
     for action in ACTIONS:
         made = window.actions_by_id[action.id]
         assert [keys.toString() for keys in made.shortcuts()] == [
-            QKeySequence(k).toString() for k in action.shortcut.split()
+            QKeySequence(k).toString() for k in sequences(action.shortcut)
         ]
 
 

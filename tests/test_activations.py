@@ -191,6 +191,37 @@ def test_wrong_input_is_one_sentence(layer: str, params: dict[str, Any], words: 
     assert caught.value.hint
 
 
+class Tokens(nn.Module):
+    """Pictures cut into tokens, and a linear layer over each of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cut = nn.Conv2d(3, 6, 3, stride=3)
+        self.mix = nn.Linear(6, 5)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Return (picture, feature) means over the tokens."""
+        tokens: Tensor = self.mix(self.cut(pixels).flatten(2).transpose(1, 2))
+        return tokens.relu().mean(dim=1)
+
+
+def test_channels_of_tokens_are_their_features() -> None:
+    net, pictures = Tokens().eval(), tiny.pictures((3, 9, 9), 20)
+    tiny.fill(net)
+    with torch.no_grad():
+        net.mix.weight[2], net.mix.bias[2] = 0, 0
+        tokens = net.mix(net.cut(pictures).flatten(2).transpose(1, 2)).double().numpy()
+    found = activations(net, pictures, "mix", maps=2)
+    assert tokens.shape == (20, 9, 5)
+    np.testing.assert_allclose(found["mean"][0], tokens.mean(axis=(0, 1)), atol=1e-6)
+    np.testing.assert_allclose(found["maximum"][0], tokens.max(axis=(0, 1)), atol=1e-6)
+    np.testing.assert_allclose(found["maps"][0, :, :, 0, 0], tokens[:2].mean(axis=1), atol=1e-6)
+    assert np.flatnonzero(found["dead"][0]).tolist() == [2]
+    assert found["top_pictures"][0, 0, 0] == tokens[:, :, 0].max(axis=1).argmax()
+    assert found["filters"].shape == (1, 5, 6, 1, 1)
+    assert "of tokens their mean" in found.facts["maps"]
+
+
 # -- parts -------------------------------------------------------------------------------------------------------------
 
 

@@ -18,6 +18,7 @@ from analysis.figures.sheet import Tiles
 from analysis.methods import attribution
 from analysis.problems import Problem
 from app.forms.attribution_form import AttributionForm
+from app.reading import attribution_asking as asking
 from app.reading import attribution_reading as reading
 from app.reading.attribution_reading import Wish
 from app.theme import Theme
@@ -174,7 +175,7 @@ def test_window_and_stride_of_occlusion_are_asked_for(view: AttributionView) -> 
 
 def test_small_strides_take_longer() -> None:
     workspace = scenes.opened()
-    usual, dense = (reading.seconds(workspace, Wish(("occlusion",), stride=stride)) for stride in (0, 1))
+    usual, dense = (asking.seconds(workspace, Wish(("occlusion",), stride=stride)) for stride in (0, 1))
     assert dense / usual == pytest.approx((29 / 15) ** 2)  # 32 pixels: windows of 4, two or one pixel apart
 
 
@@ -256,7 +257,7 @@ def test_maps_that_are_not_stored_have_a_reason_and_a_way_on(view: AttributionVi
 
 
 def fail(workspace: Workspace, wish: Wish, place: int, problem: Problem) -> None:
-    request = reading.request(workspace, wish, place)
+    request = asking.request(workspace, wish, place)
     scenes.play(workspace, iter([Started(request), Finished(Outcome.FAILED, problem=problem)]), purpose="glance")
     settle()
 

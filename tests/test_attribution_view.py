@@ -17,7 +17,9 @@ from analysis.figures.sheet import Tiles
 from analysis.problems import AnalysisError
 from analysis.request import ImageSource
 from app.drawing.map_image import MapScale, map_image, picture_image, signed_overlay
+from app.reading import attribution_asking as asking
 from app.reading import attribution_reading as reading
+from app.reading import numbers
 from app.reading.attribution_reading import Wish
 from app.theme import Theme
 from app.views.attribution import AttributionView
@@ -168,7 +170,8 @@ def test_another_picture_is_explained_quietly_once(theme: Theme, qtbot: QtBot) -
 def test_maps_appear_as_they_arrive_and_the_run_can_be_cancelled(theme: Theme, qtbot: QtBot) -> None:
     workspace = scenes.opened()
     view = built(workspace, theme, qtbot)
-    assert view.empty.isVisible()
+    assert "Press Explain" in view.board.note
+    assert view.form.explain.isEnabled()
     events = list(scenes.attribution_events())
     stop = next(i for i, e in enumerate(events) if isinstance(e, Chunk) and e.name == "attribution") + 2
     run = scenes.play(workspace, iter(events), steps=stop)
@@ -191,8 +194,9 @@ def test_maps_appear_as_they_arrive_and_the_run_can_be_cancelled(theme: Theme, q
 def test_a_run_of_other_pictures_is_not_shown(view: AttributionView) -> None:
     view.workspace.set_images(ImageSource("demo:train"))
     settle()
-    assert view.empty.isVisible()
-    assert "Explain picture #0" in view.empty._button.text()
+    assert titles(view) == []
+    assert "Press Explain" in view.board.note
+    assert view.form.picture.text() == "picture #0"
 
 
 def test_pointing_at_a_map_tells_the_value_there(view: AttributionView) -> None:
@@ -203,7 +207,11 @@ def test_pointing_at_a_map_tells_the_value_there(view: AttributionView) -> None:
     step = place.width() / values.shape[1]
     at = QPointF(place.left() + 5.5 * step, place.top() + 7.5 * step)
     assert board.pixel_at(1, at) == (7, 5)
-    assert f"row 7, column 5: {values[7, 5]:+.4g}" in board.tip_at(at)
+    assert f"row 7, column 5: {numbers.short(abs(values[7, 5]))}\n" in board.tip_at(at)  # a magnitude has no sign
+    signed = board.panes[2].values
+    assert signed is not None
+    said = board.tip_at(at + board.place(2).topLeft() - place.topLeft())
+    assert f"row 7, column 5: {'+' if signed[7, 5] > 0 else '−'}{numbers.short(abs(signed[7, 5]))}\n" in said
     assert board.tip_at(QPointF(1, 1)) == ""
 
 
@@ -245,7 +253,7 @@ def test_the_figure_holds_the_same_maps(view: AttributionView, tmp_path: Path) -
     assert tiles.captions == ("", "delta 3.1 %: fair", "")
     assert "picture #12: explained cat" in sheet.panels[0].title
     lines = table(sheet).splitlines()
-    assert len(lines) == 1 + 4 * 24 * 24
+    assert len(lines) == 1 + (3 + 3) * 24 * 24  # red, green and blue, and three maps
     for ending in (".svg", ".png"):
         save(spec, [run.result], tmp_path / f"one{ending}")
         save(spec, [run.result], tmp_path / f"two{ending}")
@@ -309,6 +317,6 @@ def test_pictures_keep_their_colours_and_fade_to_grey() -> None:
 
 def test_seconds_grow_with_the_steps() -> None:
     workspace = scenes.opened()
-    few, many = (reading.seconds(workspace, Wish(("integrated_gradients",), steps=steps)) for steps in (10, 100))
+    few, many = (asking.seconds(workspace, Wish(("integrated_gradients",), steps=steps)) for steps in (10, 100))
     assert many == pytest.approx(10 * few)
-    assert reading.seconds(workspace, replace(Wish(), algorithms=("saliency",))) < few
+    assert asking.seconds(workspace, replace(Wish(), algorithms=("saliency",))) < few

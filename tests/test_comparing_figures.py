@@ -113,7 +113,7 @@ def test_numbers_and_script_carry_the_outline(tmp_path: Path) -> None:
 def test_frames_change_the_picture() -> None:
     pair = [accuracy(), accuracy(deep=True)]
     assert encode(sheet("class_accuracy", pair, compared=1), Style(), ".png") != encode(
-        sheet("class_accuracy", pair), Style(), ".png"
+        sheet("class_accuracy", pair[:1]), Style(), ".png"
     )
 
 

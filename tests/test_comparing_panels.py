@@ -13,6 +13,7 @@ from analysis.config import LayerSpec
 from analysis.request import ModelSource
 from app.panels.graph_panel import GraphPanel
 from app.panels.inspector import Inspector
+from app.reading import activation_reading
 from app.reading.comparing import counterpart, deltas, matching_rows
 from app.reading.layer_comparison import difference_words, measured, second_layer
 from app.reading.measurements import ZERO, available
@@ -71,7 +72,7 @@ def test_measures_have_a_column_of_differences(theme: Theme, qtbot: QtBot) -> No
         assert NAME in fact.exact[-1]
         compared += 1
     assert compared > 5
-    assert panel.measures.columns[1][0] == "difference"
+    assert panel.measures.columns[1][0] == "Δ"
     workspace.compare_with(None)
     settle()
     assert panel.measures.columns == ()
@@ -112,7 +113,9 @@ def test_maps_of_the_other_network_are_asked_for_and_shown_on_one_scale(theme: T
     request, statistics = asked
     assert (request.model, request.layers, dict(request.params)["samples"]) == (OTHER, LAYER, "12")
     assert (statistics.model, statistics.layers, "samples" in dict(statistics.params)) == (OTHER, LAYER, False)
-    assert statistics.limit > 0
+    overall = activation_reading.find(workspace, own_layer(workspace), -1)
+    assert overall is not None
+    assert (statistics.limit, statistics.seed) == (overall.request.limit, overall.request.seed)
     events = of_other(scenes.activation_events(own_layer(workspace), 12, OTHER))
     theirs = scenes.play(workspace, events)
     theirs.result["maps"][:] = 3 * np.asarray(theirs.result["maps"], dtype=np.float64)
@@ -129,6 +132,54 @@ def test_maps_of_the_other_network_are_asked_for_and_shown_on_one_scale(theme: T
     settle()
     assert not second.isVisible()
     assert panel.channels.grid.scale.high < second.grid.scale.high
+
+
+def test_pictures_that_excite_the_channel_there_are_a_second_strip(theme: Theme, qtbot: QtBot) -> None:
+    workspace = two_networks()
+    maps_of(workspace)
+    overall = activation_reading.find(workspace, own_layer(workspace), -1)
+    assert overall is not None
+    overall.result.request = overall.request = replace(overall.request, limit=77, seed=5)
+    workspace.select(replace(workspace.selection, channel=6))
+    panel = built(Inspector, workspace, theme, qtbot)
+    first = panel.channels.pictures
+    second = first.second
+    assert second.isVisible()
+    assert not second.strip.isVisible()
+    asked: list[Any] = []
+    workspace.glance_wanted.connect(asked.append)
+    second.ask.click()
+    (request,) = asked
+    assert (request.model, request.layers, "samples" in dict(request.params)) == (OTHER, LAYER, False)
+    assert (request.limit, request.seed) == (77, 5)
+    theirs = scenes.play(workspace, of_other(scenes.activation_events(own_layer(workspace), -1, OTHER, seed=9)))
+    settle()
+    shown = [thumb.place for thumb in second.strip.thumbs]
+    assert shown == theirs.result["top_pictures"][0, 6].tolist()
+    assert shown != [thumb.place for thumb in first.strip.thumbs]
+    assert second.title.text().startswith(f"{NAME}, {LAYER}, channel 6: what excites it most, of 200 of 1,000 pictures")
+    assert not second.ask.isVisible()
+    second.strip.chosen.emit(shown[0])
+    assert workspace.selection.sample == shown[0]
+    workspace.select(replace(workspace.selection, channel=2))
+    settle()
+    assert "no picture excites channel 2" in second.title.text()
+    assert not second.strip.isVisible()
+    workspace.compare_with(None)
+    settle()
+    assert not second.isVisible()
+
+
+def test_exciting_pictures_of_channels_that_do_not_correspond_are_not_shown(theme: Theme, qtbot: QtBot) -> None:
+    workspace = two_networks()
+    maps_of(workspace)
+    wide = next(layer for layer in scenes.network(3, widths=(32, 64, 128)) if layer.name == LAYER)
+    scenes.play(workspace, of_other(scenes.activation_events(wide, -1, OTHER)))
+    panel = built(Inspector, workspace, theme, qtbot)
+    second = panel.channels.pictures.second
+    assert "not compared, because it has 32 channels" in second.title.text()
+    assert not second.strip.isVisible()
+    assert not second.ask.isVisible()
 
 
 def test_lists_and_filters_have_those_of_the_other_network(theme: Theme, qtbot: QtBot) -> None:

@@ -91,6 +91,31 @@ def test_outputs_that_are_no_numbers_are_not_right() -> None:
     assert result.value("top5") * 10 == pytest.approx(clean.value("top5") * 9)
 
 
+def test_outputs_that_are_no_numbers_are_no_prediction_of_the_first_class() -> None:
+    images, labels = pictures(20)
+    images[:] = math.nan
+    result = evaluate(images, labels)
+    assert (labels == 0).any(), "the class that the largest of nothing would be"
+    assert (result.value("top1"), result.value("top5")) == (0, 0)
+    assert (result["prediction"] == -1).all()
+    assert result["confusion"].sum() == 0
+    shown = result["class_accuracy"][np.unique(labels)]
+    assert (shown == 0).all()
+    warning = next(warning for warning in result.warnings if warning.code == "outputs_not_numbers")
+    assert "20 of 20 pictures" in warning.text
+
+
+def test_one_picture_without_numbers_is_told_and_not_right() -> None:
+    images, labels = pictures(10)
+    images[3] = math.nan
+    result = evaluate(images, labels)
+    assert result["confusion"].sum() == 9
+    assert any("1 of 10 pictures" in warning.text for warning in result.warnings)
+    clean = evaluate(images[torch.arange(10) != 3], np.delete(labels, 3))
+    assert not clean.warnings
+    assert result.value("top1") * 10 == pytest.approx(clean.value("top1") * 9)
+
+
 def test_fewer_than_five_classes() -> None:
     images, labels = pictures(30, 3)
     assert evaluate(images, labels, 3).value("top5") == 1

@@ -79,7 +79,7 @@ def test_another_figure_brings_its_own_options(form: FigureForm, qtbot: QtBot) -
     shown(form, qtbot, FigureSpec("profile", folders(form, "feature_rank")[:1]))
     with qtbot.waitSignal(form.preview.drawn, timeout=30_000):
         form.figure.setCurrentIndex(form.figure.findData("spectrum"))
-    assert set(form.options.fields) == {"layers", "kinds", "centred"}
+    assert set(form.options.fields) == {"layers", "kinds", "centred", "compared"}
 
 
 def test_what_cannot_be_drawn_is_said_and_cannot_be_exported(form: FigureForm, qtbot: QtBot) -> None:

@@ -324,7 +324,7 @@ def test_a_difference_is_exported_as_a_difference(key: str, theme: Theme, qtbot:
     panel.color_by(key)
     settle()
     boxes, spec = drawn(panel)
-    assert dict(spec.options)["difference"] is True
+    assert dict(spec.options)["compared"] == 1
     assert spec.runs[-1] == "runs/second"
     assert np.isfinite(boxes.values).sum() > 10, "layers correspond by their place in the stage"
     assert boxes.values == pytest.approx(np.array(panel.node_values), nan_ok=True)

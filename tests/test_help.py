@@ -18,13 +18,14 @@ from analysis.methods import METHODS
 from analysis.problems import AnalysisError
 from analysis.request import Compute, ImageSource, ModelSource, Request
 from app.drawing.plots import Plot
-from app.panels.help_panel import HelpPanel
+from app.panels.help_panel import HelpPanel, plain
 from app.panels.layers_model import FACT_TITLES
 from app.panels.layers_panel import LayersPanel
 from app.panels.run_panel import RunPanel
 from app.panels.runs_model import COLUMNS
-from app.reading.glossary import LAYER_TERMS, RUN_TERMS, TERMS, WEIGHT_TERMS, Term, term
+from app.reading.glossary import LAYER_TERMS, RUN_TERMS, TERMS, WEIGHT_TERMS, Term, address, term
 from app.reading.help_pages import INDEX, link_of, page, pages
+from app.reading.help_rows import words
 from app.reading.measurements import available
 from app.reading.options import OPTIONS
 from app.theme import Theme
@@ -75,7 +76,7 @@ def test_every_page_defines_and_names_source_and_limits(name: str) -> None:
     assert found.text.startswith("# ")
     opening = found.text.partition("\n## ")[0].partition("\n")[2]
     assert "Definition" in found.headings or len(opening.strip()) > 80, f"{name}.md defines nothing"
-    for heading in ("Source", "Limits"):
+    for heading in ("Source", "Limits") if name == "concepts" else ("Formula", "Source", "Limits"):
         assert heading in found.headings, f"{name}.md has no section {heading}"
     sections = re.split(r"^## .*$", found.text, flags=re.MULTILINE)
     assert all(len(section.strip()) > 30 for section in sections[1:]), f"{name}.md has an empty section"
@@ -88,10 +89,11 @@ def test_every_method_has_a_page(name: str) -> None:
 
 def test_every_definition_leads_to_a_section_that_exists() -> None:
     for one in ALL_TERMS:
-        name, _, heading = one.page.partition("#")
+        name, row, heading = address(one.page)
         found = page(name)
         assert found is not None, f"{one.title}: no page {name}"
         assert not heading or heading in found.headings, f"{one.title}: no section {heading}"
+        assert row
 
 
 def test_every_definition_is_one_line_that_says_more_than_its_name() -> None:
@@ -107,7 +109,7 @@ def test_links_between_pages_lead_somewhere() -> None:
             if "://" in target:
                 continue  # names a source; the panel opens nothing outside
             name, _, _ = target.partition("#")
-            assert page(name.removesuffix(".md")) is not None, f"{found.name}: {target}"
+            assert page(name.replace(".md", "")) is not None, f"{found.name}: {target}"
 
 
 def test_the_index_holds_every_measure() -> None:
@@ -253,7 +255,7 @@ NEW = {
 def test_numbers_of_pages_are_in_the_list_of_terms(name: str, where: str) -> None:
     index = page(INDEX)
     assert index is not None
-    assert TERMS[name].page.partition("#")[0] == where
+    assert address(TERMS[name].page)[0] == where
     assert f"**[{TERMS[name].title}]({link_of(TERMS[name].page)})**" in index.text
 
 
@@ -324,3 +326,89 @@ def test_links_of_the_index_lead_to_sections(panel: HelpPanel) -> None:
     settle()
     assert panel.name == "conflicting_bundles"
     assert panel._text.textCursor().block().text() == "Which classes merge"
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_every_term_leads_to_the_row_or_paragraph_that_defines_it(mode: str, panel: HelpPanel, theme: Theme) -> None:
+    theme.set_mode(mode)
+    for one in ALL_TERMS:
+        panel.show_page(one.page)
+        shared = words(address(one.page)[1]) & words(panel.marked)
+        assert shared, f"{one.title}: {one.page} has no row"
+        block = panel._text.textCursor().block()
+        assert shared <= words(block.text()), one.title
+
+
+@pytest.mark.parametrize(
+    ("term", "marked"),
+    [
+        (TERMS["effective_rank"], "effective rank"),
+        (TERMS["nuclear_norm_scaled"], "nuclear norm, scaled"),
+        (WEIGHT_TERMS["components"], "components"),
+        (TERMS["width_sensitivity"], "accuracy, loss"),
+        (TERMS["double_fault"], "double fault"),
+        (TERMS["picture_loss"], "loss of a picture (sample_loss)"),
+    ],
+)
+def test_a_term_is_marked_and_in_sight(term: Term, marked: str, panel: HelpPanel) -> None:
+    panel.show_page(term.page)
+    settle()
+    assert panel.marked == marked
+    cursor = panel._text.textCursor()
+    assert panel._text.viewport().rect().contains(panel._text.cursorRect(cursor).center())
+    color = panel._theme.color("selected")
+    assert cursor.currentTable().cellAt(cursor).format().background().color() == color
+
+
+def test_one_goes_back_to_where_one_was_and_forward_again(panel: HelpPanel, qtbot: QtBot) -> None:
+    panel.show_page("concepts")
+    settle()
+    bar = panel._text.verticalScrollBar()
+    bar.setValue(300)
+    panel._text.anchorClicked.emit(QUrl("latency.md"))
+    assert (panel.name, panel.back.isEnabled(), panel.forward.isEnabled()) == ("latency", True, False)
+    panel.back.click()
+    settle()
+    assert (panel.name, bar.value()) == ("concepts", 300)
+    qtbot.keyClick(panel._text, Qt.Key.Key_Right, Qt.KeyboardModifier.AltModifier)
+    assert panel.name == "latency"
+    qtbot.keyClick(panel._text, Qt.Key.Key_Left, Qt.KeyboardModifier.AltModifier)
+    assert panel.name == "concepts"
+    panel.show_page("evaluate")
+    assert not panel.forward.isEnabled(), "another way was taken"
+
+
+def test_another_theme_or_size_of_text_leaves_the_place(panel: HelpPanel, theme: Theme) -> None:
+    panel.show_page("concepts")
+    settle()
+    bar = panel._text.verticalScrollBar()
+    bar.setValue(bar.maximum() // 2)
+    before = panel._text.cursorForPosition(QPoint(0, 0)).block().text()
+    for change in (lambda: theme.set_mode("dark"), lambda: theme.set_scale(1.4), lambda: theme.set_scale(1.0)):
+        change()
+        settle()
+        assert panel._text.cursorForPosition(QPoint(0, 2)).block().text() == before
+    panel.show_page(TERMS["macs"].page)
+    theme.set_mode("light")
+    assert panel.marked == "macs"
+
+
+def test_words_are_found_on_this_page_then_on_the_others(panel: HelpPanel, qtbot: QtBot) -> None:
+    panel.show_page("latency")
+    panel.search.setText("jackknife")
+    settle()
+    assert panel.name == "feature_rank"
+    assert panel._text.textCursor().selectedText() == "jackknife"
+    assert panel.count.text() == "1 here, found on 0 other pages"
+    panel.search.setText("quartile")
+    homes = [panel.name]
+    for _ in range(8):
+        qtbot.keyClick(panel.search, Qt.Key.Key_Return)
+        homes.append(panel.name)
+        assert panel._text.textCursor().selectedText().lower() == "quartile"
+    assert {found.name for found in pages() if "quartile" in plain(found.name).lower()} == set(homes)
+    panel.search.setText("no such words")
+    assert panel.count.text() == "Not found"
+    panel.search.clear()
+    assert not panel.count.isVisible()
+    assert not panel._text.extraSelections()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-import pytest
 from pytestqt.qtbot import QtBot
 
 from analysis.events import Event, Finished, Outcome, Started
@@ -13,7 +12,6 @@ from analysis.methods import activations
 from analysis.problems import Problem, RunWarning
 from analysis.request import Request
 from app.panels.inspector import Inspector
-from app.panels.inspector_channels import _short
 from app.theme import Theme
 from app.workspace import Selection, Workspace
 from tests import scenes
@@ -77,17 +75,6 @@ def test_maps_that_fail_are_said_beside_statistics_that_are_known(theme: Theme, 
     assert made.channels.note.text() == "Picture 3 is damaged. Choose another."
     assert made.channels.lists.isVisible()
     assert not made.channels.measure.isVisible()
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (-0.005, "−5.0×10⁻³"), (0.005, "5.0×10⁻³"), (-3.25, "−3.25"), (-2e-7, "−2.0×10⁻⁷"), (0.0, "0"),
-        (float("nan"), "–"), (float("-inf"), "−∞"),
-    ],
-)  # fmt: skip
-def test_small_numbers_keep_their_sign(value: float, text: str) -> None:
-    assert _short(value) == text
 
 
 def warned(events: Iterator[Event], *warnings: RunWarning) -> Iterator[Event]:

@@ -14,7 +14,7 @@ from analysis import measure
 from analysis.config import LayerSpec
 from analysis.graph import record
 from analysis.measures.architecture import Architecture, GraphNode, subtitle, title
-from analysis.measures.layering import Box, Layout, lay_out, ranks_of
+from analysis.measures.layering import Box, Layout, in_columns, lay_out, ranks_of
 
 
 @st.composite
@@ -108,6 +108,59 @@ def test_a_circle_is_refused_and_nothing_is_nothing() -> None:
     assert lay_out([], []) == Layout((), (), 0.0, 0.0)
 
 
+# -- columns ---------------------------------------------------------------------------------------------------------
+
+
+def blocks_of_a_chain(count: int) -> list[tuple[int, int]]:
+    """Three nodes each, with a shortcut from the node before a block to its last one."""
+    chain = [(node, node + 1) for node in range(3 * count)]
+    return chain + [(3 * block, 3 * block + 3) for block in range(count)]
+
+
+@given(graphs(), st.tuples(st.floats(50, 3000), st.floats(50, 3000)))
+@settings(max_examples=50, deadline=None)
+def test_columns_keep_every_node_and_edge_apart(
+    graph: tuple[list[tuple[float, float]], list[tuple[int, int]]], room: tuple[float, float]
+) -> None:
+    sizes, edges = graph
+    whole = lay_out(sizes, edges)
+    layout = in_columns(whole, room, 60)
+    assert [(box.width, box.height) for box in layout.boxes] == sizes
+    assert not any(overlap(a, b) for i, a in enumerate(layout.boxes) for b in layout.boxes[:i])
+    assert sorted(route.edge for route in layout.routes) == sorted(set(edges))
+    assert not any(crosses(layout, i) for i, route in enumerate(layout.routes) if len(route.points) > 2)
+    for route in layout.routes:
+        source, target = (layout.boxes[node] for node in route.edge)
+        assert route.points[0][1] == pytest.approx(source.bottom)
+        assert route.points[-1][1] == pytest.approx(target.y)
+    assert max(box.right for box in layout.boxes) <= layout.width + 1e-6
+    assert max(box.bottom for box in layout.boxes) <= layout.height + 1e-6
+
+
+def shrinking(layout: Layout, room: tuple[float, float]) -> float:
+    return max(1.0, layout.width / room[0], layout.height / room[1])
+
+
+def test_a_long_chain_of_blocks_is_shown_larger_in_columns() -> None:
+    edges = blocks_of_a_chain(30)
+    whole, room = lay_out([(120, 40)] * 91, edges), (1200.0, 700.0)
+    layout = in_columns(whole, room, 60)
+    assert len(layout.columns) > 3
+    assert shrinking(layout, room) < 0.35 * shrinking(whole, room)
+    by_column = [layout.column(node) for node in range(91)]
+    assert by_column == sorted(by_column), "columns are read one after the other"
+
+
+def test_what_fits_or_cannot_be_broken_stays_in_one_column() -> None:
+    short = lay_out([(120, 40)] * 4, [(0, 1), (1, 2), (2, 3)])
+    assert in_columns(short, (1200, 700), 60) is short
+    long = lay_out([(120, 40)] * 60, blocks_of_a_chain(19)[:57])
+    assert in_columns(long, (200, 4000), 60) is long, "there is no room beside it"
+    count = 40
+    dense = lay_out([(120, 40)] * count, [(a, b) for a in range(count) for b in range(a + 1, count)])
+    assert len(in_columns(dense, (3000, 400), 60).columns) <= 2  # only below the first node the edges are those of one
+
+
 # -- folding ---------------------------------------------------------------------------------------------------------
 
 
@@ -153,8 +206,9 @@ def test_a_large_network_is_folded_at_first_until_it_is_small() -> None:
 def test_words_of_nodes() -> None:
     node = GraphNode("features.denseblock1.denselayer12.conv2", (1,))
     assert title(node) == "…denselayer12.conv2"
-    assert subtitle(CHAIN, node) == "Conv2d 3×3 · 4×8×8"
-    assert subtitle(CHAIN, GraphNode("a.0", (1, 2), True)) == "2 layers · 4×8×8"
+    architecture = Architecture(CHAIN, EDGES)
+    assert subtitle(architecture, node) == "Conv2d 3×3 · 4×8×8"
+    assert subtitle(architecture, GraphNode("a.0", (1, 2), True)) == "2 layers · 4×8×8"
 
 
 # -- edges of recorded networks --------------------------------------------------------------------------------------

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
@@ -57,6 +58,35 @@ def test_a_drag_moves_the_guide_and_does_not_pan(theme: Theme, qtbot: QtBot) -> 
     assert heard[-1][1]
     assert [done for _, done in heard].count(True) == 1
     assert plot.box.viewRange()[0] == before
+
+
+@pytest.mark.parametrize(("first", "side"), [(2.3, "right"), (0.0, "left")])
+def test_the_words_of_a_level_line_keep_off_the_points(
+    first: float, side: str, theme: Theme, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plot = CurvePlot(theme, "Loss", "checkpoint", "nats")
+    qtbot.addWidget(plot)
+    x = np.arange(7.0)
+    plot.show_curves((Curve(x, np.linspace(first, 0.1, 7)),), (Guide("y", 2.3, "H(Y)"),))
+    plot.box.setRange(xRange=(-0.2, 6.2), yRange=(0.0, 2.5), padding=0)
+    places: list[float] = []
+    monkeypatch.setattr(plot.item, "_covers", spied(plot.item._covers, places))
+    show(plot, 400, 240)
+    plot.grab()
+    free = places[-1]
+    assert (free < 40) == (side == "left")
+
+
+def spied(covers: Callable[[QRectF, object], bool], places: list[float]) -> Callable[[QRectF, object], bool]:
+    """Note the left edges of the places that are free."""
+
+    def asked(place: QRectF, scale: object) -> bool:
+        covered = covers(place, scale)
+        if not covered:
+            places.append(place.left())
+        return covered
+
+    return asked
 
 
 def test_a_drag_elsewhere_pans_within_the_limits(theme: Theme, qtbot: QtBot) -> None:

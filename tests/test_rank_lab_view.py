@@ -17,8 +17,10 @@ from analysis.measures import rank_lab as lab
 from analysis.methods.rank_lab import INFO
 from analysis.request import Request
 from app.drawing.lab_plot import LabPlot, spread
+from app.drawing.lab_readout import differences, series_of
+from app.reading.lab_study import time_words
 from app.theme import Theme
-from app.views.rank_lab import RankLabView, differences, series_of, time_words
+from app.views.rank_lab import RankLabView
 from app.workspace import Workspace
 from tests import scenes, snapshots
 from tests.gestures import move, settle, show, theme

@@ -27,6 +27,7 @@ STATES: dict[str, dict[str, Any]] = {
     },
     "samples": {
         "label": 5, "verdict": "wrong", "low": 0.1, "high": 0.9, "words": "do", "order": "confidence", "falling": True,
+        "prediction": 3,
     },
     "overview": {
         "axis": "depth", "rows": "points",

@@ -1,10 +1,8 @@
-"""Samples: which pictures fit, in which order; a grid that decodes only what is seen; one picture closely."""
+"""Samples: which pictures fit, in which order, and what is said of them."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,66 +10,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtTest import QAbstractItemModelTester, QTest
-from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from torch import Tensor, nn
 
 from analysis import measure
-from analysis.events import Chunk, Declared, Event, Finished, Outcome, Output, Prepared, Samples, Started
-from analysis.pictures import PictureSet
-from analysis.request import ImageSource, Preprocessing, Request
+from analysis.events import Declared
 from analysis.result import Result
-from app.browsing.grid import SamplesModel, fitted
-from app.browsing.sample_card import preparation_words
-from app.browsing.thumbnails import Thumbnails, image_of
-from app.browsing.wish_row import wish_of
-from app.reading.samples import Wish, fitting, guesses, sample_table
-from app.theme import Theme
-from app.views.evaluate import EvaluateView
-from app.views.samples import SamplesView
-from app.workspace import SampleFilter, Workspace
-from tests import scenes
-from tests.gestures import click, settle, show, theme
-
-__all__ = ["theme"]
-CLASSES = ("cat", "dog", "tabby cat")
-
-
-def run_events(
-    label: list[int], prediction: list[int], confidence: list[float], places: list[int] | None = None,
-    images: ImageSource = scenes.IMAGES, names: tuple[str, ...] = CLASSES,
-) -> Iterator[Event]:  # fmt: skip
-    count = len(label)
-    indices = None if places is None else np.array(places)
-    yield Started(Request("evaluate", scenes.MODEL, images))
-    yield Prepared("c" * 64, "net", samples=Samples(count, 1000, "s", images.location), indices=indices)
-    outputs = {
-        "label": np.array(label, dtype=np.int32),
-        "prediction": np.array(prediction, dtype=np.int32),
-        "confidence": np.array(confidence),
-        "sample_loss": -np.log(np.array(confidence)),
-    }
-    yield Declared(
-        tuple(Output(name, ("sample",), (count,), str(array.dtype)) for name, array in outputs.items()),
-        names=(("class", names),),
-    )
-    for name, array in outputs.items():
-        yield Chunk(name, (), array)
-    yield Finished(Outcome.COMPLETED)
-
-
-def pictures(labels: list[int] | None, count: int = 6) -> PictureSet:
-    array = np.zeros((count, 4, 4, 3), dtype=np.uint8)
-    return PictureSet("x.npz", array, None if labels is None else np.array(labels), ())
-
-
-RUN = Result.of(run_events([0, 1, 2, 0], [0, 2, 2, 1], [0.9, 0.6, 0.8, 0.7], places=[0, 2, 3, 5]))
-TABLE = sample_table(pictures([0, 0, 1, 2, 2, 0]), RUN)
-
-
-# -- which pictures fit ----------------------------------------------------------------------------------------------
+from app.browsing.wish_row import WishRow, wish_of
+from app.reading.sample_words import share_words
+from app.reading.samples import Wish, fitting, guesses, number_asked, sample_table
+from tests.sample_scenes import RUN, TABLE, pictures, run_events
 
 
 def test_a_run_on_some_pictures_is_aligned_by_their_places() -> None:
@@ -98,6 +46,10 @@ def test_a_run_on_some_pictures_is_aligned_by_their_places() -> None:
         (Wish(order="confidence", falling=True), [0, 3, 5, 2, 1, 4]),
         (Wish(order="loss", falling=True, verdict="wrong"), [2, 5]),
         (Wish(falling=True, label=0), [5, 1, 0]),
+        (Wish(prediction=2), [2, 3]),
+        (Wish(prediction=1, label=0), [5]),
+        (Wish(words="#2"), [0, 1, 2, 3, 4, 5]),
+        (Wish(words="#99 dog"), []),
     ],
 )
 def test_wishes(wish: Wish, places: list[int]) -> None:
@@ -138,6 +90,56 @@ def test_without_a_run_labels_are_known_and_nothing_else() -> None:
     assert guesses(table, None, 0) == ()
 
 
+def test_classes_without_names_are_filtered_by_their_numbers(qtbot: QtBot) -> None:
+    result = Result()
+    for event in run_events([4, 7, 4], [4, 4, 9], [0.9, 0.8, 0.7]):
+        result.apply(replace(event, names=()) if isinstance(event, Declared) else event)
+    for run, predicted in ((None, ()), (result, ((4, "4"), (9, "9")))):
+        table = sample_table(pictures([4, 7, 4], count=3), run)
+        assert table.classes == ((4, "4"), (7, "7"))
+        assert table.predicted == predicted
+        row = WishRow()
+        qtbot.addWidget(row)
+        row.set_classes(table.classes, table.predicted)
+        row.set_measured(table.measured)
+        assert row.label.isEnabled()
+        row.label.choose(7)
+        assert fitting(table, row.usable(table.measured)).tolist() == [1]
+    row.label.choose(-1)
+    row.prediction.choose(4)
+    assert fitting(table, row.usable(table.measured)).tolist() == [0, 1]
+
+
+def test_files_are_found_by_parts_of_their_names() -> None:
+    files = ("a/im_01.png", "a/im_02.png", "b/im_01.png", "b/im_11.png", "b/cat.png", "c/12.png")
+    assert fitting(TABLE, Wish(words="b im"), files=files).tolist() == [2, 3]
+    assert fitting(TABLE, Wish(words="dog"), files=files).tolist() == [2, 5]  # by class, as without files
+    assert fitting(TABLE, Wish(words="IM_01", verdict="wrong"), files=files).tolist() == [2]
+    assert fitting(TABLE, Wish(words="12"), files=files).tolist() == [5]
+
+
+@pytest.mark.parametrize(("words", "number"), [
+    ("#12", 12), (" # 12 ", 12), ("picture 7", 7), ("Image #1,204", 1204), ("sample 0", 0),
+    ("12", -1), ("#", -1), ("#12b", -1), ("picture", -1), ("conv 12", -1),
+])  # fmt: skip
+def test_numbers_of_pictures_are_read_off_words(words: str, number: int) -> None:
+    assert number_asked(words) == number
+
+
+def test_an_order_that_is_not_to_be_had_turns_nothing_around(qtbot: QtBot) -> None:
+    row = WishRow()
+    qtbot.addWidget(row)
+    row.show_wish(Wish(order="loss", falling=True))
+    row.set_measured(False)
+    assert not row.falling.isEnabled()
+    assert (row.usable(False).order, row.usable(False).falling) == ("place", False)
+    assert row.usable(True).falling
+    row.show_wish(Wish(falling=True))
+    row.set_measured(False)
+    assert row.falling.isEnabled()
+    assert row.usable(False).falling
+
+
 def test_a_run_on_other_pictures_is_left_out() -> None:
     assert not sample_table(pictures(None, count=3), RUN).measured
 
@@ -146,6 +148,26 @@ def test_pictures_without_labels_take_those_of_the_run() -> None:
     table = sample_table(pictures(None), RUN)
     assert table.labels.tolist() == [0, -1, 1, 2, -1, 0]
     assert table.label_name(3) == "tabby cat"
+
+
+def test_wishes_of_a_damaged_workspace_file_are_left_out() -> None:
+    bad: dict[str, Any] = {"label": "x", "verdict": 3, "low": -1, "high": "1", "words": None, "order": [], "falling": 1}
+    assert wish_of(bad) == Wish()
+    assert wish_of({"label": 2, "verdict": "right", "low": 0.25, "order": "loss"}) == Wish(
+        2, "right", 0.25, order="loss"
+    )
+
+
+# -- words -----------------------------------------------------------------------------------------------------------
+
+
+@given(st.floats(0, 1))
+def test_shares_keep_what_tells_them_from_nothing_and_from_all(share: float) -> None:
+    text = share_words(share)
+    value = float(text.replace("<", "").rstrip("%"))
+    assert value / 100 == pytest.approx(share, abs=1e-5 if "<" in text else 5.1e-4)
+    assert (value == 100) == (share > 1 - 0.6e-8) or 1 - share == pytest.approx(0.5e-8, rel=0.3)
+    assert (value == 0) == (share == 0)
 
 
 # -- the numbers come from the engine --------------------------------------------------------------------------------
@@ -178,337 +200,22 @@ def test_the_most_likely_classes_are_those_of_a_full_softmax() -> None:
     assert [guess.right for guess in found] == (order[3] == labels[3]).tolist()
 
 
+def test_the_label_is_listed_with_its_share_however_unlikely_it_is() -> None:
+    scores = torch.randn(30, 1, 1, 7, generator=torch.Generator().manual_seed(2))
+    labels = scores.flatten(1).argsort(dim=1)[torch.arange(30), torch.arange(30) % 7].numpy()
+    result = measure("evaluate", Reader(), scores, labels=labels)
+    shares = torch.softmax(scores.flatten(1).double(), 1).numpy()
+    table = sample_table(pictures(None, 30), result)
+    for place, label in enumerate(labels.tolist()):
+        found = guesses(table, result, place)
+        ranked = int((shares[place] > shares[place, label]).sum())
+        assert [guess.right for guess in found].count(True) == 1
+        true = next(guess for guess in found if guess.right)
+        assert true.share == pytest.approx(shares[place, label])
+        assert true.beyond == (ranked >= 5) == (len(found) == 6)
+        assert found.index(true) == min(ranked, 5)
+
+
 def test_equal_outputs_keep_the_order_of_the_classes() -> None:
     result = measure("evaluate", Reader(), torch.zeros(3, 1, 1, 7), labels=[0, 1, 2])
     assert result["top_class"].tolist() == [[0, 1, 2, 3, 4]] * 3
-
-
-# -- thumbnails ------------------------------------------------------------------------------------------------------
-
-
-def wait(until: Callable[[], bool], seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not until():
-        QApplication.processEvents()
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.002)
-
-
-def still(thumbnails: Thumbnails) -> None:
-    """Wait until nothing more is decoded."""
-    before = -1
-    while before != thumbnails.decoded:
-        before = thumbnails.decoded
-        end = time.monotonic() + 0.15
-        wait(lambda end=end: time.monotonic() > end)
-
-
-def view_of(theme: Theme, qtbot: QtBot, location: str, run: Iterator[Event] | None = None) -> SamplesView:
-    workspace = scenes.opened()
-    workspace.set_images(ImageSource(location))
-    if run is not None:
-        scenes.play(workspace, run, folder="runs/x")
-    made = SamplesView(workspace, theme)
-    qtbot.addWidget(made)
-    show(made, 752, 620)
-    wait(lambda: made.thumbnails.pictures is not None)
-    settle()
-    return made
-
-
-def test_of_50_000_pictures_only_what_is_seen_is_decoded(theme: Theme, qtbot: QtBot) -> None:
-    view = view_of(theme, qtbot, "noise:50000")
-    grid, thumbnails = view.grid, view.thumbnails
-    assert grid.samples.rowCount() == 50_000
-    first, last = grid.seen(1)
-    wait(lambda: all(thumbnails.get(int(place)) is not None for place in grid.samples.places[first:last]))
-    still(thumbnails)
-    assert 0 < thumbnails.decoded <= last - first < 80
-    for share in (0.25, 0.5, 0.75, 1.0):  # one quick drag of the scroll bar to the end
-        grid.verticalScrollBar().setValue(round(share * grid.verticalScrollBar().maximum()))
-        settle()
-    first, last = grid.seen(1)
-    assert last == 50_000
-    wait(lambda: all(thumbnails.get(int(place)) is not None for place in grid.samples.places[first:last]))
-    assert thumbnails.decoded < 5 * 80
-
-
-def test_what_is_seen_is_what_the_grid_paints(theme: Theme, qtbot: QtBot) -> None:
-    view = view_of(theme, qtbot, "noise:3000")
-    grid = view.grid
-    for value in (0, 137, 5000):
-        grid.verticalScrollBar().setValue(value)
-        settle()
-        first, last = grid.seen()
-        touched = [
-            row
-            for row in range(max(0, first - 40), min(3000, last + 40))
-            if grid.visualRect(grid.samples.index(row)).intersects(grid.viewport().rect())
-        ]
-        assert touched
-        assert (first, last) == (touched[0], touched[-1] + 1)
-
-
-def test_memory_is_bounded_and_the_oldest_go_first(qtbot: QtBot) -> None:
-    room = 40 * 32 * 32 * 3
-    thumbnails = Thumbnails(most_bytes=room)
-    thumbnails.open("noise:500", (3, 32, 32))
-    wait(lambda: thumbnails.pictures is not None)
-    for start in range(0, 400, 20):
-        wanted = range(start, start + 20)
-        thumbnails.want(wanted)
-        wait(lambda wanted=wanted: all(thumbnails.get(place) is not None for place in wanted))
-        assert thumbnails.size[1] <= room
-    assert thumbnails.get(0) is None
-    assert thumbnails.get(399) is not None
-    decoded = thumbnails.decoded
-    thumbnails.want([399])
-    still(thumbnails)
-    assert thumbnails.decoded == decoded  # still there: not decoded again
-    thumbnails.close()
-
-
-def test_what_is_no_longer_wanted_is_not_decoded(qtbot: QtBot) -> None:
-    thumbnails = Thumbnails()
-    thumbnails.open("noise:100000", (3, 64, 64))
-    wait(lambda: thumbnails.pictures is not None)
-    thumbnails.want(range(90_000))
-    thumbnails.want([99_999])
-    wait(lambda: thumbnails.get(99_999) is not None)
-    still(thumbnails)
-    assert thumbnails.decoded < 1000
-    thumbnails.close()
-
-
-def test_a_damaged_picture_is_a_tile_that_says_so(theme: Theme, qtbot: QtBot, tmp_path: Path) -> None:
-    from PIL import Image
-
-    for number in range(3):
-        Image.fromarray(np.full((8, 8, 3), 40 * number, np.uint8)).save(tmp_path / f"{number}.png")
-    (tmp_path / "1.png").write_bytes(b"no picture")
-    view = view_of(theme, qtbot, str(tmp_path))
-    wait(lambda: view.thumbnails.get(1) is not None)
-    bad = view.thumbnails.get(1)
-    assert bad is not None
-    assert bad.isNull()
-    view.workspace.select_sample(1)
-    settle()
-    assert "cannot be read" in view.card.verdict.text()
-
-
-@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 3), (5, 7, 1)])
-def test_pixels_arrive_as_they_are(shape: tuple[int, ...]) -> None:
-    picture = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    image = image_of(picture)
-    assert (image.width(), image.height()) == (7, 5)
-    color = image.pixelColor(3, 2)
-    expected = np.broadcast_to(np.atleast_1d(picture[2, 3]), (3,))
-    assert [color.red(), color.green(), color.blue()] == expected.tolist()
-
-
-def test_small_pictures_grow_by_whole_numbers() -> None:
-    from PySide6.QtCore import QRect
-    from PySide6.QtGui import QImage
-
-    room = QRect(0, 0, 100, 100)
-    assert fitted(QImage(28, 28, QImage.Format.Format_RGB888), room).width() == 84
-    assert fitted(QImage(400, 200, QImage.Format.Format_RGB888), room).width() == 100
-
-
-# -- the view --------------------------------------------------------------------------------------------------------
-
-
-def demo_run(count: int = 500) -> Iterator[Event]:
-    from analysis.pictures import open_pictures
-
-    labels = open_pictures("demo:test").labels
-    assert labels is not None
-    places = list(range(0, 2 * count, 2))
-    label = [int(labels[place]) for place in places]
-    prediction = [(value + (number % 5 == 0)) % 10 for number, value in enumerate(label)]
-    confidence = np.linspace(0.2, 0.99, count).tolist()
-    names = tuple(f"class {i}" for i in range(10))
-    return run_events(label, prediction, confidence, places, ImageSource("demo:test"), names)
-
-
-@pytest.fixture
-def view(theme: Theme, qtbot: QtBot) -> SamplesView:
-    return view_of(theme, qtbot, "demo:test", demo_run())
-
-
-def test_qt_finds_nothing_wrong_with_the_model(qapp: Any) -> None:
-    model = SamplesModel()
-    tester = QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal)
-    model.show_places(TABLE, np.array([3, 0, 2]))
-    assert [model.data(model.index(row)) for row in range(3)] == ["tabby cat", "cat", "tabby cat"]
-    assert [model.row_of(place) for place in range(6)] == [1, -1, 2, 0, -1, -1]
-    assert "not in this run" in model.tip(1)
-    assert tester.model() is model
-
-
-def test_counts_say_what_is_shown(view: SamplesView) -> None:
-    assert view.summary.text == "2,000 pictures · 400 right, 100 wrong · 1,500 not in this run"
-    view.wishes.show_wish(Wish(verdict="wrong", low=0.6))
-    view.wishes.changed.emit()
-    settle()
-    assert view.summary.text.startswith("49 of 2,000 pictures · 0 right, 49 wrong")
-    view.wishes.show_wish(Wish(words="no such class"))
-    view.wishes.changed.emit()
-    settle()
-    assert view.summary.text.startswith("No picture fits")
-
-
-def test_a_click_selects_everywhere_and_a_selection_is_shown(view: SamplesView) -> None:
-    grid, workspace = view.grid, view.workspace
-    workspace.select_layer("conv1")
-    place = grid.visualRect(grid.samples.index(2)).center()
-    click(grid.viewport(), place)
-    assert workspace.selection.sample == 2
-    assert workspace.selection.layer == "conv1"
-    assert "Prediction" in view.card.facts.text()
-    click(grid.viewport(), grid.visualRect(grid.samples.index(0)).center(), Qt.KeyboardModifier.ControlModifier)
-    assert workspace.selection.pictures == (0, 2)
-    workspace.select_sample(1000)
-    settle()
-    assert [index.row() for index in grid.selectedIndexes()] == [1000]
-    assert grid.visualRect(grid.samples.index(1000)).intersects(grid.viewport().rect())
-    workspace.step_back()
-    settle()
-    assert sorted(index.row() for index in grid.selectedIndexes()) == [0, 2]
-
-
-def test_arrow_keys_walk_through_rows_and_columns(view: SamplesView) -> None:
-    grid = view.grid
-    view.workspace.select_sample(0)
-    settle()
-    grid.setFocus()
-    for key, expected in ((Qt.Key.Key_Right, 1), (Qt.Key.Key_Down, 1 + grid.columns()), (Qt.Key.Key_Left, None)):
-        QTest.keyClick(grid, key)
-        settle()
-        assert expected is None or view.workspace.selection.sample == expected
-    QTest.keyClick(grid, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
-    settle()
-    assert len(view.workspace.selection.pictures) == 2
-
-
-def test_a_filter_from_elsewhere_has_a_name_and_an_end(view: SamplesView) -> None:
-    assert not view.chip.isVisible()
-    view.workspace.filter_samples(SampleFilter("bundle 3 of layer1.0", np.array([4, 10, 700])))
-    settle()
-    assert view.grid.samples.places.tolist() == [4, 10, 700]
-    assert "bundle 3 of layer1.0 (3)" in view.chip.text()
-    view.chip.click()
-    settle()
-    assert view.workspace.sample_filter is None
-    assert len(view.grid.samples.places) == 2000
-
-
-def test_other_pictures_end_the_filter(qapp: Any) -> None:
-    workspace = Workspace()
-    workspace.filter_samples(SampleFilter("x", np.array([1])))
-    workspace.set_images(ImageSource("noise:10"))
-    assert workspace.sample_filter is None
-
-
-def test_without_predictions_what_needs_them_says_so(theme: Theme, qtbot: QtBot) -> None:
-    view = view_of(theme, qtbot, "demo:test")
-    view.wishes.show_wish(Wish(verdict="wrong", low=0.5, order="loss"))
-    view.wishes.changed.emit()
-    settle()
-    assert len(view.grid.samples.places) == 2000  # a wish that cannot be judged hides nothing
-    assert not view.wishes.verdict.isEnabled()
-    assert "measure" in view.wishes.verdict.toolTip()
-    assert view.offer.isVisible()
-    asked: list[str] = []
-    view.workspace.run_wanted.connect(lambda request: asked.append(request.method))
-    view.offer.pressed.emit()
-    assert asked == ["evaluate"]
-    scenes.play(view.workspace, demo_run(), folder="runs/x")
-    settle()
-    assert view.wishes.verdict.isEnabled()
-    assert not view.offer.isVisible()
-    assert len(view.grid.samples.places) == int(np.sum(view.grid.samples.table.right[view.grid.samples.places] == 0))  # type: ignore[union-attr]
-
-
-def test_pictures_that_cannot_be_opened_are_one_sentence(theme: Theme, qtbot: QtBot) -> None:
-    workspace = scenes.opened()
-    workspace.set_images(ImageSource("no/such/folder"))
-    view = SamplesView(workspace, theme)
-    qtbot.addWidget(view)
-    show(view)
-    wait(lambda: "cannot be opened" in view.empty.text)
-    assert "no/such/folder" in view.empty.text
-
-
-def test_a_cell_of_the_confusion_matrix_opens_its_pictures(theme: Theme, qtbot: QtBot) -> None:
-    workspace = scenes.opened()
-    workspace.set_images(ImageSource("demo:test"))
-    run = scenes.play(workspace, scenes.accuracy_events(), folder="runs/x")
-    view = EvaluateView(workspace, theme)
-    qtbot.addWidget(view)
-    show(view)
-    wanted: list[str] = []
-    view.view_wanted.connect(wanted.append)
-    view.matrix.double_clicked.emit(5.0, -3.0)
-    chosen = workspace.sample_filter
-    assert wanted == ["samples"]
-    assert chosen is not None
-    assert chosen.name == "cat → dog"
-    assert len(chosen.places) == run.result["confusion"][3, 5]
-
-
-def test_words_about_the_preparation() -> None:
-    words = preparation_words(Preprocessing((0.5,), (0.25,), (224, 224), "bicubic", 0.875, source="network"))
-    for part in ("224×224", "bicubic", "87.5 %", "mean 0.5", "std 0.25", "as the network was trained"):
-        assert part in words
-    assert preparation_words(Preprocessing()).endswith("assumed.")
-    assert preparation_words(None) == ""
-
-
-def test_wishes_of_a_damaged_workspace_file_are_left_out() -> None:
-    bad: dict[str, Any] = {"label": "x", "verdict": 3, "low": -1, "high": "1", "words": None, "order": [], "falling": 1}
-    assert wish_of(bad) == Wish()
-    assert wish_of({"label": 2, "verdict": "right", "low": 0.25, "order": "loss"}) == Wish(
-        2, "right", 0.25, order="loss"
-    )
-
-
-def test_scrolling_does_not_depend_on_how_many_there_are(theme: Theme, qtbot: QtBot) -> None:
-    """Painting asks for the tiles that are seen, however many lie above and below."""
-    counts = []
-    for size in (2_000, 50_000):
-        view = view_of(theme, qtbot, f"noise:{size}")
-        painted: list[int] = []
-        paint = view.grid.tiles._paint_picture
-
-        def counting(painter: Any, room: Any, place: int, paint: Any = paint, painted: list[int] = painted) -> None:
-            painted.append(place)
-            paint(painter, room, place)
-
-        view.grid.tiles._paint_picture = counting  # type: ignore[method-assign]
-        view.grid.verticalScrollBar().setValue(5000)
-        settle()
-        painted.clear()
-        view.grid.viewport().repaint()
-        counts.append(len(painted))
-        assert view.grid.indexAt(QPoint(20, 40)).isValid()
-    assert counts[0] == counts[1] > 0
-
-
-def test_large_selections_are_ranges_and_scattered_ones_are_right(theme: Theme, qtbot: QtBot) -> None:
-    grid = view_of(theme, qtbot, "noise:50000").grid
-    found: list[Any] = []
-    grid.chosen.connect(lambda place, places: found.append((place, places)))
-    grid.selectAll()
-    assert found[-1][1] == tuple(range(50_000))
-    grid.clearSelection()
-    assert found[-1] == (-1, ())
-    grid.take_selection(7, tuple(range(50_000)))
-    assert len(grid.selectionModel().selection()) == 1  # not one for each picture
-    grid.take_selection(4, (9, 3, 4, 700, -1, 60_000))
-    assert [index.row() for index in sorted(grid.selectedIndexes())] == [3, 4, 9, 700]
-    assert grid.currentIndex().row() == 4
-    assert len(grid.selectionModel().selection()) == 3
-    before = len(found)
-    grid.take_selection(4, (3, 4, 9, 700))  # as it is already
-    assert len(found) == before

@@ -20,7 +20,7 @@ from app.views.samples import SamplesView
 from app.workspace import SampleFilter
 from tests import scenes
 from tests.gestures import settle, theme
-from tests.test_samples import demo_run, run_events, view_of
+from tests.sample_scenes import demo_run, run_events, view_of
 
 __all__ = ["theme"]
 

@@ -19,6 +19,7 @@ from app import measuring as measuring_module
 from app.commands import SetEdits
 from app.desk import Desk
 from app.questions import TRUST, question_of
+from app.reading.second_choices import choices
 from app.session import forget_structures
 from app.workspace import Selection
 from app.workspace_file import SUFFIX, Layout, read
@@ -79,6 +80,17 @@ def test_every_way_in_reaches_the_engine(
     (tmp_path / "a.pth").write_bytes(b"\x80\x02.")
     desk.session.open_path(str(make(tmp_path / "x")))
     assert engine.requests[0][0].model == expected(tmp_path / "x")
+
+
+def test_the_structure_of_the_network_before_stays_for_comparing(desk: Desk, qtbot: Any) -> None:
+    workspace = opened(desk, qtbot).workspace
+    for name in ("demo:b", "demo:a", "demo:b"):
+        opened(desk, qtbot, name)
+    known = [run.request.model for run in workspace.runs.values() if run.purpose == "open"]
+    assert sorted(model.name for model in known if model) == ["demo:a", "demo:b"]  # each once: the newest
+    assert [choice.run.request.model for choice in choices(workspace)] == [ModelSource("demo:a")]
+    shown = next(run for run in workspace.runs.values() if run.result is workspace.structure)
+    assert shown.request.model == ModelSource("demo:b")
 
 
 def test_pictures_are_opened_and_remembered(desk: Desk, tmp_path: Path) -> None:

@@ -7,18 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QAbstractButton, QLabel
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtWidgets import QAbstractButton, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from analysis.request import ImageSource, ModelSource
 from analysis.store import record
+from app.actions import ACTIONS
+from app.forms.widgets import Elided
 from app.main_window import MainWindow
 from app.panels.palette import Entry, rating
 from app.panels.settings_panel import SettingsPanel
+from app.reading.checkpoints import Checkpoint
 from app.reading.options import OPTIONS
 from app.settings import RecentModel, Settings, read_settings
 from tests import scenes
+from tests.gestures import settle
 
 NO_PREFERENCE = {"geometry", "layout", "tab", "tried"}
 """What the window remembers by itself."""
@@ -219,12 +224,87 @@ def found(window: MainWindow, words: str) -> list[Entry]:
         ("participation ratio", "help", "Feature rank"),
         ("rank lab", "view", "Rank lab"),
         ("overview", "view", "Overview"),
+        ("participation ratio", "term", "Participation ratio"),
+        ("captum", "help", "Attribution"),
+        ("jackknife", "help", "Feature rank"),
+        ("theme dark", "setting", "Setting: Colours"),
     ],
 )
 def test_search_finds_it(words: str, kind: str, text: str, window: MainWindow, qtbot: QtBot) -> None:
     window.build()
     entries = found(window, words)
     assert (any(entry.kind == kind and entry.text == text for entry in entries)) == (kind != "none")
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "text"),
+    [
+        ("nuclear norm", "term", "Nuclear norm"),
+        ("convergence delta", "term", "Convergence delta"),
+        ("macs", "term", "MACs"),
+        ("theme dark", "action", "Dark colours"),
+        ("theme light", "action", "Light colours"),
+        ("checkpoint epoch-03", "checkpoint", "Checkpoint epoch-03"),
+        ("epoch-03", "checkpoint", "Checkpoint epoch-03"),
+        ("error floor", "term", "Error floor"),
+        ("text size", "setting", "Setting: Text size"),
+    ],
+)
+def test_what_fits_best_comes_first(words: str, kind: str, text: str, window: MainWindow, qtbot: QtBot) -> None:
+    window.build()
+    window.comparison.found = (Checkpoint(("a/epoch-02.pt",), "epoch-02"), Checkpoint(("a/epoch-03.pt",), "epoch-03"))
+    entries = found(window, words)
+    assert (entries[0].kind, entries[0].text) == (kind, text)
+
+
+def test_back_finds_the_selection_before() -> None:
+    action = next(action for action in ACTIONS if action.id == "step_back")
+    assert rating("back", Entry(action.text, "action", lambda: None, also=action.help)) > 2
+
+
+def test_words_of_texts_come_before_scattered_letters() -> None:
+    def entry(text: str, also: str = "", within: str = "") -> Entry:
+        return Entry(text, "help", lambda: None, also=also, within=within)
+
+    order = [
+        entry("MACs"),
+        entry("Macs of all layers"),
+        entry("Parameters and macsimum"),
+        entry("Costs", also="how many macs it takes"),
+        entry("Structure", within="a long text about macs"),
+        entry("Measure Channel scores"),
+    ]
+    rated = [rating("macs", one) for one in order]
+    assert rated == sorted(rated, reverse=True)
+    assert len(set(rated)) == len(rated)
+    assert rated[-1] > 0
+    assert rating("macs", entry("Structure", also="emacs")) == 0, "within a word of a text is no place to find it"
+
+
+def test_a_found_term_is_shown_at_its_row(window: MainWindow, panel: SettingsPanel) -> None:
+    next(entry for entry in found(window, "convergence delta") if entry.kind == "term").call()
+    shown = window.panel("help")
+    assert shown.name == "attribution"
+    assert shown.marked.startswith("Convergence delta")
+
+
+def test_everything_found_has_a_name_of_its_own(window: MainWindow) -> None:
+    window.build()
+    entries = [(entry.kind, entry.text) for entry in found(window, "")]
+    assert len(entries) == len(set(entries))
+    assert [text for kind, text in entries if text == "Rank lab" and kind == "action"] == []
+
+
+def test_runs_are_called_by_the_title_of_their_method(window: MainWindow, tmp_path: Path) -> None:
+    scene = scenes.opened()
+    events = scenes.rank_events(scene.layers)
+    folder = window.desk.preferences.runs_folder
+    list(record(events, folder))
+    window.desk.history.refresh()
+    while window.desk.history.reading:
+        window.desk.history._slice()
+    runs = [entry.text for entry in found(window, "feature rank") if entry.kind == "run"]
+    assert [text.partition(" · ")[0] for text in runs] == ["Feature rank"]
 
 
 def test_a_found_setting_is_shown(window: MainWindow, panel: SettingsPanel, qtbot: QtBot) -> None:
@@ -254,3 +334,38 @@ def test_the_rank_lab_needs_nothing_open(window: MainWindow, qtbot: QtBot) -> No
     assert window.tabs.isVisible()
     window.slots.close_model()
     assert window.start_page.isVisible()
+
+
+def test_a_study_without_a_network_is_exported_and_copied(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    export, copied = (window.actions_by_id[name] for name in ("export_figure", "copy_picture"))
+    assert not export.isEnabled()
+    window.slots.show_rank_lab()
+    assert export.isEnabled()
+    assert copied.isEnabled()
+    scenes.play(window.workspace, scenes.lab_events(2), folder="runs/20260101-000000-rank_lab-bbbbbb")
+    view = window.tabs.view("rank_lab")
+    assert view is not None
+    asked: list[object] = []
+    monkeypatch.setattr(window, "show_figure", asked.append)
+    export.trigger()
+    assert [type(spec).__name__ for spec in asked] == ["FigureSpec"]
+    copied.trigger()
+    assert not QGuiApplication.clipboard().pixmap().isNull()
+    window.slots.close_model()
+    assert not export.isEnabled()
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.5])
+def test_no_field_and_no_sentence_is_cut_however_narrow_the_page_is(
+    scale: float, window: MainWindow, panel: SettingsPanel
+) -> None:
+    window.desk.preferences.change(font_scale=scale)
+    window.resizeDocks([window.docks._docks["settings"]], [10], Qt.Orientation.Horizontal)
+    settle()
+    inner = panel._scroll.widget()
+    assert inner.width() <= panel._scroll.viewport().width()
+    for place in panel.rows.values():
+        for child in place.findChildren(QWidget):
+            if child.parentWidget() is place and not isinstance(child, Elided):
+                assert child.geometry().right() < place.width()
+                assert child.width() >= child.minimumSizeHint().width() or child.sizePolicy().hasHeightForWidth()

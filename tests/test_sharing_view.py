@@ -113,7 +113,10 @@ def test_it_says_that_projection_is_a_diagnosis(theme: Theme, qtbot: QtBot) -> N
     page = view.pages["freedom"]
     assert isinstance(page, FreedomPage)
     assert "training is the method" in page.curve.note
-    law = next(one for one in page.kept.bands.series if one.words == "law N / M")
+    drawn = page.kept.bands.series
+    assert len({one.hue for one in drawn}) == len(drawn), "two lines of one colour"
+    assert {one.hue for one in drawn if "accuracy" in one.words}.isdisjoint({"bundles", "sharing"}), "two oranges"
+    law = next(one for one in drawn if one.words == "law N / M")
     np.testing.assert_allclose(law.y, 100 * np.array(sharing_scenes.RATIOS), rtol=1e-3)
 
 

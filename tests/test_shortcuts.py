@@ -11,14 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QAbstractButton
+from PySide6.QtWidgets import QAbstractButton, QLabel
 from pytestqt.qtbot import QtBot
 
-from app.actions import ACTIONS, keys_of, portable, taken_by, why_not
+from app.actions import ACTIONS, keys_of, taken_by, why_not
 from app.forms.key_button import WAITING, KeyButton
+from app.keys import PANEL_KEYS, portable, sequences, use_inside
 from app.main_window import MainWindow
 from app.panels.shortcuts_panel import ShortcutsPanel
 from app.settings import Settings, read_settings, write_settings
+from tests.gestures import settle
 
 CONTROL, ALT, NONE = (
     Qt.KeyboardModifier.ControlModifier,
@@ -141,6 +143,26 @@ def test_keys_that_one_types_with_are_refused(
     assert keys_in_menu(window, "first_look") == ["F5"]
 
 
+@pytest.mark.parametrize(
+    "keys", ["Ctrl+C", "Ctrl+V", "Ctrl+X", "Ctrl+A", "Ctrl+Left", "Ctrl+Tab", "Alt+F4", "F2", "Shift+F10"]
+)
+def test_keys_that_panels_and_fields_use_are_refused(keys: str, window: MainWindow, panel: ShortcutsPanel) -> None:
+    panel.wish("next_view", keys)
+    assert use_inside(keys) in panel.words.text()
+    assert "choose other keys" in panel.words.text()
+    assert keys_in_menu(window, "next_view") == ["Ctrl+PgDown"]
+    assert window.desk.preferences.settings.shortcuts == ()
+
+
+def test_a_key_whose_name_has_a_space_stays_whole(window: MainWindow, panel: ShortcutsPanel, qtbot: QtBot) -> None:
+    press(qtbot, panel, "next_view", Qt.Key.Key_VolumeDown, CONTROL)
+    assert keys_in_menu(window, "next_view") == ["Ctrl+Volume Down"]
+    assert panel.buttons["next_view"].text() == "Ctrl+Volume Down"
+    held = taken_by("Ctrl+Volume Down", window.desk.preferences.settings.keys)
+    assert held is not None
+    assert held.id == "next_view"
+
+
 # -- reset -----------------------------------------------------------------------------------------------------------
 
 
@@ -162,7 +184,7 @@ def test_all_are_reset(window: MainWindow, panel: ShortcutsPanel, qtbot: QtBot) 
     press(qtbot, panel, "open_file", Qt.Key.Key_Delete)
     panel.reset_all.click()
     for entry in ACTIONS:
-        assert keys_in_menu(window, entry.id) == [portable(one) for one in entry.shortcut.split()]
+        assert keys_in_menu(window, entry.id) == [portable(one) for one in sequences(entry.shortcut)]
     assert window.desk.preferences.settings.shortcuts == ()
 
 
@@ -204,6 +226,37 @@ def test_own_keys_hold_from_the_start(tmp_path: Path, qapp: Any) -> None:
     window.deleteLater()
 
 
+def test_no_name_and_no_keys_are_cut_however_narrow_the_panel_is(
+    window: MainWindow, panel: ShortcutsPanel, qtbot: QtBot
+) -> None:
+    dock, inner = window.docks._docks["shortcuts"], panel._inner
+    for scale in (1.0, 1.5):
+        window.desk.preferences.change(font_scale=scale)
+        for width in (10, 600):
+            window.resizeDocks([dock], [width], Qt.Orientation.Horizontal)
+            settle()
+            assert inner.width() <= panel._scroll.viewport().width()
+            for found in inner.findChildren(QLabel):
+                longest = max(found.fontMetrics().horizontalAdvance(word) for word in found.text().split())
+                assert found.width() >= longest, found.text()
+                assert found.height() >= found.heightForWidth(found.width()), found.text()
+            for button in panel.buttons.values():
+                assert button.width() >= button.sizeHint().width(), button.text()
+                assert button.geometry().right() < inner.width(), button.text()
+
+
+def test_keys_of_panels_are_listed_and_found(panel: ShortcutsPanel) -> None:
+    shown = {found.text() for found in panel._inner.findChildren(QLabel)}
+    for where, entries in PANEL_KEYS:
+        assert {where, *(keys for keys, _ in entries), *(text for _, text in entries)} <= shown
+    panel.search.setText("give it a name")
+    assert [found.text() for found in panel._inner.findChildren(QLabel) if found.isVisible()] == [
+        "Runs",
+        "Give it a name",
+        "F2",
+    ]
+
+
 # -- rules without widgets -------------------------------------------------------------------------------------------
 
 
@@ -213,7 +266,7 @@ def test_own_keys_hold_from_the_start(tmp_path: Path, qapp: Any) -> None:
 def test_whoever_has_keys_is_found(changes: list[tuple[str, str]]) -> None:
     own = dict(changes)
     for keys in ("F2", "Ctrl+O", "ctrl+o", "Ctrl+Y", "Ctrl+F12"):
-        holders = {e.id for e in ACTIONS if portable(keys) in [portable(k) for k in keys_of(e, own).split()]}
+        holders = {e.id for e in ACTIONS if portable(keys) in [portable(k) for k in sequences(keys_of(e, own))]}
         found = taken_by(keys, own)
         assert (found.id if found else None) in (holders or {None})
         for holder in holders:
@@ -223,7 +276,7 @@ def test_whoever_has_keys_is_found(changes: list[tuple[str, str]]) -> None:
 
 def test_every_key_of_the_table_would_be_accepted() -> None:
     for entry in ACTIONS:
-        for keys in entry.shortcut.split():
+        for keys in sequences(entry.shortcut):
             assert why_not(keys) == "", entry.id
 
 
@@ -238,6 +291,6 @@ def test_changed_keys_are_read_as_written(tmp_path: Path) -> None:
 def test_a_button_says_its_keys_aloud(qtbot: QtBot) -> None:
     button = KeyButton("Open")
     qtbot.addWidget(button)
-    button.set_keys("Ctrl+O F2")
+    button.set_keys("Ctrl+O; F2")
     assert button.accessibleName() == f"Open: {button.text()}"
     assert "F2" in button.text()

@@ -16,7 +16,8 @@ from analysis.graph import Recording, record
 from analysis.problems import AnalysisError, Cancelled
 from analysis.taps import taps
 from tests import tiny
-from tests.test_graph import NETS, from_zoo
+from tests.graph_nets import NETS
+from tests.test_graph_zoo import from_zoo
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

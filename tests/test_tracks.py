@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QColor, QImage
+from PySide6.QtGui import QColor, QFontMetricsF, QImage
 from pytestqt.qtbot import QtBot
 
 from app.drawing.lane_painting import draw_mark
@@ -94,12 +94,36 @@ def test_ticks_are_the_widths_of_the_network_where_they_fit() -> None:
     assert [value for value, _ in made.ticks(20)] == [0.0, 64.0]
 
 
-def test_a_lane_with_room_for_one_tick_names_its_highest_bar() -> None:
+@pytest.mark.parametrize(
+    ("largest", "label"), [(2_359_296.0, "2 M"), (452_000.0, "400 k"), (0.83, "0.8"), (10.0, "10"), (0.0004, "0.0004")]
+)
+def test_a_lane_with_room_for_one_tick_has_it_at_a_round_number(largest: float, label: str) -> None:
     axis = depth_axis(scenes.network())
     made = lane(axis)
-    made.values[:] = 2_359_296.0
+    made.values[:] = largest
     made.fit()
-    assert len(made.ticks(20)) == 2
+    (ground, _), (value, text) = made.ticks(20)
+    assert (ground, text.replace("\xa0", " ")) == (0.0, label)
+    assert largest / 2 <= value <= largest
+
+
+def test_no_title_of_a_lane_meets_its_ticks_whatever_the_size_of_text(theme: Theme, qtbot: QtBot) -> None:
+    axis = depth_axis(scenes.network())
+    made = lane(axis)
+    made.title, made.log = "Critical tolerance", True
+    made.values[:] = np.geomspace(1.0, 2e4, len(made.values))
+    made.fit()
+    for scale in (1.0, 1.5, 2.0):
+        theme.set_scale(scale)
+        one = TrackStack(theme, "Tracks")
+        qtbot.addWidget(one)
+        one.show_lanes(axis, [made])
+        show(one, 700, 300)
+        small = QFontMetricsF(theme.font("small"))
+        ticks = max(small.horizontalAdvance(text) for _, text in made.ticks(one._item.heights[0]))
+        (title,) = one._gutter.terms("Tracks")
+        assert title.place.right() <= one._gutter._area.right() - 8 - ticks
+    theme.set_scale(1.0)
 
 
 @pytest.mark.parametrize("state", [ZERO, NOT_MEASURED, NOT_APPLICABLE, NON_FINITE])

@@ -1,66 +1,138 @@
-"""Figure of attributions: a picture and signed maps over it, side by side."""
+"""Figure of attributions: pictures, and maps over each of them, side by side."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from analysis.catalogue import Param, nearest
 from analysis.figures.profile import Options, fingerprints, note
-from analysis.figures.sheet import Panel, Sheet, Tiles
-from analysis.measures.attributions import ALGORITHMS, NAMES, delta_words, relative_delta, scale_of
+from analysis.figures.second import name_of, refused, split, with_second
+from analysis.figures.sheet import Floats, Panel, Sheet, Tiles
+from analysis.measures.attributions import ALGORITHMS, NAMES, algorithm, delta_words, relative_delta, scale_of
 from analysis.problems import AnalysisError
 from analysis.result import Result
 
-PICTURE = Param("picture", "", "Place of the picture in its source; empty for the first of the run")
+PICTURE = Param("picture", "", "Places of the pictures in their source, such as 3, 17; empty for the first of the run")
 SHARED = Param("shared", False, "One colour scale for all maps")
 MAPS = Param("algorithms", "", f"Maps to draw, comma-separated, out of {', '.join(NAMES)}; empty for all of the run")
-MOST_COLUMNS = 4
+ALONE = 4
+"""Tiles beside each other of one picture; several pictures have a row each."""
 FACTS = ("baseline", "steps", "layer", "occlusion")
 
 
 def attribution(results: list[Result], options: Options) -> Sheet:
-    """Draw one picture with its maps, each with its convergence delta and from the first run that has it."""
-    result = results[0]
-    picture = str(options["picture"]).strip()
-    place = _place(result, picture)
-    names = _names(results, str(options["algorithms"]))
-    sources = [next(one for one in results if name in one.names("algorithm")) for name in names]
-    wanted = str(int(result["place"][place]))
+    """Draw pictures with their maps, each with its convergence delta and from the first run that has it.
+
+    The maps of a second network are rows of their own, in the same order.
+    """
+    ours, theirs = split(results, options)
+    places = _places(ours, str(options["picture"]))
+    names = _names(ours, str(options["algorithms"]))
+    panels, words = [], _about(ours[0])
+    for number, place in enumerate(places):
+        drawn = _row(ours, place, names, options, alone=len(places) == 1, titled=not number or bool(theirs))
+        panels.append(drawn.panel)
+        words += _facts(drawn.sources)
+        if theirs:
+            below, missing = _second_row(ours[0], place, drawn, theirs, options)
+            panels.append(below)
+            words += [f"not computed of {name_of(theirs[0])}: {name}" for name in missing]
+    said = " · ".join(dict.fromkeys(word for word in words if word))
+    said = with_second(said, ours[0], theirs) if theirs else said
+    return Sheet(tuple(panels), note=said, fingerprints=fingerprints(results))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Drawn:
+    """A row of tiles, and the algorithms and runs that it is from."""
+
+    panel: Panel
+    names: list[str]
+    sources: list[Result]
+
+
+def _second_row(
+    first: Result, place: int, drawn: _Drawn, theirs: list[Result], options: Options
+) -> tuple[Panel, list[str]]:
+    """Draw the maps of the same picture of a second network, and name those that it lacks."""
+    images = [run.request.images.location if run.request and run.request.images else "" for run in (first, theirs[0])]
+    if images[0] != images[1]:
+        raise refused(theirs[0], "it was explained on other pictures")
+    runs = [run for run in theirs if place in run["place"].tolist()]
+    if not runs:
+        raise refused(theirs[0], "it has not explained this picture")
+    known = {name for run in runs for name in run.names("algorithm")}
+    shown = [name for name in drawn.names if name in known]
+    if not shown:
+        raise refused(theirs[0], "none of these maps was computed of it")
+    alone = drawn.panel.marks[0].columns == ALONE if isinstance(drawn.panel.marks[0], Tiles) else True
+    panel = _row(runs, place, shown, options, alone=alone, titled=True).panel
+    titles = {item.name: item.title for item in ALGORITHMS}
+    title = f"{name_of(runs[0])}, {panel.title}"
+    return replace(panel, title=title), [titles[name] for name in drawn.names if name not in known]
+
+
+def _row(results: list[Result], place: int, names: list[str], options: Options, *, alone: bool, titled: bool) -> _Drawn:
+    """Draw a picture with its maps."""
+    explained = [one for one in results if place in one["place"].tolist()]
+    there = [name for name in names if any(name in one.names("algorithm") for one in explained)]
+    sources = [next(one for one in explained if name in one.names("algorithm")) for name in there]
     rows = [
-        (one, one.names("algorithm").index(name), _place(one, wanted)) for one, name in zip(sources, names, strict=True)
+        (one, one.names("algorithm").index(name), one["place"].tolist().index(place))
+        for one, name in zip(sources, there, strict=True)
     ]
     maps = [np.asarray(one["attribution"][row, own], dtype=np.float64) for one, row, own in rows]
-    own = tuple(scale_of(values) for values in maps)
-    shared = scale_of(np.concatenate([values.ravel() for values in maps]))
-    grey = np.asarray(result["picture"][place], dtype=np.float64).mean(axis=0)
-    titles = {item.name: item.title for item in ALGORITHMS}
+    reaches = tuple(scale_of(values) for values in maps)
+    if options["shared"] and maps:
+        reaches = (scale_of(np.concatenate([values.ravel() for values in maps])),) * len(maps)
+    items = [algorithm(name) for name in there]
+    own = explained[0]["place"].tolist().index(place)
     tiles = Tiles(
-        grey,
+        _picture(explained[0], own),
         tuple(maps),
-        tuple(shared for _ in maps) if options["shared"] else own,
-        tuple(titles[name] for name in names),
+        reaches,
+        tuple(item.title for item in items),
         tuple(_caption(*row) for row in rows),
         "one scale for all maps" if options["shared"] else "each map on its own scale",
+        tuple(item.signed for item in items),
+        ALONE if alone else len(names) + 1,
+        titled,
     )
-    lines = -(-(len(maps) + 1) // MOST_COLUMNS)
-    panel = Panel((tiles,), title=_title(result, place), height=0.2 + 0.58 * lines)
-    return Sheet((panel,), note=_note(results, sources), fingerprints=fingerprints(results))
+    return _Drawn(Panel((tiles,), title=_title(explained[0], own)), there, sources)
 
 
-def _note(results: list[Result], sources: list[Result]) -> str:
-    """Say how the maps were computed, naming what is the same in several runs once."""
-    words = [note(results[0], FACTS if any(one is results[0] for one in sources) else ())]
-    for one in sources:
-        facts = [f"{name}: {one.facts[name]}" for name in FACTS if name in one.facts]
-        words += [fact for fact in facts if not any(fact in said for said in words)]
-    return " · ".join(words)
+def _picture(result: Result, place: int) -> Floats:
+    """Return a picture as (y, x, colour), or as (y, x) where it has one channel or more than three."""
+    picture = np.asarray(result["picture"][place], dtype=np.float64)
+    return picture.transpose(1, 2, 0) if len(picture) == 3 else picture.mean(axis=0)
 
 
-def _place(result: Result, text: str) -> int:
-    places = [str(place) for place in result["place"].tolist()]
-    if text and text not in places:
-        raise AnalysisError(f"The run does not explain the picture '{text}'.", nearest(text, places))
-    return places.index(text) if text else 0
+def _about(result: Result) -> list[str]:
+    """Say what a reader has to know of the network; how many pictures there are is seen."""
+    return [word for word in note(result, ()).split(" · ") if not word.startswith("N = ")]
+
+
+def _facts(sources: list[Result]) -> list[str]:
+    """Say how maps were computed."""
+    return [f"{name}: {one.facts[name]}" for one in sources for name in FACTS if name in one.facts]
+
+
+def _places(results: list[Result], text: str) -> list[int]:
+    """Return the pictures to draw, in the order in which they are named.
+
+    Raises
+    ------
+    AnalysisError
+        If no run explains one of them.
+    """
+    known = [place for result in results for place in result["place"].tolist()]
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    for word in words:
+        if word not in (str(place) for place in known):
+            raise AnalysisError(f"The run does not explain the picture '{word}'.", nearest(word, [*map(str, known)]))
+    return [int(word) for word in words] or known[:1]
 
 
 def _names(results: list[Result], text: str) -> list[str]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from analysis.catalogue import Param
-from analysis.figures.configurations import correct_of, sweep_of
+from analysis.figures.configuration_runs import Tried, correct_of, opened, picture_rows, places_of, seed_of
 from analysis.figures.profile import Options, fingerprints, note
-from analysis.figures.sheet import Bars, Floats, Line, Mark, Matrix, Panel, Points, Sheet
+from analysis.figures.second import difference, found_something, needs, refused, with_second
+from analysis.figures.sheet import Bars, Floats, Line, Mark, Matrix, Outline, Panel, Points, Sheet, ThinLine
 from analysis.measures import oracles, selection
+from analysis.measures.alignment import by_cells, by_rows
 from analysis.measures.choice_outputs import CHOICES, choice_table
-from analysis.measures.findings import GROUPINGS, LABEL, grouped, groups_of, picture_of, why_no_gain
+from analysis.measures.findings import GROUPINGS, LABEL, grouped, groups_of, why_no_gain
 from analysis.measures.oracles import Bools, Integers
 from analysis.problems import AnalysisError
 from analysis.result import Result
@@ -26,7 +30,9 @@ OTHERS = (("opportunity", "neutral", "dash"), ("median", "sharing", "circle"), (
 
 def answers(results: list[Result], options: Options) -> Sheet:
     """Draw which configurations help and which harm: pictures, or classes where pictures are many, by accuracy."""
-    result, rows = sweep_of(results)
+    _, result, rows, theirs = opened(results, options)
+    if theirs is not None:
+        return _answers_apart(theirs, results)
     correct = correct_of(result, rows)
     columns = np.concatenate([[0], 1 + np.argsort(-correct[:, 1:].mean(axis=0), kind="stable")])
     change = correct.astype(np.float64) - correct[:, :1]
@@ -39,20 +45,57 @@ def answers(results: list[Result], options: Options) -> Sheet:
     else:
         order = np.argsort(-correct.sum(axis=1), kind="stable")
         values, blank = change[order][:, columns], ~correct[order][:, columns] & ~correct[order, :1]
-        names = tuple(str(place) for place in _places(result, rows)[order])
+        names = tuple(str(place) for place in places_of(result, rows)[order])
         told = "1: right, wrong as it is; −1: wrong, right as it is; 0: right in both; blank: wrong in both"
         words = "right here less as it is"
     configurations = tuple(result.names("configuration")[number] for number in columns)
     matrix = Matrix(values, names, configurations, words, "signed", blank)
     panel = Panel((matrix,), x_title="configuration, by accuracy", y_title="picture" if blank is not None else "class")
-    return _sheet(panel, result, results, told)
+    return _sheet(panel, result, results, told, None)
+
+
+def _answers_apart(theirs: Tried, results: list[Result]) -> Sheet:
+    """Draw where only one of two networks is right: pictures, or classes where pictures are many."""
+    result, rows, name = theirs.first, theirs.shown, theirs.name
+    correct = correct_of(result, rows)
+    columns = np.concatenate([[0], 1 + np.argsort(-correct[:, 1:].mean(axis=0), kind="stable")])
+    theirs.aligned(np.ones(len(theirs.columns)))  # refuses runs without a configuration in common
+    if len(rows) > MOST_ROWS:
+        theirs.insist_classes()
+        present = np.unique(result["label"][rows].astype(np.int64))
+        ours = _shares_by_class(correct, result["label"][rows].astype(np.int64), present)
+        there = by_rows(_shares_by_class(theirs.correct, theirs.label, present).T, theirs.columns).T
+        values = 100 * (ours - there)[:, columns]
+        names, x_title = tuple(_class(result, int(one)) for one in present), "class"
+        blank, words, told = np.isnan(values), f"points, difference from {name}", "rows: classes"
+    else:
+        order = np.argsort(-correct.sum(axis=1), kind="stable")
+        there = theirs.cells("correct")
+        values = (correct - np.where(there < 2, there, np.nan))[order][:, columns]
+        blank = np.isnan(values) | ((values == 0) & ~correct[order][:, columns])
+        names, x_title = tuple(str(place) for place in places_of(result, rows)[order]), "picture"
+        words = f"right here less right in {name}"
+        told = (
+            f"1: right only here; −1: right only in {name}; 0: right in both; blank: wrong in both, or not tried there"
+        )
+    configurations = tuple(result.names("configuration")[number] for number in columns)
+    matrix = Matrix(values, names, configurations, words, "signed", blank)
+    panel = Panel((matrix,), x_title="configuration, by accuracy", y_title=x_title)
+    return _sheet(panel, result, results, told, theirs)
+
+
+def _shares_by_class(correct: Bools, label: Integers, present: Integers) -> Floats:
+    """Share right of every class (rows) under every configuration (columns), NaN for a class without pictures."""
+    nothing = np.full(correct.shape[1], np.nan)
+    rows = (correct[label == number] for number in present)
+    return np.array([part.mean(axis=0) if len(part) else nothing for part in rows], dtype=np.float64)
 
 
 def picture(results: list[Result], options: Options) -> Sheet:
     """Draw the probability of the label under every configuration, sorted: of one picture, or the mean of all."""
-    result, rows = sweep_of(results)
+    _, result, rows, theirs = opened(results, options)
     place = int(str(options["picture"]))
-    found = np.flatnonzero(_places(result, rows) == place)
+    found = np.flatnonzero(places_of(result, rows) == place)
     if place >= 0 and not len(found):
         raise AnalysisError(f"The run has no picture {place}.", "Choose one of its finished pictures.", "picture")
     shares = np.asarray(result["true_probability"][rows], dtype=np.float64)
@@ -61,7 +104,10 @@ def picture(results: list[Result], options: Options) -> Sheet:
     order = np.argsort(-values, kind="stable")
     where = np.argsort(order)
     best, median, worst = oracles.marked_by(ranked)
-    marks: list[Line | Points] = [Line(np.arange(len(values), dtype=np.float64), values[order], "", "neutral")]
+    x = np.arange(len(values), dtype=np.float64)
+    marks: list[Mark] = [Line(x, values[order], "", "neutral")]
+    if theirs is not None:
+        marks.insert(0, ThinLine(x, _second_shares(theirs, found)[order], theirs.name))
     chosen = (
         ("best", best, "widths"),
         ("median", median, "sharing"),
@@ -73,15 +119,26 @@ def picture(results: list[Result], options: Options) -> Sheet:
         marks.append(Points(where[[number]].astype(np.float64), values[[number]], name, hue))
     title = f"probability of the label, picture {place}" if len(found) else "probability of the label, mean"
     panel = Panel(tuple(marks), x_title="configurations, sorted", y_title=title, y_range=(0.0, 1.02))
-    return _sheet(panel, result, results)
+    return _sheet(panel, result, results, "", theirs)
+
+
+def _second_shares(theirs: Tried, found: Integers) -> Floats:
+    """Probability of the label in a second network, of a picture that both saw or the mean of all of these."""
+    rows = theirs.pictures[found] if len(found) else theirs.pictures
+    rows = rows[rows >= 0]
+    if not len(rows):
+        raise refused(theirs.second, "it was not tried on this picture")
+    return theirs.aligned(np.asarray(theirs.second["true_probability"][rows], dtype=np.float64).mean(axis=0))
 
 
 def choices(results: list[Result], options: Options) -> Sheet:
     """Draw how often each option of each switch point is best by loss, against how often it could have been."""
-    result, rows = sweep_of(results)
+    _, result, rows, theirs = opened(results, options)
     option = np.asarray(result["option"], dtype=np.int64)
-    loss = np.asarray(result["loss"][rows], dtype=np.float64)
-    table = 100 * choice_table(correct_of(result, rows), loss, option)
+    table = _choices(result, rows)
+    if theirs is not None:
+        theirs.insist_configurations()
+    there = _choices(theirs.second, theirs.rows) if theirs is not None else None
     first = result.names("configuration")
     panels = []
     for point, name in enumerate(result.names("point")):
@@ -89,60 +146,124 @@ def choices(results: list[Result], options: Options) -> Sheet:
         x = np.arange(count, dtype=np.float64)
         tokens = [_token(first[int(np.flatnonzero(option[:, point] == number)[0])], point) for number in range(count)]
         marks: list[Mark] = [Bars(x, table[0, point, :count], "best by loss", hue="widths")]
+        if theirs is not None and there is not None:
+            marks.append(Outline(x, there[0, point, :count], f"{theirs.name}, best by loss"))
         for words, hue, shape in OTHERS:
             marks.append(Points(x, table[CHOICES.index(words), point, :count], words, hue, shape))
         panels.append(Panel(tuple(marks), name, x_names=tuple(tokens), y_title="share of pictures (%)"))
-    return Sheet(tuple(panels), note=note(result, ("options",)), fingerprints=fingerprints(results))
+    words = with_second(note(result, ("options",)), result, [theirs.second] if theirs is not None else [])
+    return Sheet(tuple(panels), note=words, fingerprints=fingerprints(results))
+
+
+def _choices(result: Result, rows: Integers) -> Floats:
+    """Shares of pictures in %, axes (what, point, option), see :func:`choice_table`."""
+    loss = np.asarray(result["loss"][rows], dtype=np.float64)
+    return 100 * choice_table(correct_of(result, rows), loss, np.asarray(result["option"], dtype=np.int64))
 
 
 def classes(results: list[Result], options: Options) -> Sheet:
     """Draw each class: the network as it is, the upper bound, and an equally long list."""
-    result, rows = sweep_of(results)
+    _, result, rows, theirs = opened(results, options)
+    present = np.unique(result["label"][rows].astype(np.int64))
+    names = tuple(_class(result, int(number)) for number in present)
+    panel = _panel(_by_class(result, rows, present), names, "equally long list", "class")
+    if theirs is not None:
+        theirs.insist_classes()
+        there = _by_class(theirs.second, theirs.rows, present)
+        if not theirs.same_configurations():
+            there[:, 1:] = np.nan  # oracles of other configurations do not compare
+        panel = _before(panel, theirs, there)
+    return _sheet(panel, result, results, "", theirs)
+
+
+def _by_class(result: Result, rows: Integers, present: Integers) -> Floats:
+    """Plain accuracy, upper bound and that of an equally long list; axes (class, what), NaN for a class without."""
     correct, label = correct_of(result, rows), result["label"][rows].astype(np.int64)
     rank, prediction = (result[name][rows].astype(np.int64) for name in ("true_rank", "prediction"))
     listed = oracles.listed(rank[:, 0], prediction)
-    present = np.unique(label)
-    parts = [_shares(correct, listed, label == number) for number in present]
-    names = tuple(_class(result, int(number)) for number in present)
-    return _sheet(_panel(np.array(parts), names, "equally long list", "class"), result, results)
+    return np.array([_shares(correct, listed, label == number) for number in present], dtype=np.float64)
+
+
+def _before(panel: Panel, theirs: Tried, there: Floats) -> Panel:
+    """Add to bars the frames of a second network, and its upper bounds and third numbers as thin marks."""
+    x = np.arange(len(there), dtype=np.float64)
+    plain = Outline(x, found_something(theirs.second, 100 * there[:, 0], panel.x_title), theirs.name)
+    marks: list[Mark] = [panel.marks[0], plain, *panel.marks[1:]]
+    for column, (mark, shape) in enumerate(zip(panel.marks[1:], ("circle", "diamond"), strict=True), 1):
+        if np.isfinite(there[:, column]).any():
+            words = f"{theirs.name}, {mark.label}"
+            marks.append(Points(x + 0.3, 100 * there[:, column], words, "outline", shape, hollow=True))
+    return replace(panel, marks=tuple(marks))
 
 
 def groups(results: list[Result], options: Options) -> Sheet:
     """Draw one configuration per group, chosen on one half and scored on the other, beside plain and upper bound."""
-    result, rows = sweep_of(results)
-    by, seed = str(options["by"]), result.request.seed if result.request else 0
+    _, result, rows, theirs = opened(results, options)
+    by, seed = str(options["by"]), seed_of(result)
     source = "label" if by == LABEL else by
     if source not in result:
         raise AnalysisError(f"This run has no {by} to group by.", "Choose another grouping.", "by")
     values, correct = np.asarray(result[source][rows], dtype=np.float64), correct_of(result, rows)
-    own = picture_of({name: np.asarray(result[name][rows]) for name in ("place",) if name in result})
+    own = picture_rows(result, rows)
     why_not = why_no_gain(values, by == LABEL, own)
     if why_not:
         raise AnalysisError(f"The gain by {by} cannot be drawn: {why_not}.", "Choose another grouping.", "by")
     (gain, low, high), control = grouped(correct, values, seed, each=by == LABEL, picture=own)
+    found = _by_group(result, rows, by)
+    parts = np.array([shares for _, _, shares in found])
+    names = tuple(f"{words}\n{result.names('configuration')[pick]}" for words, pick, _ in found)
+    panel = _panel(parts, names, "chosen for the group", by)
+    panel = panel if theirs is None else _second_groups(panel, theirs, by, found)
+    told = f"static gain {100 * gain:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}], "
+    told += f"shuffled groups {100 * control[0]:+.1f}"
+    return _sheet(panel, result, results, told, theirs)
+
+
+Group = tuple[str, int, tuple[float, float, float]]
+"""Words, configuration that is chosen, and the shares that are drawn."""
+
+
+def _by_group(result: Result, rows: Integers, by: str) -> list[Group]:
+    """Find the groups of a run: a configuration chosen on one half of each, scored on the other."""
+    own, correct = picture_rows(result, rows), correct_of(result, rows)
+    values = np.asarray(result["label" if by == LABEL else by][rows], dtype=np.float64)
     among = groups_of(values, each=by == LABEL)
-    select, report = selection.halves(among, seed, own)
+    select, report = selection.halves(among, seed_of(result), own)
     large = {group for group, count in selection.pictures_in(among, own).items() if count >= selection.FEWEST}
-    parts, names = [], []
+    found: list[Group] = []
     for number in np.unique(among[among >= 0]).tolist():
         pick = int(np.argmax(correct[select[among[select] == number]].mean(axis=0))) if number in large else 0
         here = report[among[report] == number]
-        parts.append(_shares(correct, correct[:, pick], np.isin(np.arange(len(correct)), here)))
+        shares = _shares(correct, correct[:, pick], np.isin(np.arange(len(correct)), here))
         ends = values[among == number]
         words = _class(result, int(ends[0])) if by == LABEL else f"{ends.min():.3g} to\n{ends.max():.3g}"
-        names.append(f"{words}\n{result.names('configuration')[pick]}")
-    told = f"static gain {100 * gain:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}], "
-    told += f"shuffled groups {100 * control[0]:+.1f}"
-    return _sheet(_panel(np.array(parts), tuple(names), "chosen for the group", by), result, results, told)
+        found.append((words, pick, shares))
+    return found
+
+
+def _second_groups(panel: Panel, theirs: Tried, by: str, ours: list[Group]) -> Panel:
+    """Add the groups of a second network with the same pictures, by what they are called."""
+    needs(theirs.second, "label" if by == LABEL else by)
+    same = bool((theirs.pictures >= 0).any())
+    known = {words: shares for words, _, shares in _by_group(theirs.second, theirs.rows, by)}
+    there = np.array([known.get(words, (np.nan,) * 3) for words, _, _ in ours], dtype=np.float64)
+    if not same or not np.isfinite(there[:, 0]).any():
+        raise refused(theirs.second, "its pictures fall into other groups")
+    return _before(panel, theirs, there)
 
 
 def agreement(results: list[Result], options: Options) -> Sheet:
     """Draw the share of pictures that each two configurations answer alike, in %; the run may lack labels."""
-    result, rows = sweep_of(results, labelled=False)
+    _, result, rows, theirs = opened(results, options, labelled=False)
     alike = 100 * selection.agreement(result["prediction"][rows].astype(np.int64))
     names = result.names("configuration")
     matrix = Matrix(alike, names, names, "equal answers (%)", "configurations", low=float(alike.min()))
-    return _sheet(Panel((matrix,), x_title="configuration", y_title="configuration", height=1.4), result, results)
+    if theirs is not None:
+        there = 100 * selection.agreement(theirs.second["prediction"][theirs.rows].astype(np.int64))
+        theirs.aligned(there[0])
+        matrix = difference(matrix, by_cells(there, theirs.columns, theirs.columns), theirs.second)
+    panel = Panel((matrix,), x_title="configuration", y_title="configuration", height=1.4)
+    return _sheet(panel, result, results, "", theirs)
 
 
 def _shares(correct: Bools, other: Bools, rows: Bools) -> tuple[float, float, float]:
@@ -163,17 +284,10 @@ def _panel(parts: Floats, names: tuple[str, ...], words: str, x_title: str) -> P
     return Panel(marks, x_title=x_title, y_title="share of pictures (%)", x_names=names, y_range=(0.0, 105.0))
 
 
-def _sheet(panel: Panel, result: Result, results: list[Result], told: str = "") -> Sheet:
+def _sheet(panel: Panel, result: Result, results: list[Result], told: str, theirs: Tried | None) -> Sheet:
     words = " · ".join(part for part in (note(result, ("options",)), told) if part)
+    words = with_second(words, result, [theirs.second] if theirs is not None else [])
     return Sheet((panel,), note=words, fingerprints=fingerprints(results))
-
-
-def _places(result: Result, rows: Integers) -> Integers:
-    """Places of the pictures in their source."""
-    if "place" in result:
-        return np.asarray(result["place"], dtype=np.int64)[rows]
-    indices = result.prepared.indices if result.prepared is not None else None
-    return rows if indices is None else np.asarray(indices, dtype=np.int64)[rows]
 
 
 def _class(result: Result, number: int) -> str:

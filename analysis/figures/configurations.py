@@ -4,50 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
+from analysis.figures.configuration_runs import Tried, correct_of, opened, picture_rows, seed_of
 from analysis.figures.profile import Options, fingerprints, note
-from analysis.figures.sheet import Bars, Guide, Line, Mark, Panel, Points, Sheet
+from analysis.figures.second import with_second
+from analysis.figures.sheet import Bars, Floats, Guide, Line, Mark, Outline, Panel, Points, Sheet, ThinLine
 from analysis.measures import oracles, selection
-from analysis.measures.findings import picture_of
-from analysis.measures.oracles import Bools, Integers
-from analysis.problems import AnalysisError
+from analysis.measures.oracles import Integers
 from analysis.result import Result
 
 SHOWN = ("options", "oracle")
 MOST_SETS = 12
 
 
-def sweep_of(results: list[Result], labelled: bool = True) -> tuple[Result, Integers]:
-    """Return the first run of configurations, and the rows of its finished pictures; with labels, if they are needed.
-
-    Raises
-    ------
-    AnalysisError
-        If there is none.
-    """
-    for result in results:
-        if "measured" in result and "option" in result:
-            if labelled and "correct" not in result:
-                raise AnalysisError("This run has no labels, so there is no oracle.", "Use labelled pictures.")
-            rows = np.flatnonzero(np.asarray(result["measured"]) == 1)
-            if len(rows) < 2:
-                raise AnalysisError("No picture of this run is finished.", "Go on with it, or measure again.")
-            return result, rows
-    raise AnalysisError("None of the runs is one of dynamic configurations.", "Choose one.")
-
-
-def correct_of(result: Result, rows: Integers) -> Bools:
-    """Tell which configurations are right, axes (picture, configuration)."""
-    return np.asarray(result["correct"][rows] == 1)
-
-
-def _picture(result: Result, rows: Integers) -> Integers | None:
-    """Which picture each row is of, where pictures come in several rows."""
-    return picture_of({name: np.asarray(result[name][rows]) for name in ("place",) if name in result})
-
-
 def growth(results: list[Result], options: Options) -> Sheet:
     """Draw the oracle against the number of configurations, beside chance pools and references."""
-    result, rows = sweep_of(results)
+    ours, result, rows, theirs = opened(results, options)
     correct, prediction = correct_of(result, rows), result["prediction"][rows].astype(np.int64)
     rank, label = result["true_rank"][rows, 0].astype(np.int64), result["label"][rows].astype(np.int64)
     differ = oracles.known_effective(result["duplicate_of"])
@@ -63,7 +34,11 @@ def growth(results: list[Result], options: Options) -> Sheet:
         Guide("y", 100 * oracles.matched_list(rank, prediction), "equally long list"),
         Guide("y", 100 * oracles.shuffled_oracle(prediction, label), "shuffled labels"),
     ]
-    for pool in (found for found in results if "oracle_beyond" in found):
+    if theirs is not None:
+        theirs.insist_configurations()
+        there = oracles.growth_curve(theirs.correct[:, oracles.known_effective(theirs.second["duplicate_of"])])
+        marks.insert(0, ThinLine(np.arange(1.0, len(there) + 1), 100 * there, theirs.name))
+    for pool in (found for found in ours if "oracle_beyond" in found):
         for row, name in enumerate(pool.names("pool")):
             values = np.asarray(pool["growth"][row], dtype=np.float64)
             finite = np.flatnonzero(np.isfinite(values))
@@ -86,36 +61,51 @@ def growth(results: list[Result], options: Options) -> Sheet:
         x_log=True,
         y_range=(0.0, 102.0),
     )
-    return Sheet((panel,), note=note(result, SHOWN), fingerprints=fingerprints(results))
+    return _sheet(panel, result, results, theirs, SHOWN)
 
 
 def cost_map(results: list[Result], options: Options) -> Sheet:
     """Draw accuracy against multiply-adds of every configuration, with the Pareto front."""
-    result, rows = sweep_of(results)
+    _, result, rows, theirs = opened(results, options)
     accuracy = correct_of(result, rows).mean(axis=0)
     macs = np.asarray(result["macs"], dtype=np.int64)
     front = selection.pareto_front(macs, accuracy)
     names = result.names("configuration")
+    behind = () if theirs is None else _second_costs(theirs)
     marks = (
+        *behind,
         Points(macs / 1e6, 100 * accuracy, "configuration", "neutral", hollow=True),
         Line(macs[front] / 1e6, 100 * accuracy[front], "Pareto front", "series0"),
         Points(macs[:1] / 1e6, 100 * accuracy[:1], "network as it is", "series1", names=names[:1]),
     )
     panel = Panel(marks, x_title="million multiply-adds per picture", y_title="accuracy for all pictures (%)")
-    return Sheet((panel,), note=note(result, ("options",)), fingerprints=fingerprints(results))
+    return _sheet(panel, result, results, theirs)
+
+
+def _second_costs(theirs: Tried) -> tuple[Mark, ...]:
+    """Accuracy against multiply-adds of a second network, of the configurations that both tried."""
+    accuracy = theirs.aligned(theirs.correct.mean(axis=0))
+    there = np.isfinite(accuracy)
+    macs = theirs.aligned(np.asarray(theirs.second["macs"], dtype=np.float64))[there] / 1e6
+    return (Points(macs, 100 * accuracy[there], theirs.name, "outline", "diamond", hollow=True),)
 
 
 def cover(results: list[Result], options: Options) -> Sheet:
     """Draw how much of the oracle small sets of configurations reach, on the half they were not chosen on."""
-    result, rows = sweep_of(results)
-    correct, label = correct_of(result, rows), result["label"][rows].astype(np.int64)
-    select, report = selection.halves(label, result.request.seed if result.request else 0, _picture(result, rows))
-    found = selection.greedy_cover(correct, np.asarray(result["macs"]), 1.0, select=select, report=report)
+    _, result, rows, theirs = opened(results, options)
+    correct = correct_of(result, rows)
+    found, report = _cover(result, rows)
     count = min(len(found.chosen), MOST_SETS)
     names = result.names("configuration")
     places = np.arange(count, dtype=np.float64)
     oracle = 100 * float(correct[report].any(axis=1).mean())
+    behind: tuple[Mark, ...] = ()
+    if theirs is not None:
+        theirs.insist_configurations()
+        there = 100 * np.array(_cover(theirs.second, theirs.rows)[0].reported[:count])
+        behind = (ThinLine(np.arange(len(there), dtype=np.float64), there, f"{theirs.name}, other half", steps=True),)
     marks = (
+        *behind,
         Line(places, 100 * np.array(found.selected[:count]), "half they were chosen on", "neutral", True, True),
         Line(places, 100 * np.array(found.reported[:count]), "other half", "series0", True),
         Guide("y", oracle, f"oracle of all {correct.shape[1]} (upper bound)"),
@@ -127,13 +117,37 @@ def cover(results: list[Result], options: Options) -> Sheet:
         x_title="configuration added",
         y_title="right by at least one (%)",
     )
-    return Sheet((panel,), note=note(result, ("options",)), fingerprints=fingerprints(results))
+    return _sheet(panel, result, results, theirs)
+
+
+def _cover(result: Result, rows: Integers) -> tuple[selection.Cover, Integers]:
+    """Small sets chosen on one half of the pictures, and the rows of the other half."""
+    label = result["label"][rows].astype(np.int64)
+    select, report = selection.halves(label, seed_of(result), picture_rows(result, rows))
+    macs = np.asarray(result["macs"], dtype=np.int64)
+    return selection.greedy_cover(correct_of(result, rows), macs, 1.0, select=select, report=report), report
 
 
 def policies(results: list[Result], options: Options) -> Sheet:
     """Draw the accuracy of rules that need no label, from the plain network to the oracle."""
-    result, rows = sweep_of(results)
-    found = selection.policies(
+    _, result, rows, theirs = opened(results, options)
+    found = _policies(result, rows)
+    places = np.arange(len(found), dtype=np.float64)
+    marks: list[Mark] = [Bars(places, 100 * np.array([policy.accuracy for policy in found]), hue="rank")]
+    if theirs is not None:
+        theirs.insist_configurations()
+        known = {policy.name: policy.accuracy for policy in _policies(theirs.second, theirs.rows)}
+        there: Floats = 100 * np.array([known.get(policy.name, float("nan")) for policy in found])
+        marks.append(Outline(places, there, theirs.name))
+    marks.append(Guide("y", 100 * found[0].accuracy, "plain"))
+    names = tuple(policy.name for policy in found)
+    panel = Panel(tuple(marks), x_names=names, y_title="accuracy on the other half (%)", y_range=(0.0, 102.0))
+    return _sheet(panel, result, results, theirs)
+
+
+def _policies(result: Result, rows: Integers) -> tuple[selection.Policy, ...]:
+    """Rules that need no label, of a run."""
+    return selection.policies(
         correct_of(result, rows),
         {name: np.asarray(result[name][rows], dtype=np.float64) for name in ("confidence", "entropy", "margin")},
         result["label"][rows].astype(np.int64),
@@ -142,13 +156,14 @@ def policies(results: list[Result], options: Options) -> Sheet:
             "majority vote": result["vote_prediction"][rows].astype(np.int64),
         },
         np.asarray(result["macs"], dtype=np.int64),
-        result.request.seed if result.request else 0,
+        seed_of(result),
         float(np.asarray(result["tree_macs"]).sum()),
-        _picture(result, rows),
+        picture_rows(result, rows),
     )
-    places = np.arange(len(found), dtype=np.float64)
-    bars = Bars(places, 100 * np.array([policy.accuracy for policy in found]), hue="rank")
-    plain = Guide("y", 100 * found[0].accuracy, "plain")
-    names = tuple(policy.name for policy in found)
-    panel = Panel((bars, plain), x_names=names, y_title="accuracy on the other half (%)", y_range=(0.0, 102.0))
-    return Sheet((panel,), note=note(result, ("options",)), fingerprints=fingerprints(results))
+
+
+def _sheet(
+    panel: Panel, result: Result, results: list[Result], theirs: Tried | None, facts: tuple[str, ...] = ("options",)
+) -> Sheet:
+    words = with_second(note(result, facts), result, [theirs.second] if theirs is not None else [])
+    return Sheet((panel,), note=words, fingerprints=fingerprints(results))

@@ -19,13 +19,29 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from analysis.figures.draw_tiles import draw_tiles
-from analysis.figures.sheet import Bars, Boxes, Guide, Hatched, Line, Matrix, Outline, Panel, Points, Sheet, Tiles
+from analysis.figures.draw_legend import BEHIND, room_above, write_legend
+from analysis.figures.draw_tiles import draw_tiles, height_of
+from analysis.figures.sheet import (
+    Bars,
+    Boxes,
+    Guide,
+    Hatched,
+    Line,
+    Matrix,
+    Outline,
+    Panel,
+    Points,
+    Sheet,
+    ThinLine,
+    Tiles,
+)
 from analysis.figures.spec import FORMATS, SIZES, Style
 from analysis.problems import AnalysisError
 
 STYLE_FILE = Path(__file__).parents[2] / "resources" / "figure.mplstyle"
 MILLIMETRE = 1 / 25.4
+LONG_NOTE = 10.0
+"""Millimetres of the line below all panels that the usual height has room for; more lines make the figure higher."""
 
 HUES = {
     "rank": "#0072B2",
@@ -36,7 +52,9 @@ HUES = {
     "cost": "#7F868C",
     "neutral": "#111111",
     "faint": "#C9CDD1",
+    "outline": "#111111",
 }
+PLAIN = {"neutral": "#000000", "outline": "#000000"}
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#8B5FBF", "#444444")
 GREYS = ("#222222", "#7A7A7A", "#4D4D4D", "#A0A0A0", "#333333", "#8C8C8C", "#5F5F5F", "#B0B0B0")
 DASHES = ("-", "--", ":", "-.", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 2)))
@@ -101,9 +119,12 @@ def _sizes(style: Style) -> Any:  # matplotlib types its parameters as literals
 def draw(sheet: Sheet, style: Style) -> Figure:
     """Draw a sheet; the caller has set the style's parameters."""
     width, height = SIZES[style.size]
-    heights = [_height(panel, width / height) for panel in sheet.panels]
-    total = sum(heights)
-    figure = Figure(figsize=(width * MILLIMETRE, height * max(total, 0.8) * MILLIMETRE), layout="constrained")
+    heights = [_height(panel, width, height) for panel in sheet.panels]
+    total = height * max(sum(heights), 0.8) + max(0.0, _note_height(sheet, style) - LONG_NOTE)
+    if any(_tiles(panel) for panel in sheet.panels):
+        total = height * sum(heights) + _note_height(sheet, style)
+    names = room_above(sheet, width * MILLIMETRE) if style.legend else 0.0
+    figure = Figure(figsize=(width * MILLIMETRE, total * MILLIMETRE + names), layout="constrained")
     axes = figure.subplots(
         len(sheet.panels), 1, sharex=sheet.linked, squeeze=False, gridspec_kw={"height_ratios": heights}
     )[:, 0]
@@ -124,8 +145,22 @@ def draw(sheet: Sheet, style: Style) -> Figure:
     return figure
 
 
-def _height(panel: Panel, ratio: float) -> float:
-    """Height of a panel relative to the usual one; that of a drawing follows from its width over height."""
+def _note_height(sheet: Sheet, style: Style) -> float:
+    """Millimetres of the line below all panels."""
+    font = mpl.rcParams["font.size"] * 0.8
+    lines = _wrapped(sheet.note, SIZES[style.size][0], font).count("\n") + 1 if style.note and sheet.note else 0
+    return float((1.4 * lines + 1) * font / 72 / MILLIMETRE)
+
+
+def _tiles(panel: Panel) -> list[Tiles]:
+    return [mark for mark in panel.marks if isinstance(mark, Tiles)]
+
+
+def _height(panel: Panel, width: float, height: float) -> float:
+    """Height of a panel relative to the usual one; those of drawings and tiles follow from what they show."""
+    for tiles in _tiles(panel):
+        return height_of(tiles, width, float(mpl.rcParams["xtick.labelsize"])) / height
+    ratio = width / height
     if not panel.bare or panel.x_range is None or panel.y_range is None:
         return panel.height
     drawing = (panel.y_range[1] - panel.y_range[0]) / (panel.x_range[1] - panel.x_range[0]) * ratio
@@ -156,6 +191,8 @@ def _draw_panel(figure: Figure, ax: Axes, panel: Panel, style: Style, *, names: 
                 ax.bar(mark.x[there], mark.y[there], 0.92, fc="none", ec="#111111", lw=0.6, label=words)
             case Line():
                 _draw_line(ax, mark, style)
+            case ThinLine():
+                _draw_thin(ax, mark, style)
             case Points():
                 _draw_points(ax, mark, style)
             case Hatched():
@@ -170,7 +207,7 @@ def _draw_panel(figure: Figure, ax: Axes, panel: Panel, style: Style, *, names: 
             case Boxes():
                 _draw_boxes(figure, ax, mark, panel, style)
             case Tiles():
-                draw_tiles(ax, mark, style.palette == "grey")
+                draw_tiles(ax, mark, style.palette == "grey", SIZES[style.size][0])
                 ax.set_title(panel.title)
                 return
     _finish(ax, panel, style, names=names, sizes=sizes)
@@ -179,7 +216,11 @@ def _draw_panel(figure: Figure, ax: Axes, panel: Panel, style: Style, *, names: 
 def _colour(hue: str, style: Style) -> str:
     number = int(hue[6:]) % len(SERIES) if hue.startswith("series") else -1
     if style.palette == "grey":
-        return GREYS[number] if number >= 0 else {"faint": "#D0D0D0", "neutral": "#000000"}.get(hue, "#6E6E6E")
+        return (
+            GREYS[number]
+            if number >= 0
+            else {"faint": "#D0D0D0", "neutral": "#000000", "outline": "#000000"}.get(hue, "#6E6E6E")
+        )
     return SERIES[number] if number >= 0 else HUES.get(hue, HUES["neutral"])
 
 
@@ -207,6 +248,19 @@ def _draw_line(ax: Axes, mark: Line, style: Style) -> None:
     if mark.low is not None and mark.high is not None:
         ax.fill_between(mark.x, mark.low, mark.high, color=_colour(mark.hue, style), alpha=0.2, lw=0)
     ax.plot(mark.x, mark.y, color=_colour(mark.hue, style), ls=dash, drawstyle=drawstyle, label=mark.label or None)
+
+
+def _draw_thin(ax: Axes, mark: ThinLine, style: Style) -> None:
+    """Draw half as thick as a line of the first network, and behind it; rings for values without neighbours."""
+    colour, known = _colour(mark.hue, style), np.isfinite(mark.y)
+    look: dict[str, Any] = {"color": colour, "zorder": BEHIND, "lw": 0.55 * mpl.rcParams["lines.linewidth"]}
+    drawstyle = "steps-post" if mark.steps else "default"
+    ax.plot(
+        mark.x, mark.y, ls=(0, (4, 2)) if mark.dashed else "-", drawstyle=drawstyle, label=mark.label or None, **look
+    )
+    padded = np.concatenate([[False], known, [False]])
+    alone = known & ~padded[:-2] & ~padded[2:]
+    ax.plot(mark.x[alone], mark.y[alone], "o", mfc="none", mew=0.6, color=colour, zorder=BEHIND)
 
 
 def _draw_points(ax: Axes, mark: Points, style: Style) -> None:
@@ -239,6 +293,10 @@ def _draw_matrix(figure: Figure, ax: Axes, mark: Matrix, style: Style) -> None:
         for row, column in np.argwhere(mask) if mask is not None else ():
             edge = "#9A9A9A" if hatch else "none"
             ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fc="white", ec=edge, lw=0, hatch=hatch))
+    for row, column in np.argwhere(mark.framed) if mark.framed is not None else ():
+        ax.add_patch(Rectangle((column - 0.44, row - 0.44), 0.88, 0.88, fc="none", ec="#111111", lw=0.6))
+    if mark.framed_label:
+        ax.add_patch(Rectangle((-9, -9), 0, 0, fc="none", ec="#111111", lw=0.6, label=mark.framed_label))
     _name_axis(ax.xaxis, mark.columns, ax.get_figure(True).get_size_inches()[0])  # type: ignore[union-attr]
     ax.set_yticks(range(len(mark.rows)) if len(mark.rows) <= 40 else [])
     if len(mark.rows) <= 40:
@@ -278,7 +336,7 @@ def _box_scale(mark: Boxes, style: Style) -> list[str]:
     """Colours from the least to the greatest value; of differences those of both signs, white between them."""
     if not mark.signed:
         return ["#FFFFFF", _colour(mark.hue, style), "#10222E"]
-    return ["#FFFFFF", "#B4B4B4", "#3C3C3C"] if style.palette == "grey" else ["#C44E00", "#FFFFFF", "#005A8F"]
+    return ["#FFFFFF", "#B4B4B4", "#3C3C3C"] if style.palette == "grey" else ["#005A8F", "#FFFFFF", "#C44E00"]
 
 
 def _is_dark(face: Any) -> bool:
@@ -325,17 +383,7 @@ def _finish(ax: Axes, panel: Panel, style: Style, *, names: bool, sizes: bool) -
             ax.text(x + 0.15, 1.01, text, transform=ax.get_xaxis_transform(), va="bottom", color="#777777",
                     fontsize=mpl.rcParams["xtick.labelsize"])  # fmt: skip
     if style.legend and ax.get_legend_handles_labels()[0]:
-        _legend(ax, panel)
-
-
-def _legend(ax: Axes, panel: Panel) -> None:
-    """Beside bars there is no free place inside the axes: write above them."""
-    if any(isinstance(mark, Bars) for mark in panel.marks):
-        figure = ax.get_figure(True)
-        assert figure is not None  # the axes were made by a figure
-        figure.legend(*ax.get_legend_handles_labels(), loc="outside upper left", ncols=2)
-    else:
-        ax.legend(loc="best")
+        write_legend(ax, panel)
 
 
 def _name_few_decades(ax: Axes) -> None:

@@ -9,9 +9,10 @@ import numpy as np
 from analysis.catalogue import Param
 from analysis.config import LayerSpec
 from analysis.figures.measured import SERIES, at_checkpoint, has, measures, pick
-from analysis.figures.profile import Options, fingerprints, label_of, note
+from analysis.figures.profile import Options, fingerprints, note
+from analysis.figures.second import found_something, name_of, refused, split, with_second
 from analysis.figures.sheet import Boxes, Floats, Line, Panel, Sheet
-from analysis.measures.architecture import Architecture, GraphNode, subtitle, title
+from analysis.measures.architecture import GraphNode, architecture_of, subtitle, title
 from analysis.measures.depth import matching_rows
 from analysis.measures.layering import Box, lay_out
 from analysis.problems import AnalysisError
@@ -22,7 +23,6 @@ FOLDED = Param(
 )
 MEASURE = Param("measure", "", "Output with one value per layer that colours the nodes, empty for none")
 CHECKPOINT = Param("checkpoint", "", "Which checkpoint of a run over several; empty for the last with numbers")
-DIFFERENCE = Param("difference", False, "Colour by how much more it is than in the last of the runs")
 NARROWEST = 320.0
 """Width of the drawing in points; a chain of layers is not blown up to the width of a page."""
 LETTER, LINE, PAD = 5.4, 11.0, 7.0
@@ -43,17 +43,18 @@ def graph(results: list[Result], options: Options) -> Sheet:
     AnalysisError
         If no run knows edges, or none has the measure.
     """
-    structure = next((result for result in results if "edge" in result), None)
+    ours, theirs = split(results, options)
+    structure = next((result for result in ours if "edge" in result), None)
     if structure is None:
         raise AnalysisError("None of these runs knows how layers feed each other.", "Add a run of structure.")
-    pairs = [(int(source), int(target)) for source, target in np.asarray(structure["edge"])]
-    architecture = Architecture(structure.layers, pairs)
+    architecture = architecture_of(structure)
+    assert architecture is not None  # it has edges
     words = str(options.get("folded", ""))
     folded = architecture.first_folds() if words == "auto" else frozenset(w.strip() for w in words.split(","))
     shown = architecture.show(folded)
-    texts = [(title(node), subtitle(structure.layers, node)) for node in shown.nodes]
+    texts = [(title(node), subtitle(architecture, node)) for node in shown.nodes]
     layout = lay_out([_room(*pair) for pair in texts], shown.edges)
-    values, label = _values(results, structure, shown.nodes, options)
+    values, label = _values(ours, theirs, structure, shown.nodes, options)
     lines = tuple(
         Line(np.array([x for x, _ in route.points]), -np.array([y for _, y in route.points]), hue="faint")
         for route in layout.routes
@@ -61,14 +62,15 @@ def graph(results: list[Result], options: Options) -> Sheet:
     wide = max(layout.width, NARROWEST)
     middle = layout.width / 2
     panel = Panel(
-        (*lines, _boxes(layout.boxes, texts, values, label, bool(options.get("difference")))),
+        (*lines, _boxes(layout.boxes, texts, values, label, bool(theirs))),
         x_range=(middle - wide / 2 - 4, middle + wide / 2 + 4),
         y_range=(-layout.height - 4, 4),
         bare=True,
     )
     checkpoint = str(options.get("checkpoint", ""))
     said = [note(structure, ()), f"checkpoint {checkpoint}" if checkpoint else ""]
-    return Sheet((panel,), note=" · ".join(filter(None, said)), fingerprints=fingerprints(results))
+    words = with_second(" · ".join(filter(None, said)), structure, theirs)
+    return Sheet((panel,), note=words, fingerprints=fingerprints(results))
 
 
 def _room(name: str, below: str) -> tuple[float, float]:
@@ -84,13 +86,15 @@ def _boxes(boxes: tuple[Box, ...], texts: list[tuple[str, str]], values: Floats,
 
 
 def _values(
-    results: list[Result], structure: Result, nodes: tuple[GraphNode, ...], options: Options
+    results: list[Result], theirs: list[Result], structure: Result, nodes: tuple[GraphNode, ...], options: Options
 ) -> tuple[Floats, str]:
     """Values of the nodes: costs of a folded module are added, everything else is that of its last row.
 
     Of a difference, a sum is known only if all of its rows correspond to one of the other network.
     """
     measure = str(options.get("measure", ""))
+    if theirs and not measure:
+        raise refused(theirs[0], "no measure is chosen that could differ")
     if not measure:
         return np.full(len(nodes), np.nan), ""
     owners = [result for result in results if _knows(result, measure)]
@@ -98,10 +102,11 @@ def _values(
         raise AnalysisError(f"No run has one value per layer called '{measure}'.", "Add the run that measured it.")
     own = values = _at_rows(owners[0], structure.layers, measure, str(options.get("checkpoint", "")))
     title = _title(owners[0], measure)
-    if options.get("difference"):
-        other = _second(owners, results, measure)
+    if theirs:
+        other = _second(theirs, measure)
         values = own - _at_rows(other, matched(structure.layers, other), measure, "")
-        title = f"{title}, difference from {label_of(other) or 'the second run'}"
+        found_something(other, values)
+        title = f"{title}, difference from {name_of(other)}"
     found = np.full(len(nodes), np.nan)
     for number, node in enumerate(nodes):
         rows = [row for row in node.rows if np.isfinite(own[row])]
@@ -118,14 +123,12 @@ def _knows(result: Result, measure: str) -> bool:
     return has(result, measure) or dims == SERIES or (measure in STRUCTURE and bool(result.layers))
 
 
-def _second(owners: list[Result], results: list[Result], measure: str) -> Result:
-    """Run from which the first one differs: the last that has the measure."""
-    if len(owners) < 2:
-        raise AnalysisError(
-            f"Only one of these {len(results)} runs has '{measure}': there is nothing that it could differ from.",
-            "Add a run of the second network, behind the first.",
-        )
-    return owners[-1]
+def _second(theirs: list[Result], measure: str) -> Result:
+    """Run from which the first network differs: the last that has the measure."""
+    found = next((run for run in reversed(theirs) if _knows(run, measure)), None)
+    if found is None:
+        raise refused(theirs[0], f"it was measured without '{measure}'")
+    return found
 
 
 def matched(layers: tuple[LayerSpec, ...], other: Result) -> tuple[LayerSpec | None, ...]:

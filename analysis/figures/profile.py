@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
+from pathlib import PurePath
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from analysis.catalogue import Param, Value, nearest
 from analysis.config import LayerSpec, matching
 from analysis.events import Output
 from analysis.figures.measured import RATIO, has, measures, pick, told_apart
-from analysis.figures.second import named_once, outline, pictures_of, split
+from analysis.figures.second import insist, named_once, outline, split, with_second
 from analysis.figures.sheet import Bars, Floats, Hatched, Mark, Panel, Points, Sheet
 from analysis.measures.spectra import linear_cap, sample_cap
 from analysis.problems import AnalysisError
@@ -52,7 +53,7 @@ def profile(results: list[Result], options: Options) -> Sheet:
         marks.append(_bars(result, aligned, measure, number, labels))
     if measure == "rank_ratio" and len(results) == 1:
         marks += _caps(first, rows)
-    behind = outline(theirs, _method(first), measure, [first.layers[i] for i in rows])
+    behind = outline(results, theirs, _method(first), measure, [first.layers[i] for i in rows])
     marks += [behind] if behind is not None else []
     panel = Panel(
         tuple(marks),
@@ -62,12 +63,9 @@ def profile(results: list[Result], options: Options) -> Sheet:
         stages=stages([first.layers[i] for i in rows]),
         y_range=(0.0, 1.05) if measure in ("rank_ratio", RATIO) else None,
     )
-    words = _with_second(note(first, FACTS.get(measure)), first, theirs)
+    insist(theirs, (panel,), _method(first))
+    words = with_second(note(first, FACTS.get(measure)), first, theirs)
     return Sheet((panel,), note=words, fingerprints=fingerprints([*results, *theirs]))
-
-
-def _with_second(words: str, first: Result, theirs: list[Result]) -> str:
-    return " · ".join(word for word in (words, pictures_of(first, theirs)) if word)
 
 
 def tracks(results: list[Result], options: Options) -> Sheet:
@@ -92,10 +90,11 @@ def tracks(results: list[Result], options: Options) -> Sheet:
     rows = chosen_rows(results[0], options)
     layers = [results[0].layers[i] for i in rows]
     chosen = [found[name] for name in names]
-    panels = named_once([_track(*pair, _run_word(pair, chosen), layers, theirs) for pair in chosen])
+    panels = named_once([_track(*pair, _run_word(pair, chosen), layers, (results, theirs)) for pair in chosen])
     facts = tuple(dict.fromkeys(fact for _, name in chosen for fact in FACTS.get(name, ())))
     fullest = max(results, key=lambda result: result.prepared.samples.count if result.prepared else 0)
-    words = _with_second(note(fullest, facts), fullest, theirs)
+    insist(theirs, panels, "the methods that are drawn")
+    words = with_second(note(fullest, facts), fullest, theirs)
     return Sheet(panels, note=words, fingerprints=fingerprints([*results, *theirs]), linked=True)
 
 
@@ -105,10 +104,12 @@ def _run_word(pair: tuple[Result, str], chosen: list[tuple[Result, str]]) -> str
     return told_apart(runs)[runs.index(pair[0])] if len(runs) > 1 else ""
 
 
-def _track(result: Result, measure: str, run: str, layers: list[LayerSpec], theirs: list[Result]) -> Panel:
+def _track(
+    result: Result, measure: str, run: str, layers: list[LayerSpec], runs: tuple[list[Result], list[Result]]
+) -> Panel:
     names = tuple(layer.name for layer in layers)
     bars = _bars(result, _align(result, measure, names), measure, 0, [""])
-    behind = outline(theirs, _method(result), measure, layers)
+    behind = outline(*runs, _method(result), measure, layers)
     marks: tuple[Mark, ...] = (bars,) if behind is None else (bars, behind)
     title = "\n".join(textwrap.fill(words, 18) for words in (axis_title(measures(result)[measure]), run) if words)
     return Panel(marks, y_title=title, x_names=names, stages=stages(layers), height=0.55)
@@ -218,9 +219,9 @@ def note(result: Result, facts: tuple[str, ...] | None = None) -> str:
     words = []
     if result.prepared:
         prepared = result.prepared
-        words.append(prepared.model)
+        words.append(PurePath(prepared.model).name if ".py" in prepared.model else prepared.model)
         if prepared.samples.count:
-            words.append(f"N = {prepared.samples.count:,} pictures")
+            words.append(f"N = {prepared.samples.count:,} picture{'s' if prepared.samples.count != 1 else ''}")
         words += prepared.badges
     wanted = tuple(name for name, text in result.facts.items() if len(text) < 60) if facts is None else facts
     words += [f"{name}: {result.facts[name]}" for name in wanted if name in result.facts]

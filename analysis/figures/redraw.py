@@ -9,7 +9,21 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.figures.sheet import Bars, Boxes, Guide, Hatched, Line, Mark, Matrix, Outline, Panel, Points, Sheet, Tiles
+from analysis.figures.sheet import (
+    Bars,
+    Boxes,
+    Guide,
+    Hatched,
+    Line,
+    Mark,
+    Matrix,
+    Outline,
+    Panel,
+    Points,
+    Sheet,
+    ThinLine,
+    Tiles,
+)
 from analysis.problems import AnalysisError
 
 HEADER = ("panel", "mark", "kind", "label", "name", "x", "y", "low", "high")
@@ -19,7 +33,8 @@ def table(sheet: Sheet) -> str:
     """Return the numbers of a figure as CSV, one row per value, with full precision.
 
     Columns: panel and mark (numbers from 0), kind and label of the mark, name (layer or class), x, y, and the ends of
-    the interval where there is one. For a matrix and for tiles x and y are column and row, and low holds the value.
+    the interval where there is one. For a matrix and for tiles x and y are column and row, and low holds the value;
+    high is 1 for framed cells of a matrix.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -46,6 +61,9 @@ def _rows(panel: Panel, mark: Mark) -> Iterator[tuple[str, ...]]:
         case Outline(x=x, y=y):
             for a, b in zip(x, y, strict=True):
                 yield _name(panel, a), _number(a), _number(b), "", ""
+        case ThinLine(x=x, y=y):
+            for a, b in zip(x, y, strict=True):
+                yield mark.of or _name(panel, a), _number(a), _number(b), "", ""
         case Points(x=x, y=y):
             for i, (a, b) in enumerate(zip(x, y, strict=True)):
                 name = mark.names[i] if i < len(mark.names) else _name(panel, a)
@@ -54,18 +72,29 @@ def _rows(panel: Panel, mark: Mark) -> Iterator[tuple[str, ...]]:
             for a, bottom, top in zip(x, mark.bottom, mark.top, strict=True):
                 yield _name(panel, a), _number(a), "", _number(bottom), _number(top)
         case Matrix(values=values):
+            framed = mark.framed if mark.framed is not None else np.zeros(values.shape, dtype=bool)
             for (row, column), value in np.ndenumerate(values):
-                yield f"{mark.rows[row]} / {mark.columns[column]}", str(column), str(row), _number(value), ""
+                there = "1" if framed[row, column] else ""
+                yield f"{mark.rows[row]} / {mark.columns[column]}", str(column), str(row), _number(value), there
         case Boxes(names=names, values=values):
             middles = zip(mark.x + mark.width / 2, mark.y + mark.height / 2, strict=True)
             for name, (a, b), value in zip(names, middles, values, strict=True):
                 yield name, _number(a), _number(b), _number(value), ""
         case Tiles():
-            for name, tile in zip(("Picture", *mark.names), (mark.picture, *mark.overlays), strict=True):
-                for (row, column), value in np.ndenumerate(tile):
-                    yield name, str(column), str(row), _number(value), ""
+            yield from _tile_rows(mark)
         case Guide(axis=axis, at=at):
             yield axis, _number(at) if axis == "x" else "", _number(at) if axis == "y" else "", "", ""
+
+
+def _tile_rows(mark: Tiles) -> Iterator[tuple[str, ...]]:
+    """Return the pixels of a picture, colour by colour, then those of every map over it."""
+    if mark.picture.ndim == 3:
+        for (row, column, colour), value in np.ndenumerate(mark.picture):
+            yield f"Picture, {('red', 'green', 'blue')[colour]}", str(column), str(row), _number(value), ""
+    tiles = zip(("Picture", *mark.names), (mark.picture, *mark.overlays), strict=True)
+    for name, tile in tiles:
+        for place, value in np.ndenumerate(tile) if tile.ndim == 2 else ():
+            yield name, str(place[1]), str(place[0]), _number(value), ""
 
 
 def _name(panel: Panel, x: float) -> str:
@@ -136,6 +165,8 @@ for (number, _, kind, label), rows in marks.items():
     elif kind == "line":
         ax.fill_between(x, low, high, alpha=0.2, lw=0)
         ax.plot(x, y, drawstyle="steps-post" if "singular" in PANELS[number]["y_title"] else "default", label=label)
+    elif kind == "thinline":
+        ax.plot(x, y, "o-", mfc="none", ms=3, lw=0.6, color="black", zorder=1.5, label=label or None)
     elif kind == "points":
         ax.plot(x, y, "o" if len(x) < 30 else ".", label=label or None)
     elif kind == "hatched":
@@ -151,13 +182,18 @@ for (number, _, kind, label), rows in marks.items():
             ax.text(a, b, row["name"], ha="center", va="center", fontsize=5, bbox=dict(fc="white", ec="grey", lw=0.5))
         ax.set_axis_off()
     elif kind == "tiles":
-        for place, name in enumerate(dict.fromkeys(row["name"] for row in rows)):
-            own = [row for row in rows if row["name"] == name]
+        for place, name in enumerate(dict.fromkeys(row["name"].split(", ")[0] for row in rows)):
+            own = [row for row in rows if row["name"].split(", ")[0] == name]
             wide = 1 + max(int(row["x"]) for row in own)
             values = [float(row["low"] or "nan") for row in own]
-            grid = [values[at : at + wide] for at in range(0, len(values), wide)]
             reach = max(abs(value) for value in values if value == value) or 1
-            style = dict(cmap="gray", vmin=0) if name == "Picture" else dict(cmap="RdBu_r", vmin=-reach)
+            signed = min(values) < 0
+            if "," in own[0]["name"]:
+                values = list(zip(values[0::3], values[1::3], values[2::3]))
+            grid = [values[at : at + wide] for at in range(0, len(values), wide)]
+            style = dict(cmap="RdBu_r", vmin=-reach) if signed else dict(cmap="Purples", vmin=0)
+            if name == "Picture":
+                reach, style = 1, dict(cmap="gray", vmin=0)
             part = ax.inset_axes([place / 8, 0, 0.115, 1])
             part.imshow(grid, vmax=reach, **style)
             part.set_title(name, fontsize=5)

@@ -61,6 +61,29 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ThinLine:
+    """A line of a second network behind those of the first.
+
+    Attributes
+    ----------
+    x, y
+        (n,) places and values; NaN interrupts the line, a value that stands alone is a ring.
+    hue
+        Role of the colour: that of the line it belongs to, where there are several.
+    of
+        What of the second network it shows, for the table of numbers.
+    """
+
+    x: Floats
+    y: Floats
+    label: str = ""
+    hue: str = "outline"
+    of: str = ""
+    steps: bool = False
+    dashed: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Points:
     """Markers, for scatter plots and for reference values over bars."""
 
@@ -91,10 +114,13 @@ class Matrix:
     ----------
     hue
         Role of the strongest colour; "signed" for one colour above zero and one below.
-    blank, hatched
-        (rows, columns) bool: cells without any value, and cells with values that are not finite.
+    blank, hatched, framed
+        (rows, columns) bool: cells without any value, cells with values that are not finite, and cells where a second
+        network has a value.
     low
         Value at which the colours begin, None for the least one.
+    framed_label
+        What the frames are.
     """
 
     values: Floats
@@ -105,6 +131,8 @@ class Matrix:
     blank: Mask | None = None
     hatched: Mask | None = None
     low: float | None = None
+    framed: Mask | None = None
+    framed_label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,18 +175,24 @@ class Boxes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tiles:
-    """A picture, and signed maps over it, side by side.
+    """A picture, and maps over it, side by side.
 
     Attributes
     ----------
     picture
-        (y, x) grey values, 0 black to 1 white.
+        (y, x) grey values, or (y, x, colour) red, green and blue; 0 dark to 1 bright.
     overlays
-        (y, x) maps: above zero for, below against.
+        (y, x) maps: above zero for, below against; or magnitudes.
     reaches
         Magnitude of the strongest colour of each map.
     names, captions
         Words above and below each map.
+    signed
+        False for each map of magnitudes; a missing one is signed.
+    columns
+        Most tiles beside each other.
+    titled
+        False to leave the names away, which a row above has said.
     """
 
     picture: Floats
@@ -167,9 +201,12 @@ class Tiles:
     names: tuple[str, ...]
     captions: tuple[str, ...]
     label: str = ""
+    signed: tuple[bool, ...] = ()
+    columns: int = 4
+    titled: bool = True
 
 
-Mark = Tiles | Boxes | Bars | Outline | Line | Points | Hatched | Matrix | Guide
+Mark = Tiles | Boxes | Bars | Outline | Line | ThinLine | Points | Hatched | Matrix | Guide
 
 
 @dataclass(frozen=True, slots=True, eq=False)

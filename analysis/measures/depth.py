@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.config import KINDS, LayerSpec
+from analysis.config import LayerSpec
+
+SHORTCUTS = ("downsample", "shortcut", "skip")
+"""What networks call the modules on a residual shortcut, which number what they hold."""
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -184,16 +189,22 @@ def _block_slots(layers: tuple[LayerSpec, ...]) -> tuple[Slot, ...]:
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """Split a layer's name into what it lies in and its last part.
+    """Split a layer's name into what it lies in and its last part; a numbered part of a shortcut is called so.
 
     Examples
     --------
     >>> split_name("layer1.0.conv2"), split_name("layer1.0:add"), split_name("fc")
     (('layer1.0', 'conv2'), ('layer1.0', 'add'), ('', 'fc'))
+    >>> split_name("layer2.0.downsample.0"), split_name("features.3")
+    (('layer2.0', 'shortcut'), ('features', '3'))
     """
     cut = name.rfind(":")
     cut = cut if cut >= 0 else name.rfind(".")
-    return (name[:cut], name[cut + 1 :]) if cut >= 0 else ("", name)
+    if cut < 0:
+        return "", name
+    group, leaf = name[:cut], name[cut + 1 :]
+    block, _, inner = group.rpartition(".")
+    return (block, "shortcut") if leaf.isdigit() and inner in SHORTCUTS else (group, leaf)
 
 
 def _places(layers: tuple[LayerSpec, ...], slots: tuple[Slot, ...]) -> Ints:
@@ -257,50 +268,100 @@ def _cells(size: tuple[int, ...]) -> int:
 def align(axis: DepthAxis, other: DepthAxis) -> Ints:
     """Find for every place of an axis the place of another network that corresponds to it.
 
-    By name; else, among what is left, by the relative depth within the stage, where both are each other's nearest.
+    Places follow their rows, see :func:`matching_rows`, so that an axis, a table and a graph never disagree: a place
+    goes where the last of its rows goes, if that leads back to it.
 
     Returns
     -------
     (slots,) int64
         Places of `other`, -1 where nothing corresponds.
     """
-    names = {slot.name: i for i, slot in enumerate(other.slots)}
-    found = np.array([names.get(slot.name, -1) for slot in axis.slots], dtype=np.int64)
-    taken = set(found.tolist())
-    for ours, theirs in zip(axis.stages, other.stages, strict=False):
-        a = [i for i in range(ours.first, ours.last + 1) if found[i] < 0]
-        b = [i for i in range(theirs.first, theirs.last + 1) if i not in taken]
-        if not a or not b:
-            continue
-        distance = np.abs(_relative(a, ours)[:, None] - _relative(b, theirs)[None, :])
-        kinds_a = [axis.layers[axis.slots[i].rows[-1]].kind for i in a]
-        kinds_b = [other.layers[other.slots[i].rows[-1]].kind for i in b]
-        distance[np.array(kinds_a)[:, None] != np.array(kinds_b)[None, :]] = np.inf
-        nearest_b, nearest_a = distance.argmin(axis=1), distance.argmin(axis=0)
-        for i, j in enumerate(nearest_b):
-            if np.isfinite(distance[i, j]) and nearest_a[j] == i:
-                found[a[i]] = b[j]
-    return found
+    there = matching_rows(axis.layers, other.layers)
+    back = np.full(len(other.layers), -1, dtype=np.int64)
+    back[there[there >= 0]] = np.flatnonzero(there >= 0)
+    ours, theirs = _leading(axis, there, other), _leading(other, back, axis)
+    return np.array([b if b >= 0 and theirs[b] == a else -1 for a, b in enumerate(ours)], dtype=np.int64)
 
 
-def _relative(places: list[int], stage: Stage) -> Floats:
-    return (np.array(places) - stage.first + 0.5) / (stage.last - stage.first + 1)
+def _leading(axis: DepthAxis, rows: Ints, other: DepthAxis) -> list[int]:
+    """Place of another axis to which the last row with a counterpart leads, for every place; -1 for none."""
+    found = (next((int(rows[row]) for row in reversed(slot.rows) if rows[row] >= 0), -1) for slot in axis.slots)
+    return [int(other.slot_of_row[row]) if row >= 0 else -1 for row in found]
 
 
+@lru_cache(maxsize=16)  # asked for again and again of the same two networks, by every column and every line
 def matching_rows(layers: tuple[LayerSpec, ...], other: tuple[LayerSpec, ...]) -> Ints:
     """Find for every row of a network the row of another one that corresponds to it.
 
-    By name; else by the relative depth within the stage, see :func:`align`.
+    Rows correspond only if they are of one kind, and never against the order of execution. Under these conditions as
+    many as possible correspond by name, and the rest by the nearest relative depth among rows of their kind in the
+    stage of the same number. Where equal names stand for rows of another kind or in another order anywhere
+    ("features.3" of two VGG networks), names are mere numbers: they then count within the stage of the same number
+    only. One-cell maps within a stage (squeeze-and-excitation) correspond to one-cell maps only.
+
+    Give the rows of both networks in full: a part of them alone may have other stages.
 
     Returns
     -------
     (rows,) int64
-        Rows of `other`, -1 where nothing corresponds.
+        Rows of `other`, -1 where nothing corresponds. Increasing where it is not -1; not to be written to.
     """
-    names = {layer.name: row for row, layer in enumerate(other)}
-    found = np.array([names.get(layer.name, -1) for layer in layers], dtype=np.int64)
-    ours, theirs = depth_axis(layers, "layers", KINDS), depth_axis(other, "layers", KINDS)
-    for slot, place in zip(ours.slots, align(ours, theirs), strict=True):
-        if found[slot.rows[-1]] < 0 and place >= 0:
-            found[slot.rows[-1]] = theirs.slots[place].rows[-1]
+    nothing = np.full(len(layers), -1, dtype=np.int64)
+    found = _best_in_order(_closeness(layers, other)) if layers and other else nothing
+    found.flags.writeable = False
+    return found
+
+
+def _closeness(layers: tuple[LayerSpec, ...], other: tuple[LayerSpec, ...]) -> Floats:
+    """(rows, other rows) how well two rows go together: 0 not at all, up to 1 by depth, more than all depths by name.
+
+    One name outweighs every pairing by depth, so that the best sum has the most names.
+    """
+    ours, theirs = _sites(layers), _sites(other)
+    numbers = {site: number for number, site in enumerate(dict.fromkeys((*ours, *theirs)))}
+    a, b = (np.array([numbers[site] for site in sites], dtype=np.int64) for sites in (ours, theirs))
+    close: Floats = np.where(a[:, None] == b[None, :], 1 - np.abs(_shares(a)[:, None] - _shares(b)[None, :]), 0.0)
+    rows = {layer.name: row for row, layer in enumerate(other)}
+    named = [(row, rows[layer.name]) for row, layer in enumerate(layers) if layer.name in rows]
+    alike = all(layers[i].kind == other[j].kind for i, j in named)
+    trusted = alike and all(one[1] < two[1] for one, two in pairwise(named))
+    for i, j in named:
+        if layers[i].kind == other[j].kind and (trusted or ours[i] == theirs[j]):
+            close[i, j] = len(layers) + len(other)
+    return close
+
+
+def _sites(layers: tuple[LayerSpec, ...]) -> list[tuple[str, int, bool]]:
+    """Kind, stage and whether there is one cell only, for every row; the input counts for no stage."""
+    rows = [row for row, layer in enumerate(layers) if layer.kind != "input"]
+    numbers = dict.fromkeys(range(len(layers)), 0)
+    for stage in find_stages(layers, tuple(Slot(layers[row].name, "", "", (row,)) for row in rows)):
+        numbers |= dict.fromkeys(rows[stage.first : stage.last + 1], stage.number)
+    return [(layer.kind, numbers[row], _cells(layer.shape[1:]) == 1) for row, layer in enumerate(layers)]
+
+
+def _shares(sites: Ints) -> Floats:
+    """Relative depth of every row among those of its site, within 0 and 1."""
+    found = np.empty(len(sites))
+    for site in np.unique(sites):
+        rows = np.flatnonzero(sites == site)
+        found[rows] = (np.arange(len(rows)) + 0.5) / len(rows)
+    return found
+
+
+def _best_in_order(close: Floats) -> Ints:
+    """Pair rows with columns, both in order and each at most once, so that the sum is largest; -1 for no column."""
+    best = np.zeros((close.shape[0] + 1, close.shape[1] + 1))
+    for i, row in enumerate(close):
+        best[i + 1, 1:] = np.maximum.accumulate(np.maximum(best[i, 1:], best[i, :-1] + row))
+    found = np.full(len(close), -1, dtype=np.int64)
+    i, j = close.shape
+    while i and j:
+        if best[i, j] == best[i - 1, j]:
+            i -= 1
+        elif best[i, j] == best[i, j - 1]:
+            j -= 1
+        else:
+            i, j = i - 1, j - 1
+            found[i] = j
     return found

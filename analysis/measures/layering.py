@@ -4,18 +4,25 @@ Networks for pictures are nearly chains. So the layout stays simple: each node l
 sources; nodes of one rank stand beside each other in the order of where their sources stand; an edge to the next rank
 is a straight line, and a longer one runs in a lane at the right of everything that it passes. All edges of one source
 share a lane, so that a dense block (where each layer feeds all later ones) needs one lane per layer and not one per
-edge. The layering is the longest-path method (Sugiyama, Tagawa and Toda 1981); the lanes are our own.
+edge. Where there is room beside it, a long graph is broken into columns like the lines of a text. The layering is the
+longest-path method (Sugiyama, Tagawa and Toda 1981); lanes and columns are our own.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 GAP_X, GAP_Y = 16.0, 22.0
 """Between nodes of one rank, and between two ranks."""
 LANE = 9.0
 """Between two lanes, and between a lane and what it passes."""
+
+MOST_COLUMNS = 12
+TURN = 12.0
+"""Between a column and the edge that leads to the next one."""
 
 Point = tuple[float, float]
 Edge = tuple[int, int]
@@ -56,12 +63,17 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A whole drawing: one box per node, one route per edge, and its size from (0, 0)."""
+    """A whole drawing: one box per node, one route per edge, its size from (0, 0), and where its columns begin."""
 
     boxes: tuple[Box, ...]
     routes: tuple[Route, ...]
     width: float
     height: float
+    columns: tuple[float, ...] = (0.0,)
+
+    def column(self, node: int) -> int:
+        """Return the column that a node stands in."""
+        return bisect_right(self.columns, self.boxes[node].x + 1e-6) - 1
 
 
 def ranks_of(count: int, edges: Iterable[Edge]) -> list[int] | None:
@@ -201,3 +213,95 @@ def _around(boxes: Mapping[int, Box], edge: Edge, lane: float, gaps: tuple[float
         (out, source.bottom), (out, below), (lane, below), (lane, above), (into, above), (into, target.y)
     )  # fmt: skip
     return Route(edge, points)
+
+
+def in_columns(layout: Layout, room: tuple[float, float], gap: float) -> Layout:
+    """Break a layout into columns beside each other if it can then be shown larger in a room.
+
+    It is broken only where all edges that lead on come from the same node.
+
+    Parameters
+    ----------
+    layout
+        In one column.
+    room
+        Width and height of the place in which all of it is to be seen.
+    gap
+        Between two columns.
+    """
+    breaks = _breaks(layout)
+    best, cost = layout, _shrinking(layout, room)
+    for count in range(2, min(MOST_COLUMNS, len(breaks) + 1) + 1):
+        other = _broken(layout, _chosen(breaks, layout.height, count), gap)
+        if other is not None and _shrinking(other, room) < 0.98 * cost:
+            best, cost = other, _shrinking(other, room)
+    return best
+
+
+def _shrinking(layout: Layout, room: tuple[float, float]) -> float:
+    """How many times smaller than drawn a layout has to be shown, 1 if it fits."""
+    return max(1.0, layout.width / max(room[0], 1.0), layout.height / max(room[1], 1.0))
+
+
+def _breaks(layout: Layout) -> list[float]:
+    """Heights right below a node whose edges are the only ones that pass."""
+    gaps: list[float] = []
+    reached = 0.0
+    for box in sorted(layout.boxes, key=lambda box: box.y):
+        if box.y > reached > 0:
+            gaps.append((reached + box.y) / 2)
+        reached = max(reached, box.bottom)
+    ends: dict[int, float] = {}
+    for route in layout.routes:
+        ends[route.edge[0]] = max(ends.get(route.edge[0], 0.0), route.points[-1][1])
+    passing = [0] * (len(gaps) + 1)
+    begins: set[int] = set()
+    for source, end in ends.items():
+        first = bisect_right(gaps, layout.boxes[source].bottom)
+        begins.add(first)
+        passing[first] += 1
+        passing[bisect_left(gaps, end)] -= 1
+    passed = enumerate(accumulate(passing[:-1]))
+    return [gaps[number] for number, count in passed if count == 1 and number in begins]
+
+
+def _chosen(breaks: list[float], height: float, count: int) -> list[float]:
+    """Choose breaks that part a height into about so many equal columns."""
+    wanted = [height * part / count for part in range(1, count)]
+    return sorted({min((abs(place - want), place) for place in breaks)[1] for want in wanted})
+
+
+def _broken(layout: Layout, at: list[float], gap: float) -> Layout | None:
+    """Put what lies below each of some heights beside what lies above it; None if an edge would pass a whole column."""
+    column = [bisect_right(at, box.y) for box in layout.boxes]
+    if any(column[target] - column[source] > 1 for source, target in (route.edge for route in layout.routes)):
+        return None
+    left, right = [float("inf")] * (len(at) + 1), [0.0] * (len(at) + 1)
+    first, last = [float("inf")] * (len(at) + 1), [0.0] * (len(at) + 1)
+    corners = [(box.x, box.y) for box in layout.boxes] + [(box.right, box.bottom) for box in layout.boxes]
+    for x, y in (*corners, *(point for route in layout.routes for point in route.points)):
+        number = bisect_right(at, y)
+        left[number], right[number] = min(left[number], x), max(right[number], x)
+    for box, number in zip(layout.boxes, column, strict=True):
+        first[number], last[number] = min(first[number], box.y), max(last[number], box.bottom)
+    places, x = [], 0.0
+    for number in range(len(at) + 1):
+        places.append(x)
+        x += right[number] - left[number] + gap
+    moves = [(places[n] - left[n], 2 * TURN - first[n]) for n in range(len(at) + 1)]
+    boxes = tuple(
+        Box(box.x + moves[n][0], box.y + moves[n][1], box.width, box.height)
+        for box, n in zip(layout.boxes, column, strict=True)
+    )
+    routes = []
+    for route in layout.routes:
+        number, later = (column[node] for node in route.edge)
+        dx, dy = moves[later]
+        points = tuple((px + dx, py + dy) for px, py in route.points if bisect_right(at, py) == later)
+        if number != later:
+            start, low, lane = boxes[route.edge[0]], last[number] + moves[number][1] + TURN, places[later] - gap + TURN
+            begin = ((start.middle, start.bottom), (start.middle, low), (lane, low), (lane, TURN))
+            points = (*begin, (points[0][0], TURN), *points)
+        routes.append(Route(route.edge, points))
+    height = max(end + move[1] for end, move in zip(last, moves, strict=True)) + TURN
+    return Layout(boxes, tuple(routes), x - gap, height, tuple(places))

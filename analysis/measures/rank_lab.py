@@ -53,6 +53,17 @@ SECONDS = {"1x1": 0.27, "3x3": 0.27, "bottleneck": 0.15, "depthwise": 0.10}
 """CPU time of one network at every ratio with every nonlinearity, in float32 on one core; a guide, not a promise."""
 
 
+FLOOR = 1e-16
+"""Smaller conditions, and those of rank-deficient features that come out as 0, count as this one."""
+QUANTITIES = {
+    "rank": "Rank ratio: rank / d_out",
+    "dead": "Share of dead channels",
+    "always_on": "Share of always-on channels",
+    "condition": "Conditioning: σ_min / σ_max",
+}
+"""What a study can be drawn by; the conditioning as exponents of ten, whose mean is that of the geometric mean."""
+
+
 @dataclass(frozen=True, slots=True)
 class Preset:
     """How random networks are drawn. Both presets are ours; the paper states none of this.
@@ -200,18 +211,36 @@ def average(values: ArrayLike) -> tuple[Floats, Floats, NDArray[np.int64]]:
     return mean, error, count
 
 
-def curve(result: Result, layer: str, activation: str) -> Curve | None:
-    """Average of a stored or running study; None if the layer type is not part of it."""
+def curve(result: Result, layer: str, activation: str, quantity: str = "rank") -> Curve | None:
+    """Average of a stored or running study; None if the layer type is not part of it.
+
+    Parameters
+    ----------
+    quantity
+        One of :data:`QUANTITIES`.
+    """
     layers, ratios = result.names("type"), np.array([float(word) for word in result.names("ratio")])
-    if layer not in layers or "rank" not in result:
+    output = {"rank": "rank", "condition": "condition"}.get(quantity, f"{quantity}_channels")
+    if layer not in layers or output not in result:
         return None
     place, column = layers.index(layer), result.names("activation").index(activation)
-    ranks = np.asarray(result["rank"][place, :, :, column], dtype=np.float64)
-    outputs = np.asarray(result["sizes"][place, :, :, SIZES.index("outputs")], dtype=np.float64)
-    arrived = (ranks >= 0) & (outputs > 0)
-    shares = np.where(arrived, ranks / np.where(outputs > 0, outputs, 1.0), np.nan)
-    mean, error, count = average(shares)
+    values = np.asarray(result[output][place, :, :, column], dtype=np.float64)
+    sizes = np.asarray(result["sizes"][place], dtype=np.float64)
+    whole = sizes[..., SIZES.index("outputs")]
+    if quantity == "condition":
+        found = np.log10(np.maximum(values, FLOOR))
+    else:
+        if quantity != "rank" and layer not in SINGLE:
+            whole = EXPANSION * sizes[..., SIZES.index("inputs")]  # the channels that enter the last nonlinearity
+        found = np.where((values >= 0) & (whole > 0), values / np.where(whole > 0, whole, 1.0), np.nan)
+    mean, error, count = average(found)
     return Curve(ratios, mean, error, count)
+
+
+def drawn(result: Result, layer: str) -> tuple[int, int]:
+    """Fewest and most networks that have arrived at the points of a layer type, (0, 0) if it is not measured."""
+    found = curve(result, layer, ACTIVATIONS[0])
+    return (int(found.networks.min()), int(found.networks.max())) if found is not None else (0, 0)
 
 
 def comparable(result: Result, layer: str) -> bool:

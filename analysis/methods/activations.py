@@ -69,7 +69,7 @@ class Reading:
     layer
         The row.
     shape
-        (channels, height, width) of its tensor, channels first; (channels, 1, 1) for a vector.
+        (channels, height, width) of its tensor, channels first; (channels, 1, 1) for a vector, and for tokens.
     block
         Side of the blocks that are averaged.
     channels_last
@@ -147,10 +147,12 @@ def _stream(
 def reduced(features: Tensor, block: int) -> Array:
     """Average the map of one picture over blocks; blocks at the far edge may be smaller.
 
+    Tokens have no places beside each other, so that all of them are one block.
+
     Parameters
     ----------
     features
-        Axes (channel, y, x), or (channel,).
+        Axes (channel, y, x), (channel, token), or (channel,).
     block
         Side of the blocks.
 
@@ -159,7 +161,9 @@ def reduced(features: Tensor, block: int) -> Array:
     NDArray[np.float64]
         Axes (channel, y, x).
     """
-    maps = features.detach().float() if features.ndim == 3 else features.detach().float().reshape(-1, 1, 1)
+    values = features.detach().float()
+    values = values.mean(dim=1) if values.ndim == 2 else values
+    maps = values if values.ndim == 3 else values.reshape(-1, 1, 1)
     if block > 1:
         maps = functional.avg_pool2d(maps[None], block, ceil_mode=True, count_include_pad=False)[0]
     return maps.double().cpu().numpy() if maps.device.type != "mps" else maps.cpu().double().numpy()
@@ -188,10 +192,10 @@ def _readings(job: Job) -> tuple[Reading, ...]:
     ]
     left_out = tuple(layer.name for layer in layers if layer not in [known for known, _ in fine])
     if not fine:
-        text = "None of the chosen layers has channels: they hold tokens or windows instead of maps."
-        raise AnalysisError(text, "Choose other layers with --layers.", "layer", left_out)
+        text = "None of the chosen layers has channels: they hold windows instead of maps."
+        raise AnalysisError(text, "Choose a layer with channels, such as a convolution.", "layer", left_out)
     if left_out:
-        job.warn("not_measured", f"{len(left_out)} layers hold tokens or windows instead of maps.", left_out)
+        job.warn("not_measured", f"{len(left_out)} layers hold windows instead of channels with maps.", left_out)
     side = _side(job, [shape for _, shape in fine])
     return tuple(
         Reading(layer, shape, block_side(max(shape[1:]), side), layer.name in recording.channels_last)
@@ -203,6 +207,8 @@ def _shape(layer: LayerSpec, channels_last: bool) -> tuple[int, int, int] | None
     shape = layer.shape
     if channels_last and len(shape) == 3:
         shape = (shape[2], *shape[:2])
+    if channels_last and len(shape) == 2 and shape[1]:
+        return shape[1], 1, 1  # tokens: what a channel does over all of them
     if len(shape) == 1 and shape[0]:
         return shape[0], 1, 1
     return (shape[0], shape[1], shape[2]) if len(shape) == 3 and shape[0] else None
@@ -219,7 +225,7 @@ def _side(job: Job, shapes: list[tuple[int, int, int]]) -> int:
             return side
         if side <= 4:
             text = f"The maps of {len(shapes)} layers and {kept} pictures are too many to keep."
-            raise AnalysisError(text, "Choose fewer layers with --layers, or a smaller maps.")
+            raise AnalysisError(text, "Choose fewer layers, or a smaller maps.")
         side //= 2
 
 
@@ -325,6 +331,7 @@ def _declared(job: Job, readings: tuple[Reading, ...], weights: list[Array | Non
 def _facts(job: Job, readings: tuple[Reading, ...], weights: list[Array | None]) -> tuple[tuple[str, str], ...]:
     blocks = sorted({reading.block for reading in readings})
     kept = "as they are" if blocks == [1] else f"means of blocks of side {', '.join(map(str, blocks))}"
+    kept += ", of tokens their mean" if any(len(reading.layer.shape) == 2 for reading in readings) else ""
     inputs = max((weight.shape[1] for weight in weights if weight is not None), default=0)
     shown = _filter_shape(weights)[1]
     return (

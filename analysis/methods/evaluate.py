@@ -21,8 +21,10 @@ INFO = MethodInfo(
     name="evaluate",
     title="Accuracy",
     summary="Top-1 and top-5 accuracy, loss, confusion matrix, and every picture's prediction.",
+    version=2,
 )
 Integers = NDArray[np.int64]
+NOT_NUMBERS = "outputs_not_numbers"
 TOP = 5
 OF_EACH = {
     "prediction": "prediction",
@@ -48,13 +50,16 @@ def scores(logits: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
     Returns
     -------
     dict[str, Tensor]
-        prediction, confidence (softmax of the predicted class), the largest classes and their softmax (top_class and
-        top_share, axes (picture, place), five places or as many as there are classes), and with labels: hit and loss
-        per picture, and whether the label is among the five largest (all classes, where there are fewer).
+        prediction (-1 where the outputs are not numbers), confidence (softmax of the predicted class), the largest
+        classes and their softmax (top_class and top_share, axes (picture, place), five places or as many as there are
+        classes), and with labels: hit and loss per picture, and whether the label is among the five largest (all
+        classes, where there are fewer).
     """
     exact = logits if logits.device.type == "mps" else logits.double()
     shares = torch.softmax(exact, dim=1)
     confidence, prediction = shares.max(dim=1)
+    # The largest of what is no number is the first class by chance: no prediction, and never right.
+    prediction = torch.where(confidence.isnan(), -1, prediction)
     largest = min(TOP, exact.shape[1])
     # Equal outputs in the order of the classes, so that the first place is the prediction.
     order = torch.sort(exact, dim=1, descending=True, stable=True).indices[:, :largest]
@@ -78,6 +83,7 @@ def run(job: Job) -> Iterator[Step]:
     done, hits, near, loss = 0, 0, 0, 0.0
     labels = np.full(count, -1, dtype=np.int64) if images.labels is None else images.labels
     each: dict[str, NDArray[np.generic]] = {}
+    seen = np.zeros(count, dtype=bool)
     for batch in images.batches():
         logits = class_scores(model.net(batch.pixels), "Accuracy")
         if not classes:
@@ -92,6 +98,7 @@ def run(job: Job) -> Iterator[Step]:
             if name in each and source in found:
                 each[name][batch.index] = found[source].cpu().numpy()
                 yield Chunk(name, at, each[name][place])
+        seen[batch.index] = True
         done += len(batch.index)
         if known:
             yield Chunk("label", at, labels[place].astype(np.int32))
@@ -99,10 +106,12 @@ def run(job: Job) -> Iterator[Step]:
             loss += float(found["loss"].sum())
             yield from _totals(hits / done, near / done, loss / done)
         yield Progress(done, count, "Classifying")
+    broken = np.isnan(each["confidence"].astype(np.float64)) & seen
+    if broken.any():
+        many = f"{int(broken.sum()):,} of {int(seen.sum()):,} pictures"
+        job.warn(NOT_NUMBERS, f"The network's outputs for {many} are not numbers: they count as not recognised.")
     if known:
-        predictions = each["prediction"].astype(np.int64)
-        read = predictions >= 0
-        yield from _by_class(labels[read], predictions[read], classes)
+        yield from _by_class(labels[seen], each["prediction"].astype(np.int64)[seen], classes)
     else:
         job.warn("no_labels", "The pictures have no labels: there are predictions, but no accuracy.")
 
@@ -116,7 +125,8 @@ def _totals(top1: float, top5: float, loss: float) -> Iterator[Chunk]:
 def _by_class(labels: Integers, predictions: Integers, classes: int) -> Iterator[Chunk]:
     yield Chunk("class_accuracy", (), class_accuracy(labels, predictions, classes))
     if classes <= MOST_CLASSES:
-        matrix = confusion_matrix(labels, predictions, classes)
+        there = predictions >= 0
+        matrix = confusion_matrix(labels[there], predictions[there], classes)
         rows = max(1, 2**17 // classes)
         for row in range(0, classes, rows):
             yield Chunk("confusion", (row,), matrix[row : row + rows])

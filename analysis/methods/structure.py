@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from analysis.catalogue import MethodInfo
 from analysis.config import KINDS
 from analysis.events import Chunk, Declared, Output
+from analysis.graph import Recording
 from analysis.job import Job, Step
 
 INFO = MethodInfo(
@@ -18,6 +19,7 @@ INFO = MethodInfo(
     summary="Width, parameters, multiply-adds and activation memory of every layer.",
     needs=frozenset({"model"}),
     trained=False,
+    version=2,
 )
 
 COLUMNS = (  # name, unit, title
@@ -50,13 +52,22 @@ def run(job: Job) -> Iterator[Step]:
         ("activation memory", "outputs of one picture in the network's dtype; the total leaves repeated tensors out"),
         ("input", " x ".join(str(size) for size in job.model.input_shape)),
         ("edges", "rows that feed each other, by number; operations without a row are passed through"),
+        ("flow", "the same with joints: operations that pool, resize, concatenate or combine and have no row"),
     )
     edges = _edges(job, [layer.name for layer in layers])
+    # Joints are numbered after all rows: some rows alone cannot say what lies between them.
+    joints = job.model.recording.joints if size == len(job.model.recording.layers) else ()
     if len(edges):
         outputs += (Output("edge", ("edge", "end"), edges.shape, "int32", title="Edges between rows"),)
-    yield Declared(outputs, layers, names=(("end", ("source", "target")),), facts=facts)
+    drawn = _graph(job.model.recording) if joints else {}
+    outputs += tuple(output for output, _ in drawn.values())
+    kinds = tuple(dict.fromkeys(joint.type for joint in joints))
+    names = (("end", ("source", "target")), ("joint", tuple(joint.name for joint in joints)), ("kind", kinds))
+    yield Declared(outputs, layers, names=names if joints else names[:1], facts=facts)
     if len(edges):
         yield Chunk("edge", (), edges)
+    for name, (_, numbered) in drawn.items():
+        yield Chunk(name, (), numbered)
     columns = {
         "width": [layer.shape[-1] if layer.name in last else layer.channels for layer in layers],
         "parameters": [layer.parameters for layer in layers],
@@ -85,3 +96,25 @@ def _edges(job: Job, names: list[str]) -> NDArray[np.int32]:
     places = [chosen.get(layer.name, -1) for layer in recording.layers]
     pairs = [(places[source], places[target]) for source, target in recording.edges]
     return np.array([pair for pair in pairs if min(pair) >= 0], dtype=np.int32).reshape(-1, 2)
+
+
+def _graph(recording: Recording) -> dict[str, tuple[Output, NDArray[np.int32]]]:
+    """Edges with joints between the rows, and what the joints are; a shape ends with -1 where it has fewer axes."""
+    joints = recording.joints
+    kinds = list(dict.fromkeys(joint.type for joint in joints))
+    deep = max(len(joint.shape) for joint in joints)
+    columns = {
+        "flow": (("flow", "end"), recording.flow, "Edges with joints, which are numbered after the rows"),
+        "joint_kind": (("joint",), [kinds.index(joint.type) for joint in joints], "What each joint does"),
+        "joint_place": (("joint",), [joint.place for joint in joints], "Rows before each joint"),
+        "joint_shape": (
+            ("joint", "axis"),
+            [joint.shape + (-1,) * (deep - len(joint.shape)) for joint in joints],
+            "Output shape of each joint",
+        ),
+    }
+    found = {}
+    for name, (dims, values, title) in columns.items():
+        array = np.array(values, dtype=np.int32)
+        found[name] = (Output(name, dims, array.shape, "int32", title=title), array)
+    return found

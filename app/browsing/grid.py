@@ -17,12 +17,13 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QFontMetrics, QImage, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QFontMetrics, QImage, QKeyEvent, QPainter, QPaintEvent, QPen, QRegion
 from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from app.browsing.thumbnails import SIDE, Thumbnails
 from app.reading import numbers
 from app.reading.depth import Ints
+from app.reading.sample_words import share_words
 from app.reading.samples import SampleTable
 from app.theme import Theme
 
@@ -31,6 +32,8 @@ PAD = 5
 MARGIN = 1
 """Rows of tiles that are decoded above and below those that can be seen."""
 NOWHERE = QModelIndex()
+ARROW = " → "
+"""Between what a picture is and what it is taken for."""
 
 
 class SamplesModel(QAbstractListModel):
@@ -71,10 +74,17 @@ class SamplesModel(QAbstractListModel):
         return None
 
     def caption(self, place: int) -> str:
-        """Words below a picture: the predicted class, else the true one, else its number."""
+        """Words below a picture: the predicted class, else the true one, else its number; both where they differ."""
+        return ARROW.join(self.words(place))
+
+    def words(self, place: int) -> tuple[str, ...]:
+        """Return what stands below a picture: one name, or what it is and what it is taken for."""
         table = self.table
         assert table is not None  # there are no places without a table
-        return table.prediction_name(place) or table.label_name(place) or f"#{place}"
+        if table.right[place] == 0:
+            return table.label_name(place), table.prediction_name(place)
+        found = table.prediction_name(place) or table.label_name(place) or f"#{place}"
+        return (found,)
 
     def tip(self, place: int) -> str:
         """Everything that is known of a picture."""
@@ -84,7 +94,7 @@ class SamplesModel(QAbstractListModel):
         if table.labels[place] >= 0:
             lines.append(f"label: {table.label_name(place)}")
         if table.predictions[place] >= 0:
-            share = numbers.percent(float(table.confidence[place]))
+            share = share_words(float(table.confidence[place]))
             lines.append(f"prediction: {table.prediction_name(place)}, confidence {share}")
             if np.isfinite(table.loss[place]):
                 lines.append(f"loss {numbers.with_unit(float(table.loss[place]), 'nats')}")
@@ -94,7 +104,7 @@ class SamplesModel(QAbstractListModel):
 
 
 class TileDelegate(QStyledItemDelegate):
-    """Paints a picture with its class below: red and with a cross if the network is wrong."""
+    """Paints a picture with its class below: with a tick if the network is right, else red, "label → prediction"."""
 
     def __init__(self, theme: Theme, model: SamplesModel, thumbnails: Thumbnails, parent: QWidget) -> None:
         super().__init__(parent)
@@ -132,13 +142,22 @@ class TileDelegate(QStyledItemDelegate):
             painter.drawRect(rect.adjusted(1, 1, -2, -2))
         self._paint_picture(painter, QRect(rect.left() + PAD, rect.top() + PAD, SIDE, SIDE), place)
         right = int(model.table.right[place])
-        below = QRect(rect.left() + 4, rect.top() + PAD + SIDE + 2, rect.width() - 8, self._metrics.height())
-        words = f"✗ {model.caption(place)}" if right == 0 else model.caption(place)
+        below = QRect(rect.left() + 1, rect.top() + PAD + SIDE + 2, rect.width() - 2, self._metrics.height())
         painter.setFont(self._font)
         painter.setPen(self._wrong if right == 0 else self._soft)
-        # A long class name ends in dots here; it stands in full beside the grid and on hovering.
-        text = self._metrics.elidedText(words, Qt.TextElideMode.ElideRight, below.width())
+        # Long class names end in dots here; they stand in full beside the grid and on hovering.
+        text = self._fitting(model.words(place), "✓ " if right == 1 else "", below.width())
         painter.drawText(below, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignVCenter, text)
+
+    def _fitting(self, words: tuple[str, ...], mark: str, width: int) -> str:
+        """Shorten names until they fit beside each other, the longer one first."""
+        metrics, dots = self._metrics, Qt.TextElideMode.ElideRight
+        if len(words) == 1:
+            return metrics.elidedText(mark + words[0], dots, width)
+        room = width - metrics.horizontalAdvance(ARROW)
+        wide = [metrics.horizontalAdvance(word) for word in words]
+        given = [max(room // 2, room - other) for other in reversed(wide)]
+        return ARROW.join(metrics.elidedText(word, dots, most) for word, most in zip(words, given, strict=True))
 
     def _paint_picture(self, painter: QPainter, room: QRect, place: int) -> None:
         image = self.thumbnails.get(place)
@@ -167,6 +186,10 @@ class SampleGrid(QListView):
 
     chosen = Signal(int, tuple)
     """The user has chosen pictures: the current place, and all places."""
+    opened = Signal(int)
+    """A picture was double-clicked, or Enter was pressed on it: more of it is wanted."""
+    typed = Signal(str)
+    """Letters were typed, to find something."""
 
     def __init__(self, theme: Theme, thumbnails: Thumbnails) -> None:
         super().__init__()
@@ -190,6 +213,7 @@ class SampleGrid(QListView):
         theme.changed.connect(self._fit)
         thumbnails.arrived.connect(self.viewport().update)
         self.selectionModel().selectionChanged.connect(self._give)
+        self.doubleClicked.connect(self._open)
         self._fit()
 
     def _fit(self) -> None:
@@ -231,6 +255,25 @@ class SampleGrid(QListView):
         row = current if there else int(rows[-1]) if rows.size else -1
         places = tuple(np.sort(self.samples.places[rows]).tolist())
         self.chosen.emit(int(self.samples.places[row]) if row >= 0 else -1, places)
+
+    def _open(self, index: QModelIndex) -> None:
+        if index.isValid():
+            self.opened.emit(int(self.samples.places[index.row()]))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Open the current picture with Enter; the rest is Qt's."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._open(self.currentIndex())
+            return
+        super().keyPressEvent(event)
+
+    def keyboardSearch(self, search: str) -> None:
+        """Hand on what is typed, in place of Qt's walk through the words of every tile."""
+        self.typed.emit(search)
+
+    def visualRegionForSelection(self, selection: QItemSelection) -> QRegion:
+        """Paint all that can be seen when a selection changes; Qt would ask for the place of every tile of it."""
+        return QRegion(self.viewport().rect())
 
     def _selected_rows(self) -> Ints:
         """Rows that are selected, ascending; read off ranges, since all of 50,000 pictures may be."""

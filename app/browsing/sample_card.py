@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetricsF, QImage, QPainter, QPaintEvent
+from PySide6.QtGui import QFont, QFontMetricsF, QImage, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
-from analysis.request import Preprocessing
 from app.browsing.grid import fitted
 from app.drawing.named import Name, NamedNumbers
 from app.forms.term_label import TermText
 from app.forms.widgets import GRID, label
-from app.reading import numbers
 from app.reading.glossary import TERMS
+from app.reading.sample_words import share_words
 from app.reading.samples import Guess
 from app.theme import Theme
 
-ROOM = 224
-"""Pixels for the picture."""
+ROOM = 336
+"""Largest height and width of the picture in pixels."""
+BAR = 24
+"""More than the width of a scroll bar."""
+GAP = 12
+"""Room above a class that is less likely than all others between."""
 
 
 class Pixels(QWidget):
-    """A picture whose pixels stay squares: enlarged by a whole number if it is small."""
+    """A picture whose pixels stay squares: enlarged by a whole number if it is small; as high as it is then."""
 
-    def __init__(self, theme: Theme) -> None:
+    scaled = Signal()
+    """It is drawn in another size."""
+
+    def __init__(self) -> None:
         super().__init__()
-        self.theme = theme
         self.image = QImage()
-        self.setFixedHeight(ROOM)
+        self._wide = 96
+        """Pixels that the picture may take."""
         self.setMinimumWidth(96)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Picture")
@@ -35,25 +41,46 @@ class Pixels(QWidget):
     def show_image(self, image: QImage) -> None:
         """Show another picture, a null image for none."""
         self.image = image
+        self._fit()
         self.update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Become as high as the picture is in the new width."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        # A scroll bar that comes and goes with the height must not change it: what it takes is given back late.
+        if not self._room().width() <= self.width() <= self._wide + BAR:
+            self._wide = self.width()
+        height = self._room().height()
+        if height and height != self.height():
+            self.setFixedHeight(height)
+            self.scaled.emit()
+
+    def _room(self) -> QRect:
+        """Return where the picture is drawn: at the left edge, as the words below it."""
+        if self.image.isNull():
+            return QRect()
+        room = fitted(self.image, QRect(0, 0, min(self._wide, ROOM), ROOM))
+        return QRect(0, 0, room.width(), room.height())
 
     @property
     def factor(self) -> float:
         """Pixels of the screen per pixel of the picture, 0 without one."""
-        return fitted(self.image, self.rect()).width() / self.image.width() if not self.image.isNull() else 0.0
+        return self._room().width() / self.image.width() if not self.image.isNull() else 0.0
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the picture in the middle."""
+        """Draw the picture."""
         if self.image.isNull():
             return
-        painter = QPainter(self)
-        room = fitted(self.image, QRect(0, 0, self.width(), self.height()))
+        painter, room = QPainter(self), self._room()
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, room.width() < self.image.width())
         painter.drawImage(room, self.image)
 
 
 class GuessBars(NamedNumbers):
-    """The most likely classes with bars: the true one in colour."""
+    """The most likely classes with bars: the true one in bold, with a tick and in colour."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -66,24 +93,32 @@ class GuessBars(NamedNumbers):
     def show_guesses(self, found: tuple[Guess, ...]) -> None:
         """Show other classes."""
         self.guesses = found
-        self.setAccessibleDescription(", ".join(f"{g.name} {numbers.percent(g.share)}" for g in found))
+        self.setAccessibleDescription(", ".join(_spoken(guess) for guess in found))
         self.updateGeometry()
         self.update()
 
-    def _lines(self) -> tuple[float, float]:
-        """Height of a line of text, and of an entry: text above its bar."""
+    def _font(self, guess: Guess) -> QFont:
+        font = QFont(self.theme.font())
+        font.setBold(guess.right)
+        return font
+
+    def _places(self) -> list[tuple[Guess, float, float]]:
+        """Return every class with the top of its text and that of its bar."""
         text = QFontMetricsF(self.theme.font()).height()
-        return text, text + 8
+        entry = text + 8
+        found: list[tuple[Guess, float, float]] = []
+        for row, guess in enumerate(self.guesses):
+            top = row * entry + (GAP if guess.beyond else 0)
+            found.append((guess, top, round(top + text)))
+        return found
 
     def names(self) -> tuple[Name, ...]:
         """Return the shares."""
-        metrics, (text, entry) = QFontMetricsF(self.theme.font()), self._lines()
-        wide = [metrics.horizontalAdvance(numbers.percent(guess.share)) for guess in self.guesses]
-        known = TERMS["prediction_share"]
-        return tuple(
-            Name(QRectF(self.width() - width, row * entry, width, text), known.page, known.definition)
-            for row, width in enumerate(wide)
-        )
+        known, found = TERMS["prediction_share"], []
+        for guess, top, bar in self._places():
+            width = QFontMetricsF(self._font(guess)).horizontalAdvance(share_words(guess.share))
+            found.append(Name(QRectF(self.width() - width, top, width, bar - top), known.page, known.definition))
+        return tuple(found)
 
     def tip_at(self, place: QPointF) -> str:
         """Return all digits, and what they are."""
@@ -91,30 +126,41 @@ class GuessBars(NamedNumbers):
 
     def sizeHint(self) -> QSize:
         """Return the room of all entries."""
-        return QSize(160, round(len(self.guesses) * self._lines()[1]) + 2)
+        places = self._places()
+        return QSize(160, round(places[-1][2]) + 10 if places else 2)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw name, share and bar of each class."""
         painter = QPainter(self)
-        painter.setFont(self.theme.font())
-        metrics = QFontMetricsF(painter.font())
-        text, entry = self._lines()
-        for place, guess in enumerate(self.guesses):
-            top, share = place * entry, numbers.percent(guess.share)
-            painter.setPen(self.theme.color("text"))
-            wide = metrics.horizontalAdvance(share) + 8
-            name = metrics.elidedText(guess.name, Qt.TextElideMode.ElideRight, self.width() - wide)
-            line = QRectF(0, top, self.width(), text)
-            painter.drawText(line, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, name)
-            painter.drawText(line, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, share)
-            painter.fillRect(QRectF(0, round(top + text), self.width(), 4), self.theme.color("unused"))
-            color = self.theme.color("widths" if guess.right else "cost")
-            filled = guess.share if guess.share == guess.share else 0.0
-            painter.fillRect(QRectF(0, round(top + text), round(self.width() * filled), 4), color)
-            if guess.other == guess.other:
-                painter.setPen(self.theme.color("outline"))
-                painter.drawRect(QRectF(0.5, round(top + text) - 0.5, max(1, round(self.width() * guess.other) - 1), 4))
+        for guess, top, bar in self._places():
+            if guess.beyond:
+                self._paint_gap(painter, top - GAP / 2 - 2)
+            self._paint_words(painter, guess, QRectF(0, top, self.width(), bar - top))
+            self._paint_bar(painter, guess, bar)
         self.underline(painter)
+
+    def _paint_gap(self, painter: QPainter, middle: float) -> None:
+        """Draw three dots: less likely classes are left out."""
+        for place in range(3):
+            painter.fillRect(QRectF(place * 6, middle, 2, 2), self.theme.color("text_soft"))
+
+    def _paint_words(self, painter: QPainter, guess: Guess, line: QRectF) -> None:
+        painter.setFont(self._font(guess))
+        painter.setPen(self.theme.color("text"))
+        metrics, share = QFontMetricsF(painter.font()), share_words(guess.share)
+        wide = self.width() - metrics.horizontalAdvance(share) - 8
+        name = metrics.elidedText(f"✓ {guess.name}" if guess.right else guess.name, Qt.TextElideMode.ElideRight, wide)
+        painter.drawText(line, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, name)
+        painter.drawText(line, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, share)
+
+    def _paint_bar(self, painter: QPainter, guess: Guess, top: float) -> None:
+        painter.fillRect(QRectF(0, top, self.width(), 4), self.theme.color("unused"))
+        color = self.theme.color("widths" if guess.right else "cost")
+        filled = guess.share if guess.share == guess.share else 0.0
+        painter.fillRect(QRectF(0, top, round(self.width() * filled), 4), color)
+        if guess.other == guess.other:
+            painter.setPen(self.theme.color("outline"))
+            painter.drawRect(QRectF(0.5, top - 0.5, max(1, round(self.width() * guess.other) - 1), 4))
 
 
 TERM_OF = {"Prediction": "verdict", "Loss": "picture_loss"}
@@ -129,13 +175,15 @@ class SampleCard(QScrollArea):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self.theme = theme
+        self._facts = ""
         self.heading, self.facts = label("", wrap=True), TermText(theme, "soft", TERM_OF)
         self.verdict, self.note = label("", wrap=True), label("", "small", wrap=True)
-        self.pixels, self.bars = Pixels(theme), GuessBars(theme)
+        self.pixels, self.bars = Pixels(), GuessBars(theme)
         self.under, self.under_words = label("", "small", wrap=True), label("", "soft", wrap=True)
         self.under_bars = GuessBars(theme)
         self.under_bars.setAccessibleName("Most likely classes under the selected configuration")
         self.heading.setAccessibleName("Chosen picture")
+        self.pixels.scaled.connect(self._say_facts)
         for part in (self.facts, self.bars, self.under_bars):
             part.help_wanted.connect(self.help_wanted)
         for words in (self.heading, self.note, self.under_words):
@@ -162,6 +210,7 @@ class SampleCard(QScrollArea):
         self.bars.hide()
         self.note.hide()
         self.show_under("", "", ())
+        self.pixels.show_image(QImage())
         self.facts.say(words)
         self.facts.show()
 
@@ -180,17 +229,19 @@ class SampleCard(QScrollArea):
         self.pixels.show_image(image)
         self.bars.show_guesses(guesses)
         self.heading.setFont(self.theme.font("code"))
-        facts, verdict, note = words
-        if not image.isNull():
-            size = f"{image.height()}×{image.width()} pixels"
-            factor = self.pixels.factor
-            facts = f"{size}{f', shown {factor:.0f}×' if factor > 1 else ''}\n{facts}".strip()
+        self._facts, verdict, note = words
         for widget, text in ((self.heading, name), (self.verdict, verdict), (self.note, note)):
             _say(widget, text)
-        self.facts.say(facts)
-        self.facts.setVisible(bool(facts))
+        self._say_facts()
         self.pixels.setVisible(not image.isNull())
         self.bars.setVisible(bool(guesses))
+
+    def _say_facts(self) -> None:
+        image, factor = self.pixels.image, self.pixels.factor
+        size = f"{image.height()}×{image.width()} pixels{f', shown {factor:.0f}×' if factor > 1 else ''}"
+        facts = (self._facts if image.isNull() else f"{size}\n{self._facts}").strip()
+        self.facts.say(facts)
+        self.facts.setVisible(bool(facts))
 
     def show_under(self, heading: str, words: str, guesses: tuple[Guess, ...]) -> None:
         """Show what the selected configuration says of the picture; without a heading, nothing."""
@@ -206,29 +257,10 @@ def _exact(guess: Guess) -> str:
     return f"{guess.name}: {100 * guess.share:.6g} %{label}{second}"
 
 
+def _spoken(guess: Guess) -> str:
+    return f"{guess.name} {share_words(guess.share)}{', the label' if guess.right else ''}"
+
+
 def _say(widget: QLabel, text: str) -> None:
     widget.setText(text)
     widget.setVisible(bool(text))
-
-
-def preparation_words(preprocessing: Preprocessing | None) -> str:
-    """Say in one sentence how pictures become numbers for the network."""
-    if preprocessing is None:
-        return ""
-    parts = []
-    if preprocessing.size:
-        crop = f", central {100 * preprocessing.crop:.3g} %" if preprocessing.crop < 1 else ""
-        parts.append(f"resized to {numbers.shape(preprocessing.size)} ({preprocessing.interpolation}{crop})")
-    if preprocessing.grey:
-        parts.append("made grey")
-    parts.append("scaled to 0..1")
-    if preprocessing.mean:
-        parts.append(f"minus mean {_list(preprocessing.mean)}")
-    if preprocessing.std:
-        parts.append(f"divided by std {_list(preprocessing.std)}")
-    source = {"network": "as the network was trained", "file": "as its file says", "user": "as you chose"}
-    return f"Shown as stored. The network sees it {', '.join(parts)}; {source.get(preprocessing.source, 'assumed')}."
-
-
-def _list(values: tuple[float, ...]) -> str:
-    return ", ".join(f"{value:.3g}" for value in values)

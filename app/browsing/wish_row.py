@@ -5,10 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QSpinBox, QToolButton, QWidget
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QToolButton, QVBoxLayout, QWidget
 
-from app.reading.samples import DISAGREE, OF_TWO, ONLY_HERE, ONLY_THERE, ORDER_WORDS, ORDERS, VERDICTS, Wish
+from app.browsing.boxes import ClassBox, Classes, Percent, percent_words
+from app.reading.samples import (
+    DISAGREE,
+    OF_TWO,
+    ONLY_HERE,
+    ONLY_THERE,
+    ORDER_WORDS,
+    ORDERS,
+    VERDICTS,
+    Wish,
+    number_asked,
+)
 
 NEEDS_RUN = "This needs predictions: measure the accuracy first."
 VERDICT_WORDS = {
@@ -22,39 +34,40 @@ VERDICT_WORDS = {
 
 
 class WishRow(QWidget):
-    """Search, class, right or wrong, range of confidence; the order stands elsewhere.
+    """Search, classes, right or wrong; confidence and order beside them, or below where there is no room.
 
     Attributes
     ----------
     ordering
-        The controls of the order, for the caller to put where there is room.
+        The controls of the order.
     """
 
     changed = Signal()
+    entered = Signal()
+    """Enter was pressed in the search."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.search, self.label = QLineEdit(), QComboBox()
+        self.search = QLineEdit()
+        self.label, self.prediction = ClassBox("True class", "all classes"), ClassBox("Prediction", "any prediction")
         self.verdict, self.order = QComboBox(), QComboBox()
-        self.low, self.high = _percent("Least confidence", 0), _percent("Largest confidence", 100)
+        self.low, self.high = Percent("Least confidence", 0.0), Percent("Largest confidence", 1.0)
         self.falling = QToolButton()
-        self._names: tuple[str, ...] = ()
+        self._measured = False
         self._waiting = ""
         """Verdict of two networks that is wanted while there is only one."""
         self._build()
         self._connect()
 
     def _build(self) -> None:
-        self.search.setPlaceholderText("Search classes")
-        self.search.setAccessibleName("Search by class name")
-        self.search.setToolTip("Part of the name of the true or of the predicted class")
+        self.search.setPlaceholderText("Class, file or #12")
+        self.search.setAccessibleName("Search by class, file or number")
+        self.search.setToolTip(
+            "Part of the name of a class, true or predicted, or of a file. A number such as #12, and Enter, goes there."
+        )
         self.search.setClearButtonEnabled(True)
-        self.search.setMinimumWidth(130)
+        self.search.setMinimumWidth(140)
         self.search.setMaximumWidth(160)
-        self.label.setAccessibleName("True class")
-        self.label.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.label.setMinimumContentsLength(9)
-        self.label.addItem("all classes", -1)
         for verdict in (one for one in VERDICTS if one not in OF_TWO):
             self.verdict.addItem(VERDICT_WORDS[verdict], verdict)
         self.verdict.setAccessibleName("Right or wrong")
@@ -66,23 +79,64 @@ class WishRow(QWidget):
         self.falling.setText("↑")
         self.falling.setProperty("role", "flat")
         self.falling.setAccessibleName("Largest first")
-        row = QHBoxLayout(self)
-        row.setContentsMargins(8, 6, 8, 4)
-        row.setSpacing(6)
-        for widget in (self.search, self.label, self.verdict, QLabel("confidence"), self.low, QLabel("–"), self.high):
-            row.addWidget(widget)
-        row.addStretch(1)
-        self.ordering = QWidget()
-        beside = QHBoxLayout(self.ordering)
-        beside.setContentsMargins(0, 0, 0, 0)
-        beside.setSpacing(2)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        """Put confidence and order into a half of their own, which may stand in a second row."""
+        self.ordering, self._second = QWidget(), QWidget()
+        beside, below = QHBoxLayout(self.ordering), QHBoxLayout(self._second)
+        for layout, spacing in ((beside, 2), (below, 6)):
+            layout.setContentsMargins(0, 0, 0, 0)
+            layout.setSpacing(spacing)
         beside.addWidget(self.order)
         beside.addWidget(self.falling)
+        for widget in (QLabel("confidence"), self.low, QLabel("–"), self.high):
+            below.addWidget(widget)
+        below.addStretch(1)
+        below.addWidget(self.ordering)
+        self._column, self._first = QVBoxLayout(self), QHBoxLayout()
+        self._column.setContentsMargins(8, 6, 8, 4)
+        self._column.setSpacing(4)
+        self._first.setSpacing(6)
+        for part in (self.search, self.label, self.prediction, self.verdict):
+            self._first.addWidget(part)
+        self._first.addStretch(1)
+        self._column.addLayout(self._first)
+        self._column.addWidget(self._second)
+
+    @property
+    def wide(self) -> bool:
+        """True if all controls stand in one row."""
+        return self._first.indexOf(self._second) >= 0
+
+    def _own(self) -> int:
+        """Width of the first half."""
+        parts = (self.search, self.label, self.prediction, self.verdict)
+        return sum(max(part.sizeHint().width(), part.minimumWidth()) + 6 for part in parts) + 16
+
+    def minimumSizeHint(self) -> QSize:
+        """Return the room of two rows, into which the controls go where there is none for one."""
+        wide = max(self._own(), self._second.minimumSizeHint().width() + 16)
+        return QSize(wide, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Use one row where there is room for all, else two."""
+        super().resizeEvent(event)
+        fits = self.width() >= self._own() + self._second.sizeHint().width() + 24
+        if fits == self.wide:
+            return
+        if fits:
+            self._column.removeWidget(self._second)
+            self._first.addWidget(self._second, 100)
+        else:
+            self._first.removeWidget(self._second)
+            self._column.addWidget(self._second)
 
     def _connect(self) -> None:
         self.search.textChanged.connect(lambda _text: self.changed.emit())
+        self.search.returnPressed.connect(self.entered)
         self.verdict.activated.connect(self._stop_waiting)
-        for box in (self.label, self.verdict, self.order):
+        for box in (self.label, self.prediction, self.verdict, self.order):
             box.activated.connect(lambda _place: self.changed.emit())
         for spin in (self.low, self.high):
             spin.valueChanged.connect(lambda _value: self.changed.emit())
@@ -100,8 +154,8 @@ class WishRow(QWidget):
     def wish(self) -> Wish:
         """What is wanted."""
         return Wish(
-            int(self.label.currentData()), str(self.verdict.currentData()), self.low.value() / 100,
-            self.high.value() / 100, self.search.text(), str(self.order.currentData()), self.falling.isChecked(),
+            self.label.chosen, str(self.verdict.currentData()), self.low.share, self.high.share, self.search.text(),
+            str(self.order.currentData()), self.falling.isChecked(), self.prediction.chosen,
         )  # fmt: skip
 
     @property
@@ -111,49 +165,44 @@ class WishRow(QWidget):
 
     def usable(self, measured: bool) -> Wish:
         """Return what is wanted, without what needs predictions or classes where there are none."""
-        wish = self.wish if self._names else replace(self.wish, label=-1)
-        return wish if measured else replace(wish, verdict="all", low=0.0, high=1.0, order="place")
+        wish = self.wish if self.label.known else replace(self.wish, label=-1)
+        if measured:
+            return wish
+        falling = wish.falling and wish.order == "place"  # that of an order that is not to be had says nothing
+        return replace(wish, verdict="all", low=0.0, high=1.0, order="place", falling=falling, prediction=-1)
 
     def words(self, measured: bool) -> str:
         """Say which pictures are wanted, "" for all."""
         wish = self.usable(measured)
         found = [self.label.currentText()] if wish.label >= 0 else []
+        found += [f"taken for {self.prediction.currentText()}"] if wish.prediction >= 0 else []
         found += [VERDICT_WORDS[wish.verdict]] if wish.verdict != "all" else []
         if (wish.low, wish.high) != (0.0, 1.0):
-            found.append(f"confidence {wish.low:.0%} to {wish.high:.0%}".replace("%", " %"))
-        found += [f"named {wish.words.strip()}"] if wish.words.strip() else []
+            found.append(f"confidence {percent_words(wish.low)} to {percent_words(wish.high)}")
+        if wish.words.strip() and number_asked(wish.words) < 0:
+            found.append(f"named {wish.words.strip()}")
         return ", ".join(found)
 
     def show_wish(self, wish: Wish) -> None:
         """Show a wish, without announcing it."""
         before = self.blockSignals(True)
         self.search.setText(wish.words)
-        if not self._names:  # they are known when the pictures have been read
-            self._offer_classes(())
-            if wish.label >= 0:
-                self.label.addItem(f"class {wish.label}", wish.label)
-        for box, value in ((self.label, wish.label), (self.verdict, wish.verdict), (self.order, wish.order)):
+        self.label.choose(wish.label)
+        self.prediction.choose(wish.prediction)
+        for box, value in ((self.verdict, wish.verdict), (self.order, wish.order)):
             box.setCurrentIndex(max(0, box.findData(value)))
         self._waiting = wish.verdict if wish.verdict in OF_TWO and self.verdict.findData(wish.verdict) < 0 else ""
-        self.low.setValue(round(100 * wish.low))
-        self.high.setValue(round(100 * wish.high))
+        self.low.set_share(wish.low)
+        self.high.set_share(wish.high)
         self.falling.setChecked(wish.falling)
         self.blockSignals(before)
 
-    def set_classes(self, names: tuple[str, ...]) -> None:
-        """Offer these classes; the chosen one stays if it is among them."""
-        self.label.setEnabled(bool(names))
-        if names == self._names:
-            return
-        self._names, chosen = names, self.label.currentData()
-        self._offer_classes(names)
-        self.label.setCurrentIndex(max(0, self.label.findData(chosen)))
-
-    def _offer_classes(self, names: tuple[str, ...]) -> None:
-        self.label.clear()
-        self.label.addItem("all classes", -1)
-        for number, name in enumerate(names):
-            self.label.addItem(name, number)
+    def set_classes(self, classes: Classes, predicted: Classes = ()) -> None:
+        """Offer these classes, and these predictions; the chosen one stays if it is among them."""
+        self.label.offer(classes)
+        self.prediction.offer(predicted)
+        self.label.setEnabled(self.label.known)
+        self.label.setToolTip("True class" if classes else "The pictures have no labels.")
 
     def set_compared(self, name: str) -> None:
         """Offer verdicts of two networks, "" for the name of the second one to offer none."""
@@ -177,41 +226,38 @@ class WishRow(QWidget):
         """Allow what needs predictions, or say why not."""
         for widget, words in (
             (self.verdict, ""),
+            (self.prediction, "What the network takes them for"),
             (self.low, "Least confidence of the prediction"),
             (self.high, "Largest confidence of the prediction"),
             (self.order, ""),
         ):
             widget.setEnabled(measured)
             widget.setToolTip(words if measured else NEEDS_RUN)
+        self._measured = measured
+        self._allow_turning()
 
-
-def _percent(name: str, value: int) -> QSpinBox:
-    spin = QSpinBox()
-    spin.setRange(0, 100)
-    spin.setValue(value)
-    spin.setSuffix(" %")
-    spin.setSingleStep(5)
-    spin.setAlignment(Qt.AlignmentFlag.AlignRight)
-    spin.setAccessibleName(name)
-    spin.setKeyboardTracking(False)
-    spin.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-    spin.setMaximumWidth(78)
-    return spin
+    def _allow_turning(self) -> None:
+        """Allow the largest first where the order can be had."""
+        self.falling.setEnabled(self._measured or self.order.currentData() == "place")
 
 
 def wish_of(state: dict[str, Any]) -> Wish:
     """Read a wish from a workspace file; what makes no sense is left out."""
     low, high = (_share(state.get(name), default) for name, default in (("low", 0.0), ("high", 1.0)))
-    verdict, order, label = state.get("verdict"), state.get("order"), state.get("label")
-    words = state.get("words")
+    verdict, order, words = state.get("verdict"), state.get("order"), state.get("words")
     return Wish(
-        label if isinstance(label, int) and label >= -1 else -1,
+        _number(state.get("label")),
         verdict if verdict in VERDICTS else "all",
         low, high,
         words if isinstance(words, str) else "",
         order if order in ORDERS else "place",
         state.get("falling") is True,
+        _number(state.get("prediction")),
     )  # fmt: skip
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else -1
 
 
 def _share(value: object, default: float) -> float:

@@ -156,6 +156,8 @@ class TrainingPage(Page):
             keys = list(self._difference_keys(reading))
         elif any(np.isfinite(plot.strip.outline).any() for plot in self.maps):
             keys += self.outline_key(", mean over time")
+        if any(stage_rows(reading, line) for line in reading.lines):
+            keys.append(Key("thin", "another map size begins", theme.color("text_soft")))
         if reading.non_finite().any():
             keys.append(Key("hatch", "not finite", theme.color("non_finite")))
         self.legend.show_keys(tuple(keys))

@@ -27,7 +27,9 @@ class CoverPage(Page):
         self.stairs.y_axis.text = _percent
         self.stairs.x_axis.text = _count
         self.chosen = BarRowsPlot(theme, "Chosen configurations", "in order; pictures added · MACs", "added, share")
-        self.lattice = BarRowsPlot(theme, "Subsets of switch points", "points that may choose: upper bound", "")
+        self.lattice = BarRowsPlot(
+            theme, "Subsets of switch points", "points that may choose: upper bound", "share of pictures"
+        )
         below, halves = QSplitter(Qt.Orientation.Horizontal), QSplitter(Qt.Orientation.Vertical)
         below.addWidget(self.chosen)
         below.addWidget(self.lattice)

@@ -73,7 +73,6 @@ class OraclePage(Page):
         self.offer = Offer(theme, "Measure chance pools", lambda: self.measure_wanted.emit(POOLS))
         self.body.addWidget(self.offer)
         self.body.addWidget(halves, 1)
-        self.rows.help_wanted.connect(self.help_wanted)
         self.define(self.rows, "any_correct", "matched_list", "static_gain", "oracle_kappa")
         self.define(self.growth, "oracle_growth", "chance_pool")
 

@@ -26,7 +26,7 @@ class ScalePlot(CurvePlot):
     """Heading and entries for the line of values."""
 
     def __init__(self, theme: Theme) -> None:
-        super().__init__(theme, "Scale by group", "", "scale")
+        super().__init__(theme, "Scale by group", "group of pictures", "scale")
         self.box.setMouseEnabled(x=False, y=False)
         self._words: tuple[str, ...] = ()
         self.means: tuple[Floats, Floats] = (np.empty(0), np.empty(0))

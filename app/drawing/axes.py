@@ -10,6 +10,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter, QPen
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
+from app.drawing.named import Name, Title
 from app.reading import numbers
 from app.theme import Theme
 
@@ -54,6 +55,18 @@ def nice_top(largest: float, parts: int = 4) -> float:
     return step * math.ceil(largest / step - 1e-9)
 
 
+def round_below(largest: float) -> float:
+    """Return the largest number of one digit × 10^k that is not above a positive number.
+
+    Examples
+    --------
+    >>> round_below(452_000), round_below(10), round_below(0.8)
+    (400000.0, 10.0, 0.8)
+    """
+    power = 10.0 ** math.floor(math.log10(largest) + 1e-12)
+    return math.floor(largest / power + 1e-9) * power
+
+
 class Axis(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no types
     """Something beside a plot that is painted in pixels and follows its range.
 
@@ -92,6 +105,15 @@ class Axis(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no types
 
     def _moved(self, *_: object) -> None:
         self.update()
+
+    def titles(self) -> tuple[Title, ...]:
+        """Return the words that say what the axis is of, where they are painted. None by default."""
+        return ()
+
+    def terms(self, plot: str) -> tuple[Name, ...]:
+        """Return the parts of the titles that lead to a definition, for the plot of a name."""
+        metrics = QFontMetricsF(self.theme.font("small"))
+        return tuple(name for title in self.titles() for name in title.names(metrics, plot))
 
     @property
     def range(self) -> tuple[float, float]:
@@ -159,10 +181,17 @@ class NumberAxis(Axis):
             painter.drawLine(*_tick(area, self.side, at))
             painter.setPen(ink)
             painter.drawText(self._label_rect(at, metrics.horizontalAdvance(label), metrics), aligned(self.side), label)
-        if self.title and self.side == "bottom":
-            painter.setPen(ink)
-            rect = QRectF(area.left(), area.bottom() - metrics.height() - 2, area.width(), metrics.height() + 1)
-            painter.drawText(rect, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, self.title)
+        painter.setPen(ink)
+        for title in self.titles():
+            title.paint(painter)
+
+    def titles(self) -> tuple[Title, ...]:
+        """Return the title below a bottom axis."""
+        if not self.title or self.side != "bottom":
+            return ()
+        area, height = self._area, QFontMetricsF(self.theme.font("small")).height()
+        rect = QRectF(area.left(), area.bottom() - height - 2, area.width(), height + 1)
+        return (Title(self.title, rect, Qt.AlignmentFlag.AlignRight),)
 
     def _label_rect(self, at: float, width: float, metrics: QFontMetricsF) -> QRectF:
         area, height = self._area, metrics.height()

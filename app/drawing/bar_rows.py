@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPen
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from app.drawing.axes import Axis, NumberAxis
 from app.drawing.list_axes import ListAxis
-from app.drawing.named import page_of, tip_of
+from app.drawing.named import Name, page_of
 from app.drawing.pixels import PixelItem, PlotBox, Scale
 from app.drawing.plots import Margins, Plot
 from app.reading import numbers
@@ -194,8 +194,6 @@ class BarRowsPlot(Plot):
     row_clicked = Signal(int)
     row_hovered = Signal(int)
     """Row under the mouse, -1 for none."""
-    help_wanted = Signal(str)
-    """Section of the help that defines the row whose name was clicked."""
     _span: tuple[float, float] | None = None
 
     def __init__(self, theme: Theme, name: str, title: str, x_title: str, percent: bool = True) -> None:
@@ -208,8 +206,6 @@ class BarRowsPlot(Plot):
         self.values = NumberAxis(theme, "bottom", title=x_title, text=text)
         for axis in (self.names, self.texts, self.values):
             self.add_axis(axis)
-        self._named = -1
-        """Row whose name is under the mouse or was reached by arrow keys, -1 for none."""
         self.box.setMouseEnabled(x=False, y=True)
         self.clicked.connect(self._clicked)
         self.hovered.connect(self._hover)
@@ -233,7 +229,7 @@ class BarRowsPlot(Plot):
         self.texts.texts = tuple(row.text for row in rows)
         self.margins = Margins(round(self.names.room()), TOP, round(self.texts.room()), BOTTOM)
         self._span = span
-        self._named = -1
+        self.links.over = self.links.current = -1
         self.arrange()
         if anew:
             self._fit()
@@ -267,58 +263,16 @@ class BarRowsPlot(Plot):
 
     # -- names -------------------------------------------------------------------------------------------------------
 
-    def term_row(self, place: QPointF) -> int:
-        """Row whose name is at a place and has a definition, -1 for none."""
-        area = self.area()
-        if not 0 <= place.x() < area.left() or not area.top() <= place.y() < area.bottom():
-            return -1
-        row = self.row_at(self.box.mapSceneToView(self.mapToScene(place.toPoint())).y())
-        return row if row >= 0 and self.item.rows[row].term else -1
-
-    def _name_row(self, row: int) -> None:
-        if row != self._named:
-            self._named = row
-            term = self.item.rows[row].term if row >= 0 else ""
-            self.viewport().setToolTip(tip_of(TERMS[term].definition, page_of(term)) if term else "")
-            self.viewport().update()
-
-    def _open_help(self, row: int) -> None:
-        if 0 <= row < len(self.item.rows) and self.item.rows[row].term:
-            self.help_wanted.emit(page_of(self.item.rows[row].term))
-
-    def mouseMoveEvent(self, ev: QMouseEvent) -> None:
-        """Show which names can be clicked."""
-        super().mouseMoveEvent(ev)
-        if not ev.buttons():
-            row = self.term_row(ev.position())
-            self._name_row(row)
-            self.viewport().setCursor(Qt.CursorShape.PointingHandCursor if row >= 0 else Qt.CursorShape.ArrowCursor)
-
-    def mouseReleaseEvent(self, ev: QMouseEvent) -> None:
-        """Open the definition of the name that was clicked."""
-        super().mouseReleaseEvent(ev)
-        if ev.button() == Qt.MouseButton.LeftButton:
-            self._open_help(self.term_row(ev.position()))
-
-    def keyPressEvent(self, ev: QKeyEvent) -> None:
-        """Arrows up and down walk through the names, Enter opens the definition of one."""
-        known = [row for row, found in enumerate(self.item.rows) if found.term]
-        step = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}.get(Qt.Key(ev.key()), 0)
-        if known and step:
-            self._name_row(known[(known.index(self._named) + step) % len(known)] if self._named in known else known[0])
-        elif ev.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._named in known:
-            self._open_help(self._named)
-        else:
-            super().keyPressEvent(ev)
-
-    def drawForeground(self, painter: QPainter, rect: QRectF) -> None:
-        """Underline the name that can be opened."""
-        super().drawForeground(painter, rect)
-        if 0 <= self._named < len(self.item.rows) and self.names.fits(self.names.places()[2]):
-            painter.setFont(self.theme.font("small"))
-            metrics, area = QFontMetricsF(painter.font()), self.area()
-            right = area.left() - 8
-            left = max(4.0, right - metrics.horizontalAdvance(self.item.rows[self._named].name))
-            y = round(self.names.at(self._named) + metrics.height() / 2) - 0.5
-            painter.setPen(QPen(self.theme.color("text_soft"), 1))
-            painter.drawLine(QPointF(left, y), QPointF(right, y))
+    def terms(self) -> tuple[Name, ...]:
+        """Return the rows whose name has a definition, then the titles; a row that is panned away has no place."""
+        area, metrics = self.area(), QFontMetricsF(self.theme.font("small"))
+        shown = self.names.fits(self.names.places()[2])
+        rows = [(number, row) for number, row in enumerate(self.item.rows) if row.term]
+        found = []
+        for number, row in rows:
+            wide = min(metrics.horizontalAdvance(row.name), area.left() - 12)
+            top = self.names.at(number) - metrics.height() / 2
+            place = QRectF(area.left() - 8 - wide, top, wide, metrics.height() + 1)
+            inside = shown and area.top() - 1 <= top + metrics.height() / 2 <= area.bottom() + 1
+            found.append(Name(place if inside else QRectF(), page_of(row.term), TERMS[row.term].definition))
+        return (*found, *super().terms())

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from app.drawing.axes import Axis
 from app.drawing.matrix import SHADES, Cells, MatrixItem, MatrixPlot
+from app.drawing.named import Title
 from app.drawing.pixels import PlotBox, Scale
 from app.reading import numbers
 from app.reading.depth import Floats
@@ -117,6 +118,14 @@ class AverageStrip(Axis):
         self.outline = outline if outline is not None else np.empty(0)
         self.update()
 
+    def titles(self) -> tuple[Title, ...]:
+        """Return the title above the means, if there are some."""
+        if not self.values.size:
+            return ()
+        height = QFontMetricsF(self.theme.font("small")).height()
+        rect = QRectF(self._area.left() + 10, self._area.top() - height - 5, self._area.width() - 10, height)
+        return (Title("mean over time", rect),)
+
     def boundingRect(self) -> QRectF:
         """Return the rectangle with room for the title."""
         return self._area.adjusted(0, -26, 0, 4)
@@ -130,7 +139,8 @@ class AverageStrip(Axis):
             return
         painter.setPen(self.theme.color("text_soft"))
         left, full = area.left() + 10, 44.0
-        painter.drawText(QPointF(left, area.top() - 8), "mean over time")
+        for title in self.titles():
+            title.paint(painter)
         painter.setClipRect(area.adjusted(0, -1, 0, 1))
         spacing = area.height() / max(1e-9, self.range[1] - self.range[0])
         tall = max(1.0, float(np.floor(spacing * 0.7)))

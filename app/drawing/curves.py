@@ -37,6 +37,8 @@ class Curve:
         True for a line that stays level until the next x.
     dashed
         True for a line that is only a reference.
+    strength
+        Width of the line in pixels.
     """
 
     x: Floats
@@ -45,6 +47,7 @@ class Curve:
     hue: str = "rank"
     steps: bool = False
     dashed: bool = False
+    strength: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +186,10 @@ class CurvesItem(PixelItem):
             return
         width = metrics.horizontalAdvance(text)
         if guide.axis == "y":
-            left = 18.0
             top = min(max(0.0, scale.y_of(guide.at) - height / 2), scale.height - height)
+            sides = (18.0,) if guide.tick else (18.0, scale.width - width - 8)
+            free = (side for side in sides if not self._covers(QRectF(side, top, width, height), scale))
+            left = next(free, sides[0])
         else:
             left = 4.0 if outside else (x + 5 if x + 5 + width < scale.width else max(2.0, x - 5 - width))
             top = 3 + self.labels_at * (scale.height - height - 6)
@@ -195,6 +200,17 @@ class CurvesItem(PixelItem):
         painter.setPen(self.theme.readable(guide.hue, "surface"))
         painter.drawText(rect, 0, text)
 
+    def _covers(self, place: QRectF, scale: Scale) -> bool:
+        """Tell whether a point of a curve lies in a rectangle."""
+        around = place.adjusted(-10, -5, 10, 5)  # points have a size
+        points = [*((curve.x, curve.y) for curve in self.curves), *((spots.x, spots.y) for spots in self.spots)]
+        for xs, ys in points:
+            x, y = scale.x(xs), scale.y(ys)
+            beside = (x > around.left()) & (x < around.right())
+            if (beside & (y > around.top()) & (y < around.bottom())).any():
+                return True
+        return False
+
     def _draw_curve(self, painter: QPainter, curve: Curve, scale: Scale) -> None:
         low, high = self.box.viewRange()[0]
         x, y = thinned(curve.x, curve.y, low, high, max(1, int(scale.width)))
@@ -202,7 +218,7 @@ class CurvesItem(PixelItem):
         known = np.isfinite(x) & np.isfinite(y)
         if known.sum() < 2:
             return
-        pen = QPen(self.theme.color(curve.hue), 1)
+        pen = QPen(self.theme.color(curve.hue), curve.strength)
         pen.setStyle(Qt.PenStyle.DashLine if curve.dashed else Qt.PenStyle.SolidLine)
         painter.setPen(pen)
         painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -273,12 +289,16 @@ class CurvesItem(PixelItem):
         metrics = QFontMetricsF(painter.font())
         most = max(1, int(scale.height / metrics.height()) - 1)
         for line, curve in enumerate(labelled[:most]):
-            width = metrics.horizontalAdvance(curve.label)
+            label = metrics.elidedText(curve.label, Qt.TextElideMode.ElideMiddle, scale.width - 12)
             y = 4 + line * metrics.height()
             if self.legend_at == "bottom":
                 y = scale.height - 8 - (min(most, len(labelled)) - line) * metrics.height()
+            place = QRectF(8, y, metrics.horizontalAdvance(label) + 1, metrics.height())
+            behind = self.theme.color("surface")
+            behind.setAlpha(220)
+            painter.fillRect(place, behind)  # a line that runs through a name can still be followed
             painter.setPen(self.theme.readable(curve.hue, "surface"))
-            painter.drawText(QRectF(8, y, width + 1, metrics.height()), 0, curve.label)
+            painter.drawText(place, 0, label)
 
 
 class CurvePlot(Plot):

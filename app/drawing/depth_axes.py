@@ -9,6 +9,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from app.drawing.axes import Axis, aligned, nice_ticks
+from app.drawing.named import Title
 from app.reading.depth import EMPTY_AXIS, DepthAxis, Slot
 from app.theme import Theme
 
@@ -156,8 +157,16 @@ class NamesAxis(Axis):
             painter.drawLine(QPointF(round(at) + 0.5, self._area.top()), QPointF(round(at) + 0.5, self._area.top() + 4))
             painter.setPen(self.theme.color("text_soft"))
             painter.drawText(QRectF(left, self._area.top() + 5, width + 1, metrics.height()), 0, text)
-        rect = QRectF(self._area.left(), self._area.top() + 8 + metrics.height(), self._area.width(), metrics.height())
-        painter.drawText(rect, Qt.AlignmentFlag.AlignRight, "share of depth")
+        for title in self.titles():
+            title.paint(painter)
+
+    def titles(self) -> tuple[Title, ...]:
+        """Return what the numbers are, if there are numbers; names of layers need no title."""
+        if self.axis.mode != "depth" or not self.axis.slots:
+            return ()
+        area, height = self._area, QFontMetricsF(self.theme.font("small")).height()
+        rect = QRectF(area.left(), area.top() + 8 + height, area.width(), height)
+        return (Title("share of depth", rect, Qt.AlignmentFlag.AlignRight),)
 
 
 def group_levels(names: list[str]) -> list[list[tuple[int, int, str]]]:

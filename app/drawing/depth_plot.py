@@ -8,6 +8,7 @@ from PySide6.QtGui import QFontMetricsF, QPainter, QPen
 
 from app.drawing.axes import NumberAxis, nice_step, nice_ticks
 from app.drawing.depth_axes import NamesAxis, StageAxis
+from app.drawing.named import Title
 from app.drawing.pixels import Crosshair, PixelItem, PlotBox, Scale
 from app.drawing.plots import Margins, Plot
 from app.reading import numbers
@@ -136,24 +137,13 @@ class DepthPlot(Plot):
             self.hovered_point = point
             self.point_hovered.emit(point)
 
-    def drawForeground(self, painter: QPainter, rect: QRectF) -> None:
-        """Write the title of the right axis as well; above the stages, where there are some."""
-        if self.stages is not None:
-            title, self.title = self.title, ""
-            super().drawForeground(painter, rect)
-            self.title = title
-            self._write(painter, self.title, Qt.AlignmentFlag.AlignLeft)
-        else:
-            super().drawForeground(painter, rect)
-        if self.right_title:
-            self._write(painter, self.right_title, Qt.AlignmentFlag.AlignRight)
-
-    def _write(self, painter: QPainter, text: str, side: Qt.AlignmentFlag) -> None:
-        painter.setFont(self.theme.font("small"))
-        painter.setPen(self.theme.color("text_soft"))
-        height, area = QFontMetricsF(painter.font()).height(), self.area()
-        top = 2.0 if self.stages is not None else max(0.0, area.top() - height - 7)
-        painter.drawText(QRectF(6, top, self.width() - 12, height), side, text)
+    def titles(self) -> tuple[Title, ...]:
+        """Return the titles of the left and the right axis; above the stages, where there are some."""
+        height = QFontMetricsF(self.theme.font("small")).height()
+        top = 2.0 if self.stages is not None else max(0.0, self.area().top() - height - 7)
+        rect = QRectF(6, top, self.width() - 12, height)
+        ends = ((self.title, Qt.AlignmentFlag.AlignLeft), (self.right_title, Qt.AlignmentFlag.AlignRight))
+        return tuple(Title(words, rect, side) for words, side in ends if words)
 
 
 class MappedAxis(NumberAxis):

@@ -12,11 +12,16 @@ from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 from app.drawing.axes import Axis, nice_step, nice_ticks
 from app.drawing.lane_painting import LanesItem
 from app.drawing.lanes import HEAD, Lane
+from app.drawing.named import Name
 from app.reading import numbers
 from app.theme import Theme
 
 EDGE = 5
 """Pixels around the lower edge of a lane in which a drag changes its height."""
+BETWEEN = 26.0
+"""Pixels around titles and ticks: at the left, between them, and for the marks at the right."""
+TALL = 120.0
+"""Pixels of a lane that has all the ticks that any height would give it."""
 
 
 class Gutter(Axis):
@@ -35,6 +40,16 @@ class Gutter(Axis):
         self._drag: tuple[str, int, float] | None = None
         self._drop: int | None = None
         self.setAcceptHoverEvents(True)
+
+    def width_for(self, lanes: list[Lane]) -> float:
+        """Pixels that the longest word of every title needs beside the ticks of its lane."""
+        bold, small = QFontMetricsF(self.theme.font("bold")), QFontMetricsF(self.theme.font("small"))
+
+        def needed(lane: Lane) -> float:
+            word = max((bold.horizontalAdvance(word) for word in lane.title.split()), default=0.0)
+            return word + max((small.horizontalAdvance(text) for _, text in lane.ticks(TALL)), default=0.0)
+
+        return max(map(needed, lanes), default=0.0) + BETWEEN
 
     def lane_at(self, y: float) -> int:
         """Lane at a height in pixels of the box, -1 for none."""
@@ -75,8 +90,12 @@ class Gutter(Axis):
         painter.setFont(self.theme.font("small"))
         painter.setPen(self.theme.color("text_soft"))
         base, tall, widest = top + size - 1, size - HEAD, 0.0
+        drawn: list[float] = []
         for tick, text in lane.ticks(tall):
             y = base - tall * float(lane.share(np.array([tick]))[0])
+            if any(abs(y - other) < 0.8 * small.height() for other in drawn):
+                continue  # large letters have less room than the lane knows
+            drawn.append(y)
             width = small.horizontalAdvance(text)
             widest = max(widest, width)
             rect = QRectF(area.right() - 8 - width, y - small.height() / 2, width + 1, small.height())
@@ -85,17 +104,34 @@ class Gutter(Axis):
         room = area.width() - 8 - 8 - widest - 8
         painter.setFont(self.theme.font("bold"))
         painter.setPen(self.theme.readable(lane.hue, "surface"))
-        bold = QFontMetricsF(painter.font())
-        y = top + max(0.0, min(HEAD, (size - bold.height()) / 2))
-        lines = wrapped(lane.title, room, bold)
-        for line in lines[: max(1, int((size - 2) / bold.height()))]:
-            painter.drawText(QRectF(8, y, area.width(), bold.height()), 0, line)
-            y += bold.height()
+        y, tall_line, lines = self._title_lines(lane, top, size, room)
+        for line in lines:
+            painter.drawText(QRectF(8, y, area.width(), tall_line), 0, line)
+            y += tall_line
         unit = next((text for text in (lane.caption, lane.unit) if small.horizontalAdvance(text) <= room), "")
         if unit and lane.caption and base - y > small.height():
             painter.setFont(self.theme.font("small"))
             painter.setPen(self.theme.color("text_soft"))
             painter.drawText(QRectF(8, y, area.width(), small.height()), 0, unit)
+
+    def _title_lines(self, lane: Lane, top: float, size: float, room: float) -> tuple[float, float, list[str]]:
+        """Top of the first line of a title, height of a line, and the lines that there is room for."""
+        bold = QFontMetricsF(self.theme.font("bold"))
+        y = top + max(0.0, min(HEAD, (size - bold.height()) / 2))
+        return y, bold.height(), wrapped(lane.title, room, bold)[: max(1, int((size - 2) / bold.height()))]
+
+    def terms(self, plot: str) -> tuple[Name, ...]:
+        """Return the titles of the lanes that can be seen: a click opens the definition, a drag moves the lane."""
+        area, small = self._area, QFontMetricsF(self.theme.font("small"))
+        bold, found = QFontMetricsF(self.theme.font("bold")), []
+        for lane, offset, size in zip(self._item.lanes, self._item.tops, self._item.heights, strict=False):
+            widest = max((small.horizontalAdvance(text) for _, text in lane.ticks(size - HEAD)), default=0.0)
+            room = area.width() - 24 - widest
+            y, tall, lines = self._title_lines(lane, area.top() + offset, size, room)
+            wide = max((bold.horizontalAdvance(line) for line in lines), default=0.0)
+            place = QRectF(8, y, wide, tall * len(lines)).intersected(area)
+            found.append(Name(place, lane.page, f"{lane.title}: {lane.hint}"))
+        return tuple(found)
 
     # -- dragging ----------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 from analysis.measures import rank_lab as lab
 from app.drawing.axes import Axis, NumberAxis
 from app.drawing.curves import Curve, CurvePlot, Guide, Spots
+from app.drawing.named import Title
 from app.drawing.pixels import PixelItem, PlotBox, Scale
 from app.drawing.plots import Margins
 from app.reading.depth import Floats
@@ -30,6 +32,10 @@ HUES = {
 """Colour role of each nonlinearity: warm for those with a corner at 0."""
 WHOLE, TOP = (0.0, 1.04), (0.7, 1.01)
 """Ranges of the y axis; the second is that of the published panels for single layers."""
+DECADES = (math.log10(lab.FLOOR) - 0.4, 0.4)
+"""Range of the exponents of a conditioning."""
+STRONG, THIN = 1.5, 0.6
+"""Width of the lines, and of those of an earlier study behind them."""
 NEAR = 14.0
 """Pixels within which a line is taken for the one that is pointed at."""
 TIE = 16.0
@@ -169,6 +175,7 @@ class LabPlot(CurvePlot):
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme, "Rank of random layers", "dimension ratio d_in / d_out", "")
         self.series: tuple[Series, ...] = ()
+        self.quantity = "rank"
         self.hovered_column = -1
         self.strong = ""
         self.bands = BandsItem(self.box, theme)
@@ -182,15 +189,12 @@ class LabPlot(CurvePlot):
         theme.changed.connect(self._make_room)
         self._make_room()
 
-    def drawForeground(self, painter: QPainter, rect: QRectF) -> None:
-        """Write the titles of both vertical directions above the upper axis, which has its numbers below them."""
-        super().drawForeground(painter, rect)
-        painter.setFont(self.theme.font("small"))
-        painter.setPen(self.theme.color("text_soft"))
-        area, height = self.area(), QFontMetricsF(painter.font()).height()
+    def titles(self) -> tuple[Title, ...]:
+        """Return the titles of both vertical directions, above the upper axis, which has its numbers below them."""
+        area, height = self.area(), QFontMetricsF(self.theme.font("small")).height()
         room = QRectF(6, max(0.0, area.top() - 2 * height - 10), area.right() - 6, height)
-        painter.drawText(room, Qt.AlignmentFlag.AlignLeft, "Rank ratio: rank / d_out")
-        painter.drawText(room, Qt.AlignmentFlag.AlignRight, "expansion d_out / d_in")
+        upper = Title("expansion d_out / d_in", room, Qt.AlignmentFlag.AlignRight)
+        return (Title(lab.QUANTITIES[self.quantity], room), upper)
 
     def _make_room(self) -> None:
         """Keep room for both titles above and for the longest name at the right, whatever the size of the font."""
@@ -198,22 +202,30 @@ class LabPlot(CurvePlot):
         widest = max(metrics.horizontalAdvance(name) for name in lab.ACTIVATION_TITLES.values())
         height = metrics.height()
         self.margins = Margins(
-            left=16 + metrics.horizontalAdvance("0.95"),
+            left=16 + max(metrics.horizontalAdvance(text) for text in ("0.95", "10⁻¹⁶")),
             top=2 * height + 18,
             right=TIE + widest + 12,
             bottom=2 * height + 14,
         )
         self.arrange()
 
-    def show_series(self, series: tuple[Series, ...], zoomed: bool, outline: tuple[Series, ...] = ()) -> None:
-        """Draw other averages, and behind them those of an earlier study."""
+    def show_series(
+        self, series: tuple[Series, ...], zoomed: bool, outline: tuple[Series, ...] = (), quantity: str = "rank"
+    ) -> None:
+        """Draw other averages, and behind them those of an earlier study as thin lines of the same colours."""
         self.series = self.bands.series = self.names.series = series
-        self.set_home((0.0, 1.02), TOP if zoomed else WHOLE)
-        curves = tuple(Curve(one.found.x, one.found.y, hue=HUES[one.activation]) for one in series)
-        behind = tuple(Curve(one.found.x, one.found.y, hue="outline") for one in outline)
+        if quantity != self.quantity:
+            self.quantity = quantity
+            for axis in self.axes:
+                if isinstance(axis, NumberAxis) and axis.side == "left":
+                    axis.log = quantity == "condition"
+        self.set_home((0.0, 1.02), DECADES if quantity == "condition" else TOP if zoomed else WHOLE)
+        curves = tuple(_line(one, STRONG) for one in series)
+        behind = tuple(_line(one, THIN) for one in outline)
         ends = np.array([0.0, 1.0])
+        diagonal = (Curve(ends, ends, hue="outline", dashed=True),) if quantity == "rank" else ()
         guides = (Guide("x", 1 / lab.EXPANSION, "expansion 6", "6"),)
-        self.show_curves((Curve(ends, ends, hue="outline", dashed=True), *behind, *curves), guides)
+        self.show_curves((*diagonal, *behind, *curves), guides)
         self.show_spots(tuple(_spots(one) for one in series if one.published))
         self.bands.update()
         self.names.update()
@@ -242,6 +254,10 @@ class LabPlot(CurvePlot):
 def _height(one: Series, x: float) -> float:
     known = np.isfinite(one.found.y)
     return float(np.interp(x, one.found.x[known], one.found.y[known])) if known.any() else float("nan")
+
+
+def _line(one: Series, strength: float) -> Curve:
+    return Curve(one.found.x, one.found.y, hue=HUES[one.activation], strength=strength)
 
 
 def _spots(one: Series) -> Spots:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from app.drawing.axes import nice_step, nice_ticks, nice_top
+from app.drawing.axes import nice_step, nice_ticks, nice_top, round_below
 from app.reading import numbers
 from app.reading.depth import Floats, Ints
 from app.reading.measurements import States
@@ -56,6 +56,8 @@ class Lane:
         Height relative to the other lanes.
     hint
         Definition, for hovering.
+    page
+        Section of the help that says more, "" for none.
     levels
         Values worth a tick, such as the few widths of a network; empty for round numbers.
     of_width
@@ -85,6 +87,7 @@ class Lane:
     log: bool = False
     weight: float = 1.0
     hint: str = ""
+    page: str = ""
     levels: tuple[float, ...] = ()
     of_width: bool = False
     _logs: tuple[float, float] = field(default=(0.0, 1.0))
@@ -136,8 +139,11 @@ class Lane:
         most = max(1, min(4, int(height / 26)))
         step = nice_step(self.top, most)
         ticks = [(value, numbers.tick(value, step, self.unit)) for value in nice_ticks(0.0, self.top, most)]
-        # A lane too low for a round number beside its ground says what its highest bar is.
-        return ticks if len(ticks) > 1 else [*ticks, (self.top, numbers.short(self.top, self.unit))]
+        if len(ticks) > 1 or not self.top > 0:
+            return ticks
+        # A lane too low for the steps of its axis has one round number beside its ground.
+        last = round_below(self.top)
+        return [*ticks, (last, numbers.tick(last, last, self.unit))]
 
 
 def heights(weights: list[float], room: float, least: float = 34.0) -> list[float]:

@@ -11,8 +11,12 @@ from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from app.drawing.axes import Axis, aligned
 from app.drawing.depth_axes import TurnedTexts
+from app.drawing.named import Title
 from app.reading.depth import Floats
 from app.theme import Theme
+
+BESIDE = 14.0
+"""Pixels between a matrix and the bars beside its rows."""
 
 
 class ListAxis(Axis):
@@ -84,10 +88,16 @@ class ListAxis(Axis):
         for place in range(first, last + 1):
             if place % step == 0:
                 self._paint_place(painter, place, fits, metrics)
-        if self.side == "bottom":
-            area = self._area
-            rect = QRectF(area.left(), area.bottom() - metrics.height() - 1, area.width(), metrics.height())
-            painter.drawText(rect, Qt.AlignmentFlag.AlignRight, self.title)
+        for title in self.titles():
+            title.paint(painter)
+
+    def titles(self) -> tuple[Title, ...]:
+        """Return the title below columns; that of rows is the title of the plot."""
+        if not self.title or self.side != "bottom":
+            return ()
+        area, height = self._area, QFontMetricsF(self.theme.font("small")).height()
+        rect = QRectF(area.left(), area.bottom() - height - 1, area.width(), height)
+        return (Title(self.title, rect, Qt.AlignmentFlag.AlignRight),)
 
     def _paint_place(self, painter: QPainter, place: int, fits: bool, metrics: QFontMetricsF) -> None:
         area, at = self._area, self.at(place)
@@ -133,20 +143,25 @@ class RowBars(Axis):
         """Return the rectangle with room for the title."""
         return self._area.adjusted(0, -26, 0, 4)
 
+    def titles(self) -> tuple[Title, ...]:
+        """Return the title above the bars, if there are some."""
+        if not self.values.size:
+            return ()
+        area, height = self._area, QFontMetricsF(self.theme.font("small")).height()
+        return (Title(self.title, QRectF(area.left() + BESIDE, area.top() - height - 5, area.width(), height)),)
+
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         """Draw the bars that can be seen."""
         area = self._area
         painter.setFont(self.theme.font("small"))
         metrics = QFontMetricsF(painter.font())
         label = metrics.horizontalAdvance("100.0 %") + 6
-        left, full = area.left() + 14, max(1.0, area.width() - 14 - label - 6)
+        left, full = area.left() + BESIDE, max(1.0, area.width() - BESIDE - label - 6)
         spacing = area.height() / max(1e-9, self.range[1] - self.range[0])
         tall = max(1.0, math.floor(spacing * 0.7))
-        if self.values.size:
-            painter.setPen(self.theme.color("text_soft"))
-            painter.drawText(
-                QRectF(left, area.top() - metrics.height() - 5, area.width(), metrics.height()), 0, self.title
-            )
+        painter.setPen(self.theme.color("text_soft"))
+        for title in self.titles():
+            title.paint(painter)
         painter.setClipRect(area.adjusted(0, -1, 0, 1))
         for row, value in enumerate(self.values.tolist()):
             y = self.pixel(-row)

@@ -37,7 +37,7 @@ class MergeMatrix(MatrixPlot):
     """A symmetric matrix of classes."""
 
     def __init__(self, theme: Theme) -> None:
-        super().__init__(theme, "First merge of two classes", "", "class", MergeItem)
+        super().__init__(theme, "First merge of two classes", "first merge of two classes", "class", MergeItem)
 
     @property
     def cells(self) -> MergeItem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetricsF, QHelpEvent, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QFontMetricsF, QHelpEvent, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.drawing.map_image import draw_fitted
@@ -76,7 +76,13 @@ class PictureStrip(QWidget):
 
     def sizeHint(self) -> QSize:
         """Return the room at the present width."""
-        return QSize(240, self.heightForWidth(max(self.width(), 240)))
+        return QSize(240, self.heightForWidth(max(self.width(), SIDE + 2 * PAD)))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Ask for room for more rows where fewer pictures fit beside each other."""
+        super().resizeEvent(event)
+        if self.sizeHint().height() != self.height():
+            self.updateGeometry()
 
     def place(self, index: int) -> QRectF:
         """Rectangle of a picture."""

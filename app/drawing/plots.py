@@ -12,9 +12,19 @@ from dataclasses import dataclass
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QFontMetricsF, QKeyEvent, QPainter, QPen, QResizeEvent
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QFocusEvent,
+    QFontMetricsF,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPen,
+    QResizeEvent,
+)
 
 from app.drawing.axes import Axis
+from app.drawing.named import Name, NameLinks, Title, tip_of
 from app.drawing.pixels import PlotBox
 from app.theme import Theme
 
@@ -60,6 +70,8 @@ class Plot(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
     """Global place of a context menu."""
     focused = Signal()
     """The plot has got the keyboard, by a click or by Tab."""
+    help_wanted = Signal(str)
+    """Section of the help that defines the axis whose title was clicked."""
 
     def __init__(self, theme: Theme, name: str, margins: Margins = Margins()) -> None:
         super().__init__(background=None)
@@ -70,6 +82,7 @@ class Plot(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
         self.axes: list[Axis] = []
         self.box = PlotBox()
         self.home: tuple[tuple[float, float], tuple[float, float]] = ((0.0, 1.0), (0.0, 1.0))
+        self.links = NameLinks(lambda: self.terms())
         self._frame = _Frame()
         self.setCentralItem(self._frame)
         self.box.setParentItem(self._frame)
@@ -97,6 +110,19 @@ class Plot(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
             self.title = title
             self.viewport().update()
 
+    def titles(self) -> tuple[Title, ...]:
+        """Return the titles that the plot itself writes; those of axes come with :meth:`Axis.titles`."""
+        if not self.title:
+            return ()
+        height = QFontMetricsF(self.theme.font("small")).height()
+        return (Title(self.title, QRectF(6, max(0.0, self.area().top() - height - 7), self.width() - 12, height)),)
+
+    def terms(self) -> tuple[Name, ...]:
+        """Return the titles that lead to a definition, where they are painted: of the plot, then of its axes."""
+        metrics, plot = QFontMetricsF(self.theme.font("small")), self.accessibleName()
+        own = [name for title in self.titles() for name in title.names(metrics, plot)]
+        return (*own, *(name for axis in self.axes for name in axis.terms(plot)))
+
     def set_note(self, note: str) -> None:
         """Write a sentence into an empty plot."""
         if note != self.note:
@@ -112,7 +138,6 @@ class Plot(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
     def arrange(self) -> None:
         """Place box and axes."""
         area, m = self.area(), self.margins
-        self.box.setGeometry(area)
         places = {
             "left": QRectF(0, area.top(), area.left(), area.height()),
             "right": QRectF(area.right(), area.top(), m.right, area.height()),
@@ -121,6 +146,8 @@ class Plot(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
         }
         for axis in self.axes:
             axis.place(places[axis.side])
+        # The box comes last: it tells that it was resized, and names that now fit at an angle ask for more room.
+        self.box.setGeometry(area)
 
     def set_home(self, x: tuple[float, float], y: tuple[float, float], go: bool = True) -> None:
         """Say which range shows everything, and go there."""
@@ -161,7 +188,40 @@ class Plot(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
     def leaveEvent(self, ev: QEvent) -> None:
         """Tell that the mouse has left."""
         self.hovered.emit(None)
+        self._point_at_title(None)
         super().leaveEvent(ev)
+
+    def _point_at_title(self, place: QPointF | None) -> None:
+        """Show a hand and a line where the title of an axis can be clicked; there are none inside the box."""
+        if place is not None and not self.area().contains(place):
+            changed = self.links.point(place)
+        else:
+            changed, self.links.over = self.links.over >= 0, -1
+        if changed:
+            name = self.links.at(place) if place is not None and self.links.over >= 0 else None
+            self._frame.setToolTip(tip_of(name.tip, name.page) if name is not None else "")
+            self.viewport().update()
+        if self.links.over >= 0:
+            self.viewport().setCursor(Qt.CursorShape.PointingHandCursor)
+
+    def mouseMoveEvent(self, ev: QMouseEvent) -> None:
+        """Show which titles can be clicked, while no button is held."""
+        if self.links.over >= 0:
+            self.viewport().unsetCursor()  # before items of the scene say which one they want
+        super().mouseMoveEvent(ev)
+        self._point_at_title(None if ev.buttons() else ev.position())
+
+    def mousePressEvent(self, ev: QMouseEvent) -> None:
+        """Remember where a click has begun."""
+        self.links.press(ev.position())
+        super().mousePressEvent(ev)
+
+    def mouseReleaseEvent(self, ev: QMouseEvent) -> None:
+        """Open the definition of the title that was clicked; a drag that began on it does something else."""
+        super().mouseReleaseEvent(ev)
+        page = "" if self.area().contains(ev.position()) else self.links.released(ev.position())
+        if page and ev.button() == Qt.MouseButton.LeftButton:
+            self.help_wanted.emit(page)
 
     def contextMenuEvent(self, ev: QContextMenuEvent) -> None:
         """Ask the owner for a menu."""
@@ -169,7 +229,7 @@ class Plot(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
         ev.accept()
 
     def keyPressEvent(self, ev: QKeyEvent) -> None:
-        """Arrows step, plus and minus zoom, Home shows everything."""
+        """Arrows step, up and down reach titles that Enter opens, plus and minus zoom, Home shows everything."""
         shift = bool(ev.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         key = ev.key()
         if key in (Qt.Key.Key_Left, Qt.Key.Key_Right):
@@ -180,10 +240,22 @@ class Plot(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
             self.zoom(1.25)
         elif key == Qt.Key.Key_Home:
             self.go_home()
+        elif key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
+            self._reach_title(1 if key == Qt.Key.Key_Down else -1)
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.links.page_at(self.links.current):
+            self.help_wanted.emit(self.links.page_at(self.links.current))
         else:
             super().keyPressEvent(ev)
             return
         ev.accept()
+
+    def _reach_title(self, step: int) -> None:
+        """Go to the next title by keyboard; the first time to the first one."""
+        if self.links.current < 0:
+            self.links.current = self.links.reached()
+        else:
+            self.links.step(step)
+        self.viewport().update()
 
     def focusInEvent(self, ev: QFocusEvent) -> None:
         """Show the focus."""
@@ -203,14 +275,15 @@ class Plot(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
 
     def drawForeground(self, painter: QPainter, rect: QRectF) -> None:
         """Draw title, note and focus over everything."""
-        area = self.area()
-        if self.title:
-            painter.setFont(self.theme.font("small"))
-            painter.setPen(self.theme.color("text_soft"))
-            height = QFontMetricsF(painter.font()).height()
-            room = QRectF(6, max(0.0, area.top() - height - 7), self.width() - 12, height)
-            painter.drawText(room, Qt.AlignmentFlag.AlignLeft, self.title)
+        painter.setFont(self.theme.font("small"))
+        painter.setPen(self.theme.color("text_soft"))
+        for title in self.titles():
+            title.paint(painter)
+        reached = self.links.current if self.hasFocus() else -1
+        if self.links.over >= 0 or reached >= 0:
+            self.links.underline(painter, self.theme.color("text_soft"), self.links.over, reached)
         if self.note:
+            area = self.area()
             painter.setFont(self.theme.font())
             painter.setPen(self.theme.color("text_soft"))
             flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap

@@ -54,6 +54,7 @@ def profile_lane(axis: DepthAxis, result: Result, reading: Reading, beside: str)
         tones=tones(axis),
         weight=3.0,
         hint=term.definition,
+        page=term.page,
     )
     if reading.measure in RATIOS:
         ratio_caps(lane, axis, result)
@@ -121,6 +122,7 @@ def change_lane(axis: DepthAxis, result: Result, reading: Reading) -> Lane:
         style="change",
         weight=1.3,
         hint=f"{reading.term.title} of a convolution (hollow) and of the activation after it (filled).",
+        page=reading.term.page,
     )
     lane.fit(1.0 if reading.measure in RATIOS else None)
     return lane
@@ -145,6 +147,7 @@ def weights_lane(axis: DepthAxis, result: Result, weights: Result, centred: bool
         style="beside",
         weight=1.3,
         hint="Effective rank relative to the largest possible, of the features (left) and of the weights (right).",
+        page=TERMS["effective_rank_ratio"].page,
     )
     lane.fit(1.0)
     return lane

@@ -18,11 +18,12 @@ from PySide6.QtGui import (
     QPen,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtWidgets import QSizePolicy
 
 from app.drawing.lane_painting import draw_mark
 from app.drawing.named import PARTS, Name, NamedNumbers, page_of, tip_of
 from app.reading.glossary import TERMS
+from app.reading.glossary.legends import legend_term, opening
 from app.reading.measurements import STATE_WORDS
 from app.theme import Theme
 
@@ -285,9 +286,8 @@ class Line(NamedNumbers):
         super().__init__()
         self.theme = theme
         self._font, self._role, self._terms = font, role, terms or {}
-        if not self._terms:
-            self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.text = ""
+        self._take_keyboard()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         theme.changed.connect(self.updateGeometry)
 
@@ -296,9 +296,20 @@ class Line(NamedNumbers):
         if text != self.text:
             self.text = text
             self.setAccessibleName(text)
+            self._take_keyboard()
             self.update()
             self.updateGeometry()
         self.setToolTip(details or text)
+
+    def know(self, terms: Mapping[str, str]) -> None:
+        """Take terms for words, unless the line has terms of its own."""
+        self._terms = self._terms or terms
+        self._take_keyboard()
+
+    def _take_keyboard(self) -> None:
+        """Be reached by Tab if there is something to open."""
+        known = any(opening(part, self._terms)[1] for part in PARTS.split(self.text)) if self._terms else False
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus if known else Qt.FocusPolicy.NoFocus)
 
     def _shown(self) -> str:
         return first_fitting(self.text, self.width(), QFontMetricsF(self.theme.font(self._font)))
@@ -308,10 +319,9 @@ class Line(NamedNumbers):
         found, at, text = [], 0, self._shown() if self._terms else ""
         metrics = QFontMetricsF(self.theme.font(self._font))
         for part in PARTS.split(text):
-            fits = (words for words in self._terms if f"{part} ".startswith(f"{words} "))
-            words = max(fits, key=len, default="")
+            start, words = opening(part, self._terms)
             if words:
-                left, wide = metrics.horizontalAdvance(text[:at]), metrics.horizontalAdvance(words)
+                left, wide = metrics.horizontalAdvance(text[: at + start]), metrics.horizontalAdvance(words)
                 term = TERMS[self._terms[words]]
                 found.append(Name(QRectF(left, 0, wide, self.height()), term.page, term.definition))
             at += len(part)
@@ -347,8 +357,8 @@ class Key:
     Attributes
     ----------
     shape
-        "bar", "dash", "hatch", "dot", "ring", "frame", "sizes" for a small and a large dot, or "mark" for a
-        neutral mark.
+        "bar", "dash", "dashes" for a broken line, "thin" for one of a second run, "hatch", "dot", "ring", "frame",
+        "sizes" for a small and a large dot, or "mark" for a neutral mark.
     words
         What it means.
     color
@@ -363,11 +373,15 @@ class Key:
     state: int = 0
 
 
-class Legend(QWidget):
-    """What bars, lines and neutral marks mean; only those that occur, nothing if none does."""
+class Legend(NamedNumbers):
+    """What bars, lines and neutral marks mean; only those that occur, nothing if none does.
+
+    Words that the glossary knows lead to their definition.
+    """
 
     def __init__(self, theme: Theme, wrap: bool = False) -> None:
         super().__init__()
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.theme = theme
         self.keys: tuple[Key, ...] = ()
         self._wrap = wrap
@@ -382,8 +396,24 @@ class Legend(QWidget):
         if keys != self.keys:
             self.keys = keys
             self.setAccessibleDescription(", ".join(key.words for key in keys))
+            known = any(name.page for name in self.names())
+            self.setFocusPolicy(Qt.FocusPolicy.TabFocus if known else Qt.FocusPolicy.NoFocus)
             self.updateGeometry()
             self.update()
+
+    def names(self) -> tuple[Name, ...]:
+        """Return the words that the glossary knows, where they are painted."""
+        metrics, found = QFontMetricsF(self.theme.font("small")), []
+        for key, (x, y) in zip(self.keys, self._places()[:-1], strict=True):
+            term = TERMS.get("axis_marks" if key.shape == "mark" else legend_term(key.words))
+            if term is not None:
+                place = QRectF(x + 16, y, metrics.horizontalAdvance(key.words), metrics.height() + 1)
+                found.append(Name(place, term.page, f"{term.title}: {term.definition}"))
+        return tuple(found)
+
+    def tip_at(self, place: QPointF) -> str:
+        """Return the definition of an entry, elsewhere what is said of the whole legend."""
+        return super().tip_at(place) or self.toolTip()
 
     def _places(self) -> list[tuple[float, float]]:
         """Left and upper edge of every entry, then the right and lower edge of all."""
@@ -419,6 +449,7 @@ class Legend(QWidget):
             painter.setPen(self.theme.color("text_soft"))
             rect = QRectF(x + 16, y, 2000, height)
             painter.drawText(rect, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, key.words)
+        self.underline(painter)
 
     def _draw_shape(self, painter: QPainter, key: Key, x: float, middle: float) -> None:
         color = key.color or self.theme.color("text_soft")
@@ -428,6 +459,10 @@ class Legend(QWidget):
             painter.fillRect(QRectF(x, round(middle) - 5, 10, 10), color)
         elif key.shape == "dash":
             painter.fillRect(QRectF(x - 1, round(middle) - 1, 12, 2), color)
+        elif key.shape in ("dashes", "thin"):
+            dash = Qt.PenStyle.DashLine if key.shape == "dashes" else Qt.PenStyle.SolidLine
+            painter.setPen(QPen(color, 1, dash))
+            painter.drawLine(QPointF(x - 2, round(middle) + 0.5), QPointF(x + 10, round(middle) + 0.5))
         elif key.shape == "hatch":
             painter.fillRect(QRectF(x, round(middle) - 5, 10, 10), QBrush(color, Qt.BrushStyle.BDiagPattern))
         else:

@@ -6,6 +6,8 @@ plot, so that panning costs the same for one lane as for twelve.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from PySide6.QtCore import QPoint, QPointF, Qt, Signal
 from PySide6.QtGui import QColor, QWheelEvent
@@ -118,7 +120,8 @@ class TrackStack(QWidget):
     def _make_room(self, *_: object) -> None:
         """Give the axes the room they need: names appear when zooming makes them readable."""
         dots = any(lane.dots is not None for lane in self.lanes)
-        margins = Margins(left=GUTTER, top=26, right=52 if dots else 14, bottom=round(self._names.height()))
+        left = max(GUTTER, math.ceil(self._gutter.width_for(self.lanes)))
+        margins = Margins(left=left, top=26, right=52 if dots else 14, bottom=round(self._names.height()))
         if margins != self.plot.margins:
             self.plot.margins = margins
             self.plot.arrange()

@@ -205,6 +205,7 @@ class WidthPlot(Plot):
 
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme, "Width profile", Margins(left=52, top=26))
+        self.set_title("width")
         self.columns = ColumnsItem(self.box, theme)
         self.names, self.stages = NamesAxis(theme), StageAxis(theme)
         self.numbers = NumberAxis(theme, "left")

@@ -5,13 +5,16 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QCompleter, QLabel, QSlider, QVBoxLayout, QWidget
 
-from analysis.measures.attributions import ALGORITHMS
+from analysis.measures.attributions import ALGORITHMS, algorithm
 from app.forms.widgets import GRID, button, row, tool, whole_number
-from app.reading.attribution_reading import DEFAULT, Wish
+from app.reading.attribution_asking import LAYERED
+from app.reading.attribution_wish import DEFAULT, Wish
 from app.theme import Theme
 
 BASELINES = (("zero", "zero (mean colour)"), ("black", "black"), ("white", "white"), ("blur", "blurred picture"))
 FIRST_LAYER = "last with maps"
+NONE = "none has maps"
+NO_MAPS = "No layer of this network has maps, which this looks at."
 TARGETS = (("predicted", "predicted class"), ("label", "true class"))
 
 
@@ -33,10 +36,14 @@ class AttributionForm(QWidget):
         self._target = "predicted"
         """Class that was chosen last; what is being typed is none yet."""
         self._typing = False
+        self._withheld: tuple[str, ...] = ()
+        """Algorithms that were chosen before a network without maps was opened."""
         self.before = tool(theme, "back", "Previous picture", lambda: self.stepped.emit(-1))
         self.after = tool(theme, "forward", "Next picture", lambda: self.stepped.emit(1))
         self.picture = QLabel()
         self.target, self.layer, self.baseline = QComboBox(), QComboBox(), QComboBox()
+        self.use_layer = tool(theme, "layers", "Use the selected layer", self._use_layer)
+        self._selected_layer = ""
         self.steps = whole_number(2, 2000)
         self.steps.setValue(50)
         self.steps.lineEdit().setAccessibleName("Steps, typed")
@@ -106,7 +113,7 @@ class AttributionForm(QWidget):
         column.setContentsMargins(8, 8, 8, 0)
         column.setSpacing(GRID // 2)
         stepping = row(self.before, self.picture, self.after, spacing=4)
-        choosing = row(_soft("Class"), self.target, GRID, _soft("Layer"), self.layer, spacing=4)
+        choosing = row(_soft("Class"), self.target, GRID, _soft("Layer"), self.layer, self.use_layer, spacing=4)
         top = row(spacing=2 * GRID)
         top.addLayout(stepping)
         top.addLayout(choosing)
@@ -141,7 +148,7 @@ class AttributionForm(QWidget):
                 self._choose_target(target)
         if self._offered(self.layer, 1) != list(layers) or not self.layer.count():
             self.layer.clear()
-            self.layer.addItem(FIRST_LAYER, "")
+            self.layer.addItem(FIRST_LAYER if self.layer.isEnabled() else NONE, "")
             for name in layers:
                 self.layer.addItem(name, name)
             self._choose_layer(layer)
@@ -198,7 +205,8 @@ class AttributionForm(QWidget):
         """Choose without announcing it."""
         self._taking = True
         for name, box in self.boxes.items():
-            box.setChecked(name in wish.algorithms)
+            box.setChecked(name in wish.algorithms and box.isEnabled())
+        self._withheld = tuple(name for name in wish.algorithms if not self.boxes[name].isEnabled())
         self.baseline.setCurrentIndex(max(self.baseline.findData(wish.baseline), 0))
         self.steps.setValue(wish.steps)
         self.side.setValue(wish.window)
@@ -208,11 +216,61 @@ class AttributionForm(QWidget):
         self._choose_layer(wish.layer)
         self._taking = False
 
-    def set_busy(self, busy: bool) -> None:
-        """Offer to cancel instead of to explain while something is being computed."""
+    def withhold_layers(self, withheld: bool) -> None:
+        """Offer no algorithm that looks at a layer, because no layer has maps; later those that were chosen again."""
+        if withheld == (not self.layer.isEnabled()):
+            return
+        boxes = {name: self.boxes[name] for name in LAYERED}
+        self._taking = True
+        chosen = tuple(name for name, box in boxes.items() if box.isChecked())
+        for name, box in boxes.items():
+            box.setEnabled(not withheld)
+            box.setChecked(not withheld and name in self._withheld)
+            box.setToolTip(NO_MAPS if withheld else algorithm(name).summary)
+        self._withheld = chosen if withheld else ()
+        self.layer.setEnabled(not withheld)
+        self.layer.setItemText(0, NONE if withheld else FIRST_LAYER)
+        self.layer.setToolTip(NO_MAPS if withheld else "")
+        self._taking = False
+
+    def forget_network(self) -> None:
+        """Let go of a class of another network; a layer goes when the layers of the new one are known."""
+        self._taking = True
+        self._typing = False
+        self._choose_target("predicted")
+        self._taking = False
+
+    def offer_layer(self, name: str) -> None:
+        """Offer a layer that is selected elsewhere, if it is one of those that can be chosen."""
+        self._selected_layer = name
+        there = bool(name) and self.layer.findData(name) > 0 and self.layer.isEnabled()
+        self.use_layer.setVisible(there and name != self.layer.currentData() and self.wish.layered)
+        self.use_layer.setToolTip(f"Use the selected layer, {name}")
+
+    def _use_layer(self) -> None:
+        self.layer.setCurrentIndex(max(self.layer.findData(self._selected_layer), 0))
+
+    def say_pictures(self, words: str, tip: str, several: bool, before: bool, after: bool) -> None:
+        """Say which pictures are shown, and whether there are some before and after."""
+        self.picture.setText(words)
+        self.picture.setToolTip(tip)
+        for arrow, there, which in ((self.before, before, "Previous"), (self.after, after, "Next")):
+            arrow.setEnabled(there)
+            arrow.setToolTip(f"{which} {'pictures' if several else 'picture'}")
+        self.explain.setText("Explain all" if several else "Explain")
+
+    def set_busy(self, busy: bool, why_not: str = "") -> None:
+        """Offer to cancel instead of to explain while this is being computed.
+
+        Parameters
+        ----------
+        why_not
+            Why what is chosen cannot be explained.
+        """
         self.cancel.setVisible(busy)
         self.explain.setVisible(not busy)
-        self.explain.setEnabled(bool(self.wish.algorithms))
+        self.explain.setEnabled(bool(self.wish.algorithms) and not why_not)
+        self.explain.setToolTip(why_not)
 
     def _typed(self, _text: str) -> None:
         self._typing = True
@@ -232,7 +290,7 @@ class AttributionForm(QWidget):
 
     def _say_changed(self, *_: object) -> None:
         if not self._taking:
-            self.explain.setEnabled(bool(self.wish.algorithms))
+            self.explain.setEnabled(bool(self.wish.algorithms))  # a class that is none is told by who knows them all
             self.changed.emit()
 
 

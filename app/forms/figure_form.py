@@ -29,7 +29,7 @@ from PySide6.QtWidgets import (
 )
 
 from analysis.catalogue import MethodInfo
-from analysis.figures import FIGURES, PALETTES, SIZES, FigureInfo, FigureSpec, Style, figures_of, make_sheet
+from analysis.figures import FIGURES, PALETTES, SIZES, FigureInfo, FigureSpec, Style, make_sheet
 from analysis.figures.sheet import Sheet
 from analysis.problems import AnalysisError, Problem
 from analysis.result import Result
@@ -213,7 +213,7 @@ class FigureForm(QWidget):
     def _offer_figures(self, spec: FigureSpec) -> None:
         """List the figures that can show the methods of the runs; the wanted one is chosen."""
         methods = {run.request.method for run in self._runs() if _name(run) in spec.runs}
-        fits = [info for info in FIGURES if all(info in figures_of(method) for method in methods)]
+        fits = [info for info in FIGURES if info.fits(methods)]
         self.figure.clear()
         for info in fits:
             self.figure.addItem(info.title, info.name)

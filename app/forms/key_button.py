@@ -6,6 +6,8 @@ from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QPushButton
 
+from app.keys import native, sequences
+
 ALONE = (Qt.Key.Key_Control, Qt.Key.Key_Shift, Qt.Key.Key_Alt, Qt.Key.Key_Meta, Qt.Key.Key_AltGr)
 WAITING = "Press keys…"
 
@@ -34,7 +36,7 @@ class KeyButton(QPushButton):
         self._say()
 
     def set_keys(self, keys: str) -> None:
-        """Show keys: portable texts, separated by spaces."""
+        """Show keys as they stand in the table of actions."""
         self._keys = keys
         self.waiting = False
         self._say()
@@ -46,8 +48,7 @@ class KeyButton(QPushButton):
         self._say()
 
     def _say(self) -> None:
-        native = QKeySequence.SequenceFormat.NativeText
-        words = "\n".join(QKeySequence(one).toString(native) for one in self._keys.split())
+        words = "\n".join(native(one) for one in sequences(self._keys))
         self.setText(WAITING if self.waiting else words or "none")
         self.setAccessibleName(f"{self._name}: {self.text()}")
 

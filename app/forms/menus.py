@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QMenu
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QMenu, QWidget
 
-from app.reading.comparing import candidates
 from app.reading.measurements import Metric
+from app.reading.second_choices import choices, is_chosen
 from app.workspace import Workspace
 
 
@@ -50,13 +50,41 @@ def fill_metrics(
 
 
 def fill_compare(menu: QMenu, workspace: Workspace) -> None:
-    """Offer the runs of other networks and checkpoints as an outline."""
+    """Offer other networks, checkpoints and edits to compare with: one entry each, and a way to those not measured."""
     menu.clear()
+    menu.setToolTipsVisible(True)
     add_choice(menu, "Nothing", workspace.compared is None, partial(workspace.compare_with, None))
+    found = choices(workspace)
     menu.addSeparator()
-    runs = candidates(workspace)
-    if not runs:
-        menu.addAction("Runs of other networks or checkpoints appear here").setEnabled(False)
-    for run in runs:
-        words = run.name if run.title or run.request.edits.empty else f"{run.name} (edited)"
-        add_choice(menu, words, run.number == workspace.compared, partial(workspace.compare_with, run.number))
+    if not found:
+        menu.addAction("Measured networks and checkpoints appear here").setEnabled(False)
+    for choice in found:
+        number = choice.run.number
+        words = choice.words.replace("&", "&&")
+        add_choice(menu, words, is_chosen(workspace, choice), partial(workspace.compare_with, number), choice.tip)
+    menu.addSeparator()
+    for words, ask in (("Weights or network file…", ask_for_file), ("Network by name…", ask_for_name)):
+        action = menu.addAction(words)
+        action.setToolTip("It is measured as the open network was measured")
+        action.triggered.connect(partial(ask, menu, workspace))
+
+
+def ask_for_file(menu: QMenu, workspace: Workspace, _on: bool = False) -> None:
+    """Let the user choose a file to compare with."""
+    path, _ = QFileDialog.getOpenFileName(_window_of(menu), "Compare with weights or a network")
+    if path:
+        workspace.request_second(path)
+
+
+def ask_for_name(menu: QMenu, workspace: Workspace, _on: bool = False) -> None:
+    """Let the user name a network to compare with."""
+    words = "demo:NAME, timm:NAME, torchvision:NAME, or PATH.py:FUNCTION"
+    name, chosen = QInputDialog.getText(_window_of(menu), "Compare with a network", words)
+    if chosen and name.strip():
+        workspace.request_second(name.strip())
+
+
+def _window_of(menu: QMenu) -> QWidget:
+    """Window that a menu belongs to, over which dialogs are opened: the menu itself is closed by then."""
+    owner = menu.parentWidget()
+    return owner.window() if owner is not None else menu

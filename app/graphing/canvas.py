@@ -7,13 +7,15 @@ from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import QFrame, QGraphicsScene, QGraphicsView
 
 from analysis.measures.architecture import Architecture, Shown, subtitle, title
-from analysis.measures.layering import Layout, Route, lay_out
-from app.graphing.items import BracketItem, NodeItem, NodeLook, edge_item
+from analysis.measures.layering import Layout, Route, in_columns, lay_out
+from app.graphing.items import READABLE, BracketItem, NodeItem, NodeLook, edge_item
 from app.theme import Theme
 
 SMALLEST, LARGEST = 0.02, 3.0
 STEP = 1.15
 AROUND = 24.0
+SEVERAL, COLUMN_GAP = 560, 84.0
+"""Width in pixels from which a long graph is broken into columns, and the room between them, brackets included."""
 BRACKET = 18.0
 """Pixels between two brackets."""
 LEAST_ROWS = 3
@@ -34,7 +36,7 @@ class GraphCanvas(QGraphicsView):
         super().__init__()
         self.theme = theme
         self.shown = Shown((), (), ())
-        self.layout_now = Layout((), (), 0.0, 0.0)
+        self.layout_now = self._whole = Layout((), (), 0.0, 0.0)
         self.nodes: list[NodeItem] = []
         self.brackets: list[BracketItem] = []
         self._fills: list[QColor | None] = []
@@ -73,16 +75,18 @@ class GraphCanvas(QGraphicsView):
         if architecture is None:
             return
         look = NodeLook(theme)
-        texts = [(title(node), subtitle(architecture.layers, node)) for node in shown.nodes]
-        self.layout_now = lay_out([look.size(*pair) for pair in texts], shown.edges)
+        texts = [(title(node), subtitle(architecture, node)) for node in shown.nodes]
+        self._whole = lay_out([look.size(*pair) for pair in texts], shown.edges)
+        self.layout_now = self._arranged()
         of_source: dict[int, list[Route]] = {}
         for route in self.layout_now.routes:
             of_source.setdefault(route.edge[0], []).append(route)
         for routes in of_source.values():
             self._scene.addItem(edge_item(routes, theme.color("outline")))
         for number, (node, box) in enumerate(zip(shown.nodes, self.layout_now.boxes, strict=True)):
-            item = NodeItem(number, box, texts[number], node.folded, look)
-            item.about = f"{node.name}\n{texts[number][1]}"
+            item = NodeItem(number, box, texts[number], node, look)
+            about = "" if node.rows else "Part of the graph only: nothing is measured here."
+            item.about = "\n".join(filter(None, (node.name, texts[number][1], about)))
             self._scene.addItem(item)
             self.nodes.append(item)
         self._add_brackets(architecture, look)
@@ -91,23 +95,41 @@ class GraphCanvas(QGraphicsView):
         self.set_tips(self._tips)
         self.set_marked(self._marked)
 
+    def _arranged(self) -> Layout:
+        """Break the graph into columns where the view is wide enough for several that can be read."""
+        room = self.viewport().size()
+        if room.width() < SEVERAL or not self._whole.boxes:
+            return self._whole
+        return in_columns(self._whole, (room.width() - 2 * AROUND, room.height() - 2 * AROUND), COLUMN_GAP)
+
     def _add_brackets(self, architecture: Architecture, look: NodeLook) -> None:
-        """Draw a bracket beside every unfolded group, inner ones inside."""
-        spans: list[tuple[float, float, str]] = []
+        """Draw a bracket beside every unfolded group in every column that it reaches, inner ones inside."""
+        spans: list[list[tuple[float, float, str]]] = [[] for _ in self.layout_now.columns]
         boxes = self.layout_now.boxes
-        node_of = {row: number for number, node in enumerate(self.shown.nodes) for row in node.rows}
+        node_of = {part: number for number, node in enumerate(self.shown.nodes) for part in node.parts}
         for name in self.shown.open_groups:
-            inside = {node_of[row] for row in architecture.groups[name].rows}
+            inside = {node_of[part] for part in architecture.groups[name].parts}
             if len(inside) >= LEAST_ROWS:
-                spans.append((min(boxes[n].y for n in inside), max(boxes[n].bottom for n in inside), name))
+                for number, column in enumerate(spans):
+                    here = [boxes[n] for n in inside if self.layout_now.column(n) == number]
+                    if here:
+                        column.append((min(box.y for box in here), max(box.bottom for box in here), name))
+        for left, column in zip(self.layout_now.columns, spans, strict=True):
+            self._add_column_of_brackets(column, left, look)
+
+    def _add_column_of_brackets(self, spans: list[tuple[float, float, str]], left: float, look: NodeLook) -> None:
         lanes: list[list[tuple[float, float]]] = []
+        found: list[tuple[int, BracketItem]] = []
         for top, bottom, name in sorted(spans, key=lambda span: (span[1] - span[0], span[0], span[2])):
             free = next((i for i, lane in enumerate(lanes) if all(b < top or a > bottom for a, b in lane)), len(lanes))
             inner = [i for i, lane in enumerate(lanes) if any(top <= a and b <= bottom for a, b in lane)]
             free = max(free, max(inner, default=-1) + 1)
             lanes.extend([] for _ in range(free + 1 - len(lanes)))
             lanes[free].append((top, bottom))
-            item = BracketItem(name, -12 - BRACKET * free, top, bottom, look)
+            item = BracketItem(name, left - 12 - BRACKET * free, top, bottom, look)
+            found.append((free, item))
+        for lane, item in found:
+            item.is_outermost = lane == len(lanes) - 1
             self._scene.addItem(item)
             self.brackets.append(item)
 
@@ -141,6 +163,17 @@ class GraphCanvas(QGraphicsView):
         """Pixels of the screen per unit of the drawing."""
         return float(self.transform().m11())
 
+    def fit_or_read(self) -> None:
+        """Show the whole graph; where that is shown but too small to be read, the current node in full size."""
+        if not self._fits or self.scale_now >= READABLE:
+            self.fit()
+            return
+        self._fits = False
+        self.resetTransform()
+        boxes, here = self.layout_now.boxes, max(self._current, 0)
+        if boxes:
+            self.centerOn(boxes[here].middle, boxes[here].y + boxes[here].height / 2)
+
     def fit(self) -> None:
         """Show the whole graph."""
         self._fits = True
@@ -165,8 +198,10 @@ class GraphCanvas(QGraphicsView):
         self.scale(wanted / self.scale_now, wanted / self.scale_now)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Keep the whole graph in view if it was."""
+        """Keep the whole graph in view if it was; in a wide view it stands in columns."""
         super().resizeEvent(event)
+        if len(self._arranged().columns) != len(self.layout_now.columns):
+            self.draw_again()
         if self._fits:
             self.fit()
 
@@ -224,7 +259,7 @@ class GraphCanvas(QGraphicsView):
         elif key == Qt.Key.Key_Minus:
             self._fold_around()
         elif key == Qt.Key.Key_0:
-            self.fit()
+            self.fit_or_read()
         else:
             super().keyPressEvent(event)
 
@@ -259,7 +294,7 @@ class GraphCanvas(QGraphicsView):
     def _fold_around(self) -> None:
         if self._architecture is None or self._current < 0:
             return
-        groups = [g.name for g in self._architecture.around(self.shown.nodes[self._current].rows[0])]
+        groups = [g.name for g in self._architecture.around(self.shown.nodes[self._current].parts[0])]
         opened = [name for name in groups if name in self.shown.open_groups]
         if opened:
             self.fold_wanted.emit(opened[-1])

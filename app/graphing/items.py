@@ -8,12 +8,15 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QGraphicsItem, QGraphicsPathItem, QStyleOptionGraphicsItem, QWidget
 
+from analysis.measures.architecture import GraphNode
 from analysis.measures.layering import Box, Route
 from app.theme import Theme
 
 PAD_X, PAD_Y = 9.0, 5.0
 READABLE = 0.45
 """Below this scale text is left out."""
+LARGER, SMALLEST_NAME = 3.5, 0.8
+"""How many times larger than drawn the name of a bracket may be, and the scale at which it is kept."""
 TURN = 5.0
 """Radius of the corners of an edge."""
 
@@ -24,8 +27,8 @@ class NodeLook:
     def __init__(self, theme: Theme) -> None:
         self.theme = theme
         self.title_font, self.small_font = theme.font("code"), theme.font("small")
-        self.plain, self.line, self.text, self.soft, self.accent = (
-            theme.color(role) for role in ("raised", "line", "text", "text_soft", "accent")
+        self.plain, self.ground, self.line, self.text, self.soft, self.accent = (
+            theme.color(role) for role in ("raised", "surface", "line", "text", "text_soft", "accent")
         )
         self.title_metrics, self.small_metrics = QFontMetricsF(self.title_font), QFontMetricsF(self.small_font)
 
@@ -45,13 +48,14 @@ class NodeItem(QGraphicsItem):
         Number of the node in the graph.
     texts
         Title and subtitle.
-    folded
-        True for a group that can be unfolded.
+    node
+        What it stands for: folded groups have a second sheet behind, joints are round and quiet.
     """
 
-    def __init__(self, number: int, box: Box, texts: tuple[str, str], folded: bool, look: NodeLook) -> None:
+    def __init__(self, number: int, box: Box, texts: tuple[str, str], node: GraphNode, look: NodeLook) -> None:
         super().__init__()
-        self.number, self.folded, self.look = number, folded, look
+        self.number, self.folded, self.look = number, node.folded, look
+        self.is_joint = not node.rows
         self.marked = False
         self.about = ""
         """What is said of it on hovering, before what is measured of it."""
@@ -96,13 +100,14 @@ class NodeItem(QGraphicsItem):
         if self.folded:
             painter.setBrush(look.plain)
             painter.drawRoundedRect(self._rect.translated(3, 3), 4, 4)
-        painter.setBrush(self._fill if self._fill is not None else look.plain)
-        painter.drawRoundedRect(self._rect, 4, 4)
+        painter.setBrush(self._fill if self._fill is not None else look.ground if self.is_joint else look.plain)
+        round_ = self._rect.height() / 2 if self.is_joint and not self.folded else 4
+        painter.drawRoundedRect(self._rect, round_, round_)
         if self.marked:
             painter.setBrush(Qt.BrushStyle.NoBrush)
             # On a filled node the accent is too close to the colours of the scale.
             painter.setPen(QPen(look.accent if self._fill is None else look.text, max(2.0, 2.0 / scale)))
-            painter.drawRoundedRect(self._rect.adjusted(-1, -1, 1, 1), 5, 5)
+            painter.drawRoundedRect(self._rect.adjusted(-1, -1, 1, 1), round_ + 1, round_ + 1)
         if scale >= READABLE:
             self._paint_texts(painter)
 
@@ -111,7 +116,7 @@ class NodeItem(QGraphicsItem):
         tall = look.title_metrics.height()
         upper = QRectF(0, PAD_Y, self._rect.width(), tall)
         lower = QRectF(0, PAD_Y + tall, self._rect.width(), look.small_metrics.height())
-        painter.setPen(self._ink)
+        painter.setPen(look.soft if self.is_joint else self._ink)
         painter.setFont(look.title_font)
         painter.drawText(upper, Qt.AlignmentFlag.AlignCenter, self._title)
         painter.setPen(look.soft if self._fill is None else self._ink)
@@ -157,6 +162,8 @@ class BracketItem(QGraphicsItem):
         self.name, self.look = name, look
         self._font: QFont = look.small_font
         self._tall = bottom - top
+        self.is_outermost = False
+        """True if nothing stands at its left, so that its name may grow where the graph is shown small."""
         self._wide = look.small_metrics.height() + 4
         self.setPos(x, top)
         self.setToolTip(f"{name}: click to fold")
@@ -164,19 +171,26 @@ class BracketItem(QGraphicsItem):
 
     def boundingRect(self) -> QRectF:
         """Return the line and the room of the name at its left."""
-        return QRectF(-self._wide, 0, self._wide + 5, self._tall)
+        wide = self._wide * (LARGER if self.is_outermost else 1)
+        return QRectF(-wide, 0, wide + 5, self._tall)
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         """Draw the bracket, and the name upwards if there is room."""
         look = self.look
         painter.setPen(QPen(look.line, 1.2))
         painter.drawPolyline([QPointF(4, 0), QPointF(0, 0), QPointF(0, self._tall), QPointF(4, self._tall)])
+        scale = painter.worldTransform().m11()
+        if scale < READABLE and not self.is_outermost:
+            return
+        larger = min(LARGER, max(1.0, SMALLEST_NAME / scale))
         short = self.name.rpartition(".")[2]
-        name = next((n for n in (self.name, short) if look.small_metrics.horizontalAdvance(n) < self._tall - 4), "")
-        if not name or painter.worldTransform().m11() < READABLE:
+        most = (self._tall - 4) / larger
+        name = next((n for n in (self.name, short) if look.small_metrics.horizontalAdvance(n) < most), "")
+        if not name or scale * larger < READABLE:
             return
         painter.setFont(self._font)
         painter.setPen(look.soft)
         painter.rotate(-90)
-        room = QRectF(-self._tall, -self._wide, self._tall, self._wide - 2)
+        painter.scale(larger, larger)
+        room = QRectF(-self._tall / larger, -self._wide, self._tall / larger, self._wide - 2)
         painter.drawText(room, Qt.AlignmentFlag.AlignCenter, name)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QPointF, QRect, Qt
-from PySide6.QtGui import QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QSlider, QStyle, QStyleOptionSlider, QToolButton, QWidget
+from PySide6.QtCore import QPoint, QPointF, QRect, QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QSizePolicy,
+    QSlider,
+    QStyle,
+    QStyleOptionSlider,
+    QToolButton,
+    QWidget,
+)
 
 from app.forms import menus
-from app.forms.widgets import label
+from app.forms.widgets import Elided, label
 from app.reading.checkpoints import (
     MEASURED,
     PENDING,
@@ -19,7 +29,9 @@ from app.reading.checkpoints import (
     requests_for_all,
     takes_several,
 )
-from app.reading.comparing import compared_run, network_name
+from app.reading.comparing import compared_run, is_open_network, network_name
+from app.reading.second_choices import choices
+from app.reading.second_size import second_words
 from app.theme import Theme
 from app.workspace import Workspace
 
@@ -28,6 +40,10 @@ SLIDE = "Show the weights of another checkpoint in every view; what is not measu
 NEAR = 7.0
 """Pixels from mark to mark below which only one in several is drawn."""
 CHOOSE = "Compare with ▾"
+NAME_WIDTH = 150
+"""Most pixels of the second network's name at normal text size; the tool tip has all of it."""
+NARROW, WIDE = 560, 900
+"""Pixels below which the slider goes without the word before it, and from which on the chip speaks in whole words."""
 ROOM = 20
 """Pixels of the slider's height with its marks."""
 
@@ -91,8 +107,7 @@ class ComparisonBar(QWidget):
         self.found: tuple[Checkpoint, ...] = ()
         self._folder = Folder()
         self.setAccessibleName("Comparison and checkpoints")
-        self.chip, self.slider, self.title = QToolButton(), CheckpointSlider(theme), label("")
-        self.chip.setToolTip("End the comparison in every view")
+        self.chip, self.slider, self.title = QToolButton(), CheckpointSlider(theme), Elided()
         self.chip.setAccessibleName("End the comparison")
         self.chip.clicked.connect(lambda: workspace.compare_with(None))
         self.others = QMenu(self)
@@ -105,7 +120,7 @@ class ComparisonBar(QWidget):
         self.words: QLabel = label("Checkpoint", "soft")
         self.slider.valueChanged.connect(self._slid)
         self.all = QToolButton()
-        self.all.setText("Measure all checkpoints")
+        self.all.setText("Measure all")
         self.all.setAccessibleName("Measure all checkpoints")
         self.all.clicked.connect(self._measure_all)
         row = QHBoxLayout(self)
@@ -117,8 +132,9 @@ class ComparisonBar(QWidget):
         row.addWidget(self.title)
         row.addWidget(self.all)
         row.addStretch(1)
+        self.title.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.slider.setMaximumWidth(280)
-        self.slider.setMinimumWidth(64)
+        self.slider.setMinimumWidth(80)
         for signal in (
             workspace.compared_changed, workspace.checkpoint_changed, workspace.runs_changed, workspace.model_changed,
             theme.changed,
@@ -142,17 +158,47 @@ class ComparisonBar(QWidget):
         if workspace.checkpoint in wrong:
             workspace.show_checkpoint(None)  # comes back here
             return
-        compared, self.found = compared_run(workspace), checkpoints(workspace, self._folder.files(workspace.model))
+        files = self._folder.files(workspace.model)
+        compared, self.found = compared_run(workspace), checkpoints(workspace, files)
         self.chip.setVisible(compared is not None)
         self.choose.setText(CHOOSE if compared is None else CHOOSE[-1])  # the chip says the rest
-        if compared is not None:
-            self.chip.setText(f"Compared with {network_name(compared)}  ✕")
-            self.chip.setAccessibleName(f"End the comparison with {network_name(compared)}")
-        for widget in (self.words, self.slider, self.title, self.all):
+        for widget in (self.slider, self.title, self.all):
             widget.setVisible(bool(self.found))
+        self._fit()
         if self.found:
-            self._show_checkpoint(tuple(wrong.values()))
-        self.setVisible((compared is not None or bool(self.found)) and workspace.structure is not None)
+            self._show_checkpoint(tuple(why for weights, why in wrong.items() if set(weights) & set(files)))
+        offered = compared is not None or bool(self.found) or bool(choices(workspace))
+        self.setVisible(offered and workspace.structure is not None)
+
+    def _name(self, name: str) -> None:
+        """Write the name of the second network on the chip: of a long one the middle is left out."""
+        wide = self.width() >= WIDE * self.theme.scale
+        most = round(NAME_WIDTH * self.theme.scale) * (2 if wide else 1)
+        short = self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, most)
+        self.chip.setText(f"{'Compared with' if wide else 'vs'} {short}  ✕")
+        self.chip.setAccessibleName(f"End the comparison with {name}")
+        itself = "It is the network that is shown: nothing differs." if self._is_shown() else ""
+        words = (f"Compared with {name}", itself or second_words(self.workspace), "A click ends it in every view.")
+        self.chip.setToolTip("\n".join(word for word in words if word))
+
+    def _is_shown(self) -> bool:
+        compared = compared_run(self.workspace)
+        return compared is not None and is_open_network(self.workspace, compared)
+
+    def _fit(self) -> None:
+        compared = compared_run(self.workspace)
+        if compared is not None:
+            self._name(network_name(compared))
+        self.words.setVisible(bool(self.found) and self.width() >= NARROW * self.theme.scale)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave out the word before the slider where there is no room for it."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def minimumSizeHint(self) -> QSize:
+        """Let docks beside the views keep their room: names are cut before the slider is."""
+        return QSize(300, super().minimumSizeHint().height())
 
     def _show_checkpoint(self, reasons: tuple[str, ...]) -> None:
         model = self.workspace.shown_model
@@ -161,11 +207,11 @@ class ComparisonBar(QWidget):
         shown = self.found[place]
         cut = "folder cut short" if self._folder.cut else ""
         words = (shown.title, f"{place + 1} of {len(self.found)}", STATE_WORDS[shown.state], cut)
-        self.title.setText(" · ".join(word for word in words if word))
+        self.title.set_text(" · ".join(word for word in words if word))
         left = "\n".join(("Left out:", *reasons)) if reasons else ""
         marks = "Filled marks are measured, hollow ones are not."
         self.slider.setToolTip("\n".join(part for part in (SLIDE, marks, left, self._folder.cut) if part))
-        self.title.setToolTip(self._folder.cut)
+        self.title.setToolTip("\n".join(word for word in (self.title.full, self._folder.cut) if word))
         self._offer()
 
     def _offer(self) -> None:

@@ -5,34 +5,37 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import numpy as np
 from PySide6.QtCore import QPoint, QTimer, Signal
-from PySide6.QtGui import QColor, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedLayout, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QColor, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QDockWidget, QHBoxLayout, QMenu, QStackedLayout, QToolButton, QVBoxLayout, QWidget
 
 from analysis.figures import FigureSpec
-from analysis.measures.architecture import Architecture, GraphNode
+from analysis.measures.architecture import Architecture, GraphNode, architecture_of
 from app.drawing.readout import Line
 from app.forms import menus
-from app.forms.widgets import label
+from app.forms.widgets import label, tool
 from app.graphing.canvas import GraphCanvas
+from app.graphing.figure import GraphFigure
+from app.graphing.items import READABLE
 from app.graphing.scale import ColorScale, shade
 from app.reading import numbers
 from app.reading.comparing import (
     compared_run,
-    counterpart,
     differences,
     network_name,
-    same_network,
     why_no_difference,
 )
 from app.reading.layer_comparison import difference_words
-from app.reading.measurements import POINT, ZERO, Metric, Values, available, nothing, read, source
+from app.reading.measurements import ZERO, Metric, Values, available, nothing, read, source
 from app.theme import Theme
-from app.weights import place_of
-from app.workspace import Run, Workspace
+from app.workspace import Workspace
 
 EMPTY = "The graph shows how the layers of a network feed each other. It needs a network."
+IN_NODES = "C×H×W"
+"""Stands below the graph for the numbers in its nodes."""
+ENLARGE, PUT_BACK = "Enlarge the graph", "Put the graph back beside the views"
+MARGIN = 32
+"""Pixels of the window that stay to be seen around the enlarged graph."""
 NO_EDGES = "This structure was stored without edges. Open the network again to see its graph."
 
 
@@ -53,6 +56,9 @@ class GraphPanel(QWidget):
         self.node_values: list[float] = []
         self.differing = False
         """True if nodes are coloured by how much more they have than in the network that is compared with."""
+        self._joint = ""
+        """Joint that is shown as the current node, until a layer is selected: a joint is no layer."""
+        self._selected: tuple[str, ...] = ()
         self._structure: object = None
         self._kept: object = None
         self._soon = QTimer(self)
@@ -69,8 +75,10 @@ class GraphPanel(QWidget):
     def _build(self) -> None:
         self.setObjectName("panel")
         self.setAccessibleName("Architecture graph")
-        self.canvas, self.scale, self.summary = GraphCanvas(self.theme), ColorScale(self.theme), Line(self.theme)
-        self.scale.help_wanted.connect(self.help_wanted)
+        self.canvas, self.scale = GraphCanvas(self.theme), ColorScale(self.theme)
+        self.summary = Line(self.theme, terms={IN_NODES: "node_shape"})
+        for named in (self.scale, self.summary):
+            named.help_wanted.connect(self.help_wanted)
         self.colors = QMenu(self)
         self.colors.aboutToShow.connect(self._fill_colors)
         self.color_button = _flat("Colour ▾", "Colour the nodes by a measure")
@@ -78,16 +86,17 @@ class GraphPanel(QWidget):
         self.color_button.setMenu(self.colors)
         self.fold_button = _flat("Fold", "Fold every block")
         self.unfold_button = _flat("Unfold", "Unfold every block")
-        self.fit_button = _flat("Fit", "Show the whole graph (0)")
+        self.fit_button = _flat("Fit", "Show the whole graph; again: as large as it can be read (0)")
+        self.large_button = tool(self.theme, "enlarge", ENLARGE, self.enlarge)
         self.fold_button.clicked.connect(self.fold_all)
         self.unfold_button.clicked.connect(self.unfold_all)
-        self.fit_button.clicked.connect(self.canvas.fit)
+        self.fit_button.clicked.connect(self.canvas.fit_or_read)
         above = QHBoxLayout()
-        above.setContentsMargins(4, 4, 4, 2)
+        above.setContentsMargins(2, 4, 2, 2)
         above.setSpacing(0)
         above.addWidget(self.color_button)
         above.addStretch(1)
-        for button in (self.fold_button, self.unfold_button, self.fit_button):
+        for button in (self.fold_button, self.unfold_button, self.fit_button, self.large_button):
             above.addWidget(button)
         self.content, self.empty = QWidget(), label(EMPTY, "soft", wrap=True)
         self.empty.setContentsMargins(12, 12, 12, 12)
@@ -142,7 +151,8 @@ class GraphPanel(QWidget):
             self._show_selection()
             shown, groups = self.canvas.shown, sum(node.folded for node in self.canvas.shown.nodes)
             folded = f" · {groups} folded" if groups else ""
-            self.summary.say(f"{self._why_no_colours()}{len(shown.nodes)} nodes · {len(shown.edges)} edges{folded}")
+            words = f"{IN_NODES} · {len(shown.nodes)} nodes · {len(shown.edges)} edges{folded}"
+            self.summary.say(f"{self._why_no_colours()}{words}")
 
     def _why_no_colours(self) -> str:
         """Say why no node is coloured by a difference, "" if one is, or if none is wanted."""
@@ -153,9 +163,9 @@ class GraphPanel(QWidget):
     def _take_structure(self) -> None:
         structure = self.workspace.structure
         self.architecture, self.folded = None, frozenset()
-        if structure is not None and "edge" in structure:
-            edges = [(int(source), int(target)) for source, target in np.asarray(structure["edge"])]
-            self.architecture = Architecture(structure.layers, edges)
+        if structure is not None:
+            self.architecture = architecture_of(structure)
+        if self.architecture is not None:
             self.folded = self._kept_folds(self.architecture)
         self._draw(fit=True)
 
@@ -163,7 +173,13 @@ class GraphPanel(QWidget):
         if self.architecture is None:
             return
         self.canvas.show_graph(self.architecture, self.architecture.show(self.folded), fit)
-        if fit and self.canvas.scale_now < 0.5:
+        if fit:
+            self._read_from_the_beginning()
+
+    def _read_from_the_beginning(self) -> None:
+        """Show all of the graph, or where that could not be read, its beginning."""
+        self.canvas.fit()
+        if self.canvas.scale_now < READABLE:
             self.canvas.show_beginning()
 
     # -- colours -----------------------------------------------------------------------------------------------------
@@ -189,8 +205,6 @@ class GraphPanel(QWidget):
         self.canvas.set_fills([self._fill(value, low, high, differing) for value in self.node_values])
         second = self._second_name if differing else ""
         self.scale.show_scale(metric if known else None, low, high, any(v != v for v in self.node_values), second)
-        title = f"{metric.title}, difference" if metric and differing else metric.title if metric else "Colour"
-        self.color_button.setText(f"{title} ▾")
         self.color_button.setAccessibleName(f"Colour: {metric.title if metric else 'none'}")
 
     @property
@@ -250,6 +264,30 @@ class GraphPanel(QWidget):
         self.state_changed.emit()
         self.invalidate()
 
+    # -- size --------------------------------------------------------------------------------------------------------
+
+    def enlarge(self) -> None:
+        """Float the panel as large as the window that it belongs to, and put it back."""
+        dock = self.parentWidget()
+        window = dock.parentWidget() if isinstance(dock, QDockWidget) else None
+        if not isinstance(dock, QDockWidget) or window is None:
+            return
+        dock.setFloating(not dock.isFloating())
+        if dock.isFloating():
+            dock.setGeometry(window.geometry().adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN))
+            self.canvas.fit()
+        else:
+            self._read_from_the_beginning()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Say which way the size can be changed: floating comes with another size."""
+        super().resizeEvent(event)
+        dock = self.parentWidget()
+        self.large_button.setVisible(isinstance(dock, QDockWidget))
+        words = PUT_BACK if isinstance(dock, QDockWidget) and dock.isFloating() else ENLARGE
+        self.large_button.setToolTip(words)
+        self.large_button.setAccessibleName(words)
+
     # -- folding -----------------------------------------------------------------------------------------------------
 
     def fold(self, name: str) -> None:
@@ -290,6 +328,11 @@ class GraphPanel(QWidget):
     def _show_selection(self) -> None:
         found = [number for name in self.workspace.selection.layers if (number := self.node_of(name)) >= 0]
         marked = tuple(dict.fromkeys(found))
+        if self.workspace.selection.layers != self._selected:
+            self._selected, self._joint = self.workspace.selection.layers, ""
+        nodes = self.canvas.shown.nodes
+        at = next((number for number, node in enumerate(nodes) if self._joint and node.name == self._joint), -1)
+        marked = (*marked, at) if at >= 0 else marked
         self.canvas.set_marked(marked)
         if marked:
             self.canvas.bring_into_view(marked[-1])
@@ -308,9 +351,15 @@ class GraphPanel(QWidget):
 
     def _clicked(self, number: int, extend: bool) -> None:
         node = self.canvas.shown.nodes[number]
+        if not node.rows:
+            self._joint = node.name
+            self._show_selection()
+            return
+        self._joint = ""
         names = {layer.name for layer in self.workspace.layers}
         own = node.name if node.name in names else self.workspace.layers[node.rows[-1]].name
         self.workspace.select_layer(own, extend)
+        self._show_selection()
 
     # -- menu, figure and state --------------------------------------------------------------------------------------
 
@@ -320,7 +369,9 @@ class GraphPanel(QWidget):
         if node is not None and node.folded:
             menu.addAction("Unfold", partial(self.unfold, node.name))
         if node is not None and self.architecture is not None:
-            opened = [g.name for g in self.architecture.around(node.rows[0]) if g.name in self.canvas.shown.open_groups]
+            opened = [
+                g.name for g in self.architecture.around(node.parts[0]) if g.name in self.canvas.shown.open_groups
+            ]
             for name in reversed(opened):
                 menu.addAction(f"Fold {name}", partial(self.fold, name))
         menu.addAction("Show the whole graph", self.canvas.fit)
@@ -332,49 +383,15 @@ class GraphPanel(QWidget):
         menu.popup(place)
 
     def why_no_figure(self) -> str:
-        """Say in a few words why what is shown cannot be exported, "" if it can: a figure is drawn from stored runs."""
-        missing = [words for words, run in self._behind() if run is None or run.folder is None]
-        return f"{missing[0]} is not stored" if missing else ""
-
-    def _behind(self) -> list[tuple[str, Run | None]]:
-        """Words for the runs that the picture is made of, and the runs: structure, measure, that of the second."""
-        workspace, metric = self.workspace, self.metrics.get(self.metric_key)
-        runs = workspace.runs.values()
-        found = [("the structure", next((run for run in runs if run.result is workspace.structure), None))]
-        if metric is None:
-            return found
-        if metric.method != "structure":
-            found.append((metric.title.lower(), source(workspace, metric)))
-        if self.differing and differences(workspace, metric) is not None:
-            found.append((f"that of {self._second_name}", self._second_run(metric)))
-        return found
-
-    def _second_run(self, metric: Metric) -> Run | None:
-        """Run of the second network that the difference is from; of costs the one that knows most of its layers."""
-        if metric.method != "structure":
-            return counterpart(self.workspace, metric.method)
-        compared = compared_run(self.workspace)
-        fits = [run for run in self.workspace.runs.values() if compared and same_network(run, compared)]
-        known = {"structure": 1}
-        order = [(known.get(run.request.method, 0), len(run.result.layers), run.number) for run in fits if run.folder]
-        return self.workspace.runs[max(order)[2]] if order else None
+        """Say in a few words why what is shown cannot be exported, "" if it can."""
+        return self._figure().why_not()
 
     def figure_spec(self) -> FigureSpec | None:
         """Return the graph as it is folded and coloured as a figure, None if :meth:`why_no_figure` knows why."""
-        behind = [run for _, run in self._behind() if run is not None and run.folder is not None]
-        if self.architecture is None or self.why_no_figure():
-            return None
-        metric = self.metrics.get(self.metric_key)
-        measured = source(self.workspace, metric) if metric is not None else None
-        names = measured.result.names("checkpoint") if measured and metric and metric.combine == POINT else ()
-        place = place_of(names, self.workspace.shown_weights)
-        options = (
-            ("folded", ",".join(sorted(self.folded))),
-            ("measure", metric.output if metric is not None else ""),
-            ("checkpoint", names[place] if place >= 0 else ""),
-            ("difference", len(behind) > (1 if measured is None else 2)),
-        )
-        return FigureSpec("graph", tuple(str(run.folder) for run in behind), options)
+        return self._figure().spec() if self.architecture is not None else None
+
+    def _figure(self) -> GraphFigure:
+        return GraphFigure(self.workspace, self.metrics.get(self.metric_key), self.differing, self.folded)
 
     def _export(self) -> None:
         spec = self.figure_spec()

@@ -14,31 +14,33 @@ from app.drawing.spectrum_plots import MOST, Spectrum, SpectrumPlot, hue_of, spe
 from app.forms import menus
 from app.panels.fact_table import Fact, FactTable
 from app.panels.inspector_channels import ChannelSection
-from app.reading import conditions, numbers
+from app.panels.inspector_facts import common_facts, compared_facts, kind_words, layer_facts, metric_fact, short_name
+from app.panels.inspector_picture import PictureSection
+from app.reading import channel_words, conditions, numbers
 from app.reading.building import Bench
 from app.reading.chosen import chosen_words
 from app.reading.comparing import compared_run, counterpart, network_name
-from app.reading.depth import split_name
 from app.reading.edited_widths import EditedWidths
-from app.reading.glossary import TERMS
 from app.reading.layer_comparison import (
     difference_words,
     layer_differences,
     measured,
     row_in,
     second_layer,
+    shown_layer,
     why_not_measured,
 )
-from app.reading.measurements import STATE_TEXTS, VALUE, Metric, Values, available, read, source
+from app.reading.measurements import Metric, available, read, source
 from app.reading.rank_reading import Reading
 from app.reading.switched import changes
 from app.theme import Theme
 from app.workspace import Workspace
 
 PLOT_HEIGHT = 210
+LEAST = 25.0
+"""Least width of the panel in sizes of the text."""
 MOST_COLUMNS = 4
-COSTS = ("parameters", "macs", "activation_bytes")
-COMPARED = (("here", "text"), ("difference", "outline"))
+COMPARED = (("here", "text"), ("Δ", "outline"))
 """Names and colour roles of two columns while a network is compared with."""
 
 
@@ -91,8 +93,11 @@ class Inspector(QWidget):
             table.help_wanted.connect(self.help_wanted)
         self.plot = SpectrumPlot(self.theme)
         self.plot.setFixedHeight(PLOT_HEIGHT)
+        self.plot.help_wanted.connect(self.help_wanted)
         self.channels = ChannelSection(self.workspace, self.theme)
         self.channels.help_wanted.connect(self.help_wanted)
+        self.picture = PictureSection(self.workspace, self.theme)
+        self.picture.help_wanted.connect(self.help_wanted)
         self.button = QPushButton("Measure feature rank")
         self.button.clicked.connect(self._measure)
         inner = QWidget()
@@ -104,6 +109,7 @@ class Inspector(QWidget):
             self.kind,
             self.chosen,
             self.compared,
+            self.picture,
             self.facts,
             self.channels,
             self.plot,
@@ -119,9 +125,15 @@ class Inspector(QWidget):
         self.area.setAccessibleName("Facts and measures of the selection")
         self.area.setFrameShape(QFrame.Shape.NoFrame)
         self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        self._keep_width()
+        self.theme.changed.connect(self._keep_width)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.area)
+
+    def _keep_width(self) -> None:
+        """Keep the width that facts of one layer need: other panels of a narrow window would take it."""
+        self.area.setMinimumWidth(round(LEAST * self.theme.text_size))
 
     # -- updates -----------------------------------------------------------------------------------------------------
 
@@ -149,6 +161,9 @@ class Inspector(QWidget):
         chosen = [known[name] for name in workspace.selection.layers if name in known]
         for widget in (self.facts, self.measures, self.plot, self.note, self.button):
             widget.setVisible(bool(chosen))
+        pictured = self.picture.show_selection(not chosen)
+        for label in (self.heading, self.kind):
+            label.setVisible(not pictured)
         self.channels.show_layer(chosen[0] if len(chosen) == 1 else None)
         if not chosen:
             self._show_nothing()
@@ -166,11 +181,16 @@ class Inspector(QWidget):
         self.chosen.setVisible(bool(words))
 
     def _edited_words(self, layer: LayerSpec) -> str:
-        """Say what width a layer has been edited to, "" for none: facts are those before, maps those after."""
-        width = self._edited.by_layer(self.workspace).get(layer.name) if self.workspace.edits.widths else None
-        if width is None or width == layer.channels:
+        """Say that a layer, or the network, has been edited, "" if not: facts are those before, maps those after."""
+        edits = self.workspace.edits
+        known = self._edited.by_layer(self.workspace) if edits.widths else {}
+        width = known.get(layer.name)
+        if width is not None and width != layer.channels:
+            return f"edited to {width:,.0f} channels, the facts below are those before"
+        told = known and not (edits.removed or edits.geometry or edits.before)  # this layer stays as wide as it is
+        if told or not (edits.widths or edits.removed or edits.geometry or edits.before):
             return ""
-        return f"edited to {width:,.0f} channels, the facts below are those before"
+        return f"{edits.summary()}: the facts below are those before, maps and weights those after"
 
     def _show_nothing(self) -> None:
         layers = self.workspace.layers
@@ -184,11 +204,17 @@ class Inspector(QWidget):
 
     def _show_one(self, layer: LayerSpec) -> None:
         self.heading.setText(layer.name)
-        self.kind.setText(" · ".join(part for part in (kind_words(layer), self._edited_words(layer)) if part))
+        what = kind_words(layer, channel_words.width(self.workspace, layer))
         facts, found = layer_facts(layer), self._measured([layer])
-        other = second_layer(self.workspace, layer)
+        other, mine = second_layer(self.workspace, layer), shown_layer(self.workspace, layer)
+        edited = self._edited_words(layer)
+        if other is not None and edited and mine is not layer:
+            edited = "the facts below are those after the edits"
+        self.kind.setText(" · ".join(part for part in (what, edited) if part))
         columns = COMPARED if other is not None else ()
-        self.facts.show_facts(compared_facts(facts, layer, other) if other is not None else facts, columns)
+        # Beside another network an edited layer has the costs that it has been edited to.
+        facts = compared_facts(layer_facts(mine), mine, other) if other is not None else facts
+        self.facts.show_facts(facts, columns)
         self.measures.show_facts(tuple(found), columns)
         self._show_spectra([layer])
 
@@ -282,95 +308,5 @@ class Inspector(QWidget):
         if run is None:
             return Fact(title, heading=True)
         words = [word for word in conditions.words(run.result) if word.startswith(("N =", "batch"))]
+        words += [edited] if (edited := conditions.edit_words(run, self.workspace.edits)) else []
         return Fact(title, tuple(words), conditions.details(run.result), page=metric.page, heading=True)
-
-
-def kind_words(layer: LayerSpec) -> str:
-    """Say what a layer is, in one line: Conv2d, 16 → 32 channels, 3×3, stride 2."""
-    words = [layer.type or layer.kind]
-    if layer.kind == "conv" and layer.expands_from:
-        words.append(f"{layer.expands_from} → {layer.channels} channels")
-    elif layer.channels:
-        words.append(f"{layer.channels} channels")
-    if layer.kernel:
-        words.append(numbers.shape(layer.kernel))
-    if any(step > 1 for step in layer.stride):
-        words.append(f"stride {numbers.shape(layer.stride)}")
-    if any(step > 1 for step in layer.dilation):
-        words.append(f"dilation {numbers.shape(layer.dilation)}")
-    if layer.groups > 1:
-        words.append("depthwise" if layer.groups == layer.expands_from == layer.channels else f"{layer.groups} groups")
-    return ", ".join(words)
-
-
-def layer_facts(layer: LayerSpec) -> tuple[Fact, ...]:
-    """Lines of what the structure says of one layer."""
-    facts = [Fact("Output", (numbers.shape(layer.shape),), "Output for one picture: channels × height × width.")]
-    if layer.input_shape:
-        facts.append(Fact("Input", (numbers.shape(layer.input_shape),), "Shape of the first input for one picture."))
-    facts += [_cost(layer, name) for name in COSTS if getattr(layer, name)]
-    if layer.parameters_used > layer.parameters:
-        text = numbers.short(layer.parameters_used)
-        facts.append(
-            Fact("Parameters used", (text,), "Weights it computes with, those shared with earlier layers too.")
-        )
-    if layer.block and layer.block != layer.name:
-        facts.append(Fact("Block", (layer.block,), "Residual block or repeated module it lies in."))
-    if layer.same_as:
-        facts.append(Fact("Same tensor as", (layer.same_as,), "An earlier row is the very same tensor."))
-    return tuple(facts)
-
-
-def compared_facts(facts: tuple[Fact, ...], layer: LayerSpec, other: LayerSpec) -> tuple[Fact, ...]:
-    """Add to facts of a layer how much more it is than the layer of a second network that corresponds."""
-    found = []
-    for fact in facts:
-        name = next((name for name in COSTS if TERMS[name].title == fact.label), "")
-        words = difference_words(float(getattr(layer, name)), float(getattr(other, name))) if name else ""
-        found.append(replace(fact, texts=(*fact.texts, words)))
-    return tuple(found)
-
-
-def _cost(layer: LayerSpec, name: str) -> Fact:
-    known, value = TERMS[name], float(getattr(layer, name))
-    unit = "" if known.unit == known.title else known.unit
-    text = numbers.with_unit(value, unit)
-    return Fact(known.title, (text,), known.definition, (numbers.exact(value, known.unit),), known.page)
-
-
-def common_facts(layers: list[LayerSpec]) -> tuple[Fact, ...]:
-    """Lines that compare what the structure says of several layers."""
-    facts = [Fact("Output", tuple(numbers.shape(layer.shape) for layer in layers), "Channels × height × width.")]
-    for name in ("parameters", "macs", "activation_bytes"):
-        known, values = TERMS[name], [float(getattr(layer, name)) for layer in layers]
-        texts = tuple(numbers.short(value, known.unit) for value in values)
-        exact = tuple(numbers.exact(value, known.unit) for value in values)
-        facts.append(Fact(known.title, texts, known.definition, exact, known.page))
-    return tuple(facts)
-
-
-def metric_fact(metric: Metric, values: Values) -> Fact:
-    """Return the line of a metric: with its interval for one layer, plain for several."""
-    texts, exact = [], []
-    for i, state in enumerate(values.states.tolist()):
-        value = float(values.values[i])
-        if state != VALUE:
-            texts.append(STATE_TEXTS[state] if len(values.states) == 1 else ("0" if value == 0 else numbers.NOTHING))
-            exact.append("")
-            continue
-        unit = "" if metric.unit in ("directions", "channels", "observations") else metric.unit
-        if values.low is not None and values.high is not None and len(values.states) == 1:
-            texts.append(numbers.interval(value, float(values.low[i]), float(values.high[i]), unit))
-        else:
-            texts.append(numbers.with_unit(value, unit))
-        exact.append(numbers.exact(value, metric.unit))
-    title = metric.title.removeprefix("Weight ") if metric.method == "weight_spectrum" else metric.title
-    return Fact(title[:1].upper() + title[1:], tuple(texts), metric.definition, tuple(exact), metric.page)
-
-
-def short_name(layer: LayerSpec, among: list[LayerSpec]) -> str:
-    """Return the last part of a name, or more of it where several layers end alike."""
-    group, leaf = split_name(layer.name)
-    if sum(split_name(other.name)[1] == leaf for other in among) == 1:
-        return leaf
-    return f"{group.rpartition('.')[0].removeprefix('layer')}.{group.rpartition('.')[2]}.{leaf}".lstrip(".")

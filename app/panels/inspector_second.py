@@ -14,6 +14,7 @@ from app.reading import activation_reading as reading
 from app.reading.comparing import compared_run, network_name
 from app.reading.depth import Floats
 from app.reading.layer_comparison import second_layer
+from app.reading.numbers import short
 from app.theme import Theme
 from app.workspace import Workspace
 
@@ -26,6 +27,7 @@ class SecondMaps(QWidget):
         self.workspace = workspace
         self.layer: LayerSpec | None = None
         self.maps: Floats = np.empty((0, 0, 0))
+        self._own: LayerSpec | None = None
         self._picture = -1
         self.title = QLabel()
         self.title.setWordWrap(True)
@@ -49,7 +51,7 @@ class SecondMaps(QWidget):
 
     def look_for(self, layer: LayerSpec, picture: int) -> Floats:
         """Look for the maps of the layer that corresponds, (channel, y, x), before they are shown; empty for none."""
-        self.layer, self._picture = second_layer(self.workspace, layer), picture
+        self._own, self.layer, self._picture = layer, second_layer(self.workspace, layer), picture
         run = reading.find_second(self.workspace, self.layer, picture) if self.layer is not None else None
         found = reading.reading_of(run, self.layer) if run is not None and self.layer is not None else None
         self.maps = found.maps if found is not None else np.empty((0, 0, 0))
@@ -74,9 +76,7 @@ class SecondMaps(QWidget):
         name, same = network_name(run), len(self.maps) == channels
         self.grid.setVisible(bool(self.maps.size))
         waiting = self.layer is not None and reading.find_second(self.workspace, self.layer, self._picture) is not None
-        known = self.layer is not None and reading.find_second(self.workspace, self.layer, -1) is not None
-        self.ask.setVisible(self.layer is not None and not (waiting and known))
-        self.ask.setText("Show its statistics" if waiting else "Show its maps")
+        self.ask.setVisible(self.layer is not None and not waiting)
         if self.layer is None:
             self.title.setText(f"{name}: not compared, because it has no layer that corresponds")
         elif not self.maps.size:
@@ -92,9 +92,12 @@ class SecondMaps(QWidget):
     def _ask(self) -> None:
         """Ask quietly for the maps of the picture and for the statistics, which the lists and the histogram need."""
         if self.layer is not None:
-            for request in reading.second_requests(self.workspace, self.layer, self._picture):
+            overall = reading.find(self.workspace, self._own, -1) if self._own is not None else None
+            like = overall.request if overall is not None else None
+            for request in reading.second_requests(self.workspace, self.layer, self._picture, like):
                 self.workspace.request_glance(request)
 
 
 def _tip(name: str, number: int, values: Floats) -> str:
-    return f"{name}, channel {number}\n{values.min():.4g} to {values.max():.4g}, mean {values.mean():.4g}"
+    low, high, mean = (short(float(value)) for value in (values.min(), values.max(), values.mean()))
+    return f"{name}, channel {number}\n{low} to {high}, mean {mean}"

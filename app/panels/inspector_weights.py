@@ -1,4 +1,4 @@
-"""Weights of the selected layer: distribution, singular values, and the filter of the selected channel."""
+"""Weights of the selected layer: distribution, singular values, and the filter of the channel shown closely."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from app.drawing.map_grid import MapGrid, Tile
 from app.drawing.map_image import MapScale
 from app.drawing.small_bars import SmallBars
 from app.forms.term_label import TermText
+from app.panels.inspector_filters import COLOURS, ColourFilters, InputWeights, colour_filters, sees_colours
 from app.reading import numbers
 from app.reading.activation_reading import ChannelReading, find_second, reading_of, second_statistics
 from app.reading.comparing import compared_run, counterpart, network_name
+from app.reading.conditions import edit_words
 from app.reading.depth import Floats, Ints
 from app.reading.layer_comparison import second_layer
 from app.theme import Theme
@@ -29,12 +31,15 @@ TERMS_SHOWN = {
 """Names in the titles, and their terms in the glossary."""
 MOST_INPUTS = 40
 """Inputs of a filter that are shown."""
+_LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 class WeightsSection(QWidget):
     """Histogram and spectrum of the weights; filters of one channel."""
 
     help_wanted = Signal(str)
+    chosen = Signal(int)
+    """Number of a channel."""
 
     def __init__(self, workspace: Workspace, theme: Theme) -> None:
         super().__init__()
@@ -44,44 +49,73 @@ class WeightsSection(QWidget):
         self.filter_title, self.histogram_title, self.spectrum_title = (_named(theme) for _ in range(3))
         for title in (self.filter_title, self.histogram_title, self.spectrum_title):
             title.help_wanted.connect(self.help_wanted)
-        self.filters = MapGrid(theme, "Filter of the channel", side=28, numbered=False)
+        self.filters = MapGrid(theme, "Filter of the channel", side=28, numbered=False, choosing=False)
+        self.colours, self.inputs = ColourFilters(theme), InputWeights(theme)
+        self.colours.chosen.connect(self.chosen)
         self.histogram = SmallBars(theme, "Histogram of the weights", "cost")
         self.spectrum = SmallBars(theme, "Singular values of the weights", "cost")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         self.second_title = _heading()
-        self.second_filters = MapGrid(theme, "Filter of the network that is compared with", side=28, numbered=False)
+        self.second_filters = MapGrid(
+            theme, "Filter of the network that is compared with", side=28, numbered=False, choosing=False
+        )
         for widget in (
-            self.filter_title, self.filters, self.second_title, self.second_filters, self.histogram_title,
-            self.histogram, self.spectrum_title, self.spectrum,
+            self.filter_title, self.filters, self.inputs, self.second_title, self.second_filters, self.colours,
+            self.histogram_title, self.histogram, self.spectrum_title, self.spectrum,
         ):  # fmt: skip
             column.addWidget(widget)
 
     def show_reading(self, layer: LayerSpec, found: ChannelReading | None, channel: int) -> None:
         """Show the weights of a layer, as far as they have been read."""
-        self._show_filter(found, channel)
+        self._show_filter(layer, found, channel)
         self._show_second_filter(layer, found, channel)
+        self._show_inputs(layer, found, channel)
+        self._show_colours(layer, found, channel)
         other = second_layer(self.workspace, layer)
         self._show_histogram(found, other)
         self._show_spectrum(layer, other)
 
-    def _show_filter(self, found: ChannelReading | None, channel: int) -> None:
+    def _show_filter(self, layer: LayerSpec, found: ChannelReading | None, channel: int) -> None:
         kernels = found.filters(channel) if found else np.empty((0, 0, 0))
-        shown = kernels.shape[0] > 0 and kernels.shape[1] * kernels.shape[2] > 1
-        self.filter_title.setVisible(shown)
+        count = len(kernels)
+        shown = count > 0 and kernels[0].size > 1
+        self.filter_title.setVisible(shown or count > 1)
         self.filters.setVisible(shown)
+        inputs = f"{count:,} input{'s' if count != 1 else ''}"
+        left_out = f", the {MOST_INPUTS} strongest" if shown and count > MOST_INPUTS else ""
+        colours = count == len(COLOURS) and sees_colours(self.workspace.layers, layer)
+        inputs = ", ".join(COLOURS) if colours else inputs
+        self.filter_title.say(f"Filter of channel {channel}: {inputs}{left_out}")
         if not shown:
             return
-        count = len(kernels)
         strongest = np.argsort(-np.abs(kernels).sum(axis=(1, 2)), kind="stable")[:MOST_INPUTS]
         places = np.sort(strongest)
         self._inputs, self._scale = places, MapScale.of(kernels)
-        left_out = f", the {MOST_INPUTS} strongest" if count > MOST_INPUTS else ""
-        inputs = f"{count} input{'s' if count != 1 else ''}"
-        self.filter_title.say(f"Filter of channel {channel}: {inputs}{left_out}")
-        tiles = tuple(Tile(int(place), kernels[place], "", f"from input {place}") for place in places)
+        tips = COLOURS if colours else [f"from input {place}" for place in range(count)]
+        tiles = tuple(Tile(int(place), kernels[place], "", tips[place]) for place in places)
         self.filters.show_tiles(tiles, self._scale)
+
+    def _show_inputs(self, layer: LayerSpec, found: ChannelReading | None, channel: int) -> None:
+        """Show the weights of a channel that has one for each input: 1×1 convolutions and linear layers."""
+        kernels = found.filters(channel) if found else np.empty((0, 0, 0))
+        shown = len(kernels) > 1 and kernels[0].size == 1
+        self.inputs.setVisible(shown)
+        if shown:
+            theirs = second_statistics(self.workspace, layer)
+            other = theirs.filters(channel) if theirs is not None else np.empty((0, 0, 0))
+            fits = theirs is not None and found is not None and theirs.channels == found.channels
+            fits = fits and other.shape == kernels.shape
+            self.inputs.show_weights(kernels.ravel(), other.ravel() if fits else None, self._second_name)
+
+    def _show_colours(self, layer: LayerSpec, found: ChannelReading | None, channel: int) -> None:
+        """Show all filters of a layer that sees the colours of the picture."""
+        sees = sees_colours(self.workspace.layers, layer)
+        filters = colour_filters(found, found.channels) if found is not None and sees else ()
+        self.colours.setVisible(bool(filters))
+        if found is not None and filters:
+            self.colours.show_filters(filters, found.channels, channel)
 
     def _show_second_filter(self, layer: LayerSpec, found: ChannelReading | None, channel: int) -> None:
         """Show the filter of the same channel in the network compared with: only of as many channels and inputs."""
@@ -111,10 +145,13 @@ class WeightsSection(QWidget):
         zero_words = f", zero {numbers.percent(zeros)}" if zeros else ""
         theirs = self._second_histogram(other, len(counts), reach, float(counts.sum()))
         behind = f"; thin line: {self._second_name}" if theirs is not None else ""
-        words = f"Weights: {int(counts.sum()):,}, standard deviation {_plain(spread)}{zero_words}"
+        words = f"Weights: {int(counts.sum()):,}, standard deviation {numbers.short(spread)}{zero_words}"
         self.histogram_title.say(f"{words}{behind}")
         self.histogram.show_values(
-            counts.astype(np.float64), (f"−{_plain(reach)}", "0", _plain(reach)), "Number of weights per bin.", theirs
+            counts.astype(np.float64),
+            (numbers.short(-reach), "0", numbers.short(reach)),
+            "Number of weights per bin.",
+            theirs,
         )
 
     @property
@@ -136,7 +173,8 @@ class WeightsSection(QWidget):
         return np.asarray(np.diff(grown) * total / counts.sum())
 
     def _show_spectrum(self, layer: LayerSpec, other: LayerSpec | None) -> None:
-        sigma = _singular_values(self.workspace.latest("weight_spectrum"), layer)
+        run = self.workspace.latest("weight_spectrum")
+        sigma = _singular_values(run, layer)
         second = counterpart(self.workspace, "weight_spectrum")
         theirs = _singular_values(second, other) if other is not None else np.empty(0)
         shown = sigma.size > 1
@@ -144,8 +182,10 @@ class WeightsSection(QWidget):
         self.spectrum_title.setVisible(shown)
         if shown:
             behind = f"; thin line: {self._second_name}" if theirs.size > 1 else ""
-            self.spectrum_title.say(f"Singular values of the weights: {len(sigma)}{behind}")
-            ends = (f"σ₁ = {_plain(float(sigma[0]))}", "", f"{_plain(float(sigma[-1]))}")
+            before = edit_words(run, self.workspace.edits) if run is not None else ""
+            words = f"Singular values of the weights: {len(sigma)}{f', {before}' if before else ''}"
+            self.spectrum_title.say(f"{words}{behind}")
+            ends = (_sigma(1, sigma[0]), "", _sigma(len(sigma), sigma[-1]))
             about = "From the largest to the smallest; see the weight spectrum."
             self.spectrum.show_values(sigma, ends, about, theirs if theirs.size > 1 else None)
 
@@ -173,5 +213,5 @@ def _heading() -> QLabel:
     return made
 
 
-def _plain(value: float) -> str:
-    return f"{value:.3g}"
+def _sigma(number: int, value: float) -> str:
+    return f"σ{str(number).translate(_LOWERED)} = {numbers.short(float(value))}"

@@ -17,9 +17,10 @@ from app.panels.layers_model import FACT_TITLES, FACTS, SWITCHED, Column, Layers
 from app.panels.layers_tree import LayersTree
 from app.reading import building, numbers
 from app.reading.building import Bench
-from app.reading.comparing import deltas
+from app.reading.comparing import deltas, shown_layers
 from app.reading.glossary import LAYER_TERMS, TERMS
 from app.reading.measurements import RATIO, Metric, available, read, source, totals, used_words
+from app.reading.second_size import second_words
 from app.reading.switched import changes
 from app.theme import Theme
 from app.workspace import ChosenConfiguration, Workspace
@@ -187,10 +188,10 @@ class LayersPanel(QWidget):
         if key in FACTS:
             return Column(key, FACT_TITLES[key])
         metric = self.metrics[key]
-        run = source(self.workspace, metric)
-        return Column.of(
-            metric, read(metric, self.workspace.layers, run.result if run else None, self.workspace.shown_weights)
-        )
+        run, workspace = source(self.workspace, metric), self.workspace
+        # Beside another network an edited one has its own widths and costs, from which the differences are taken.
+        rows = workspace.layers if workspace.compared is None else shown_layers(workspace)
+        return Column.of(metric, read(metric, rows, run.result if run else None, workspace.shown_weights))
 
     def _rebuild(self) -> None:
         """Lay out the rows again and unfold what was unfolded; a filter unfolds everything."""
@@ -221,7 +222,8 @@ class LayersPanel(QWidget):
         if counted is not None and used:  # weights are shared: what is stored is less than what is computed with
             words += f" ({numbers.short(counted.value('total_parameters_used'))} used)"
             details += f"; {used}"
-        self.summary.say(words, details)
+        second = second_words(self.workspace)
+        self.summary.say(" · ".join(filter(None, (words, second))), "\n".join(filter(None, (details, second))))
 
     # -- selection ---------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Find anything by typing a few letters of each word: actions, views, methods, layers, runs, help pages, settings."""
+"""Find anything by typing a few letters of each word: actions, views, layers, runs, pictures, help pages, settings."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from app.theme import Theme
 
 WIDTH = 560
 ROWS = 12
+NAMED, SAID, WITHIN = 3.0, 2.5, 2.1
+"""Ratings of a word that is in the name, in what else is said, in a long text; scattered letters have less than 2."""
 MOST = 60
 """Entries shown at once; more letters find the rest."""
 
@@ -32,6 +34,8 @@ class Entry:
         Its shortcut, "" for none.
     also
         More words by which it is found, after everything that is found by its name.
+    within
+        A long text that belongs to it, such as a help page; found after all of these.
     """
 
     text: str
@@ -39,15 +43,25 @@ class Entry:
     call: Callable[[], object]
     keys: str = ""
     also: str = ""
+    within: str = ""
 
 
 def rating(query: str, entry: Entry) -> float:
-    """Rate how well an entry fits: by its name, else by the whole words of what else is said of it."""
-    by_name = score(query, entry.text)
-    if by_name or not entry.also:
-        return by_name
-    words, others = query.lower().split(), f"{entry.text} {entry.also}".lower()
-    return 0.5 if all(word in others for word in words) else 0.0
+    """Rate how well an entry fits; every word of the query has to occur somewhere, 0 for not at all.
+
+    Of a word of the query, words of the name count most, then those of what else is said, then those of a long text,
+    and last letters of the name that are scattered.
+    """
+    low, also, within = entry.text.lower(), entry.also.lower(), entry.within.lower()
+    total = 0.0
+    for word in query.lower().split():
+        rate = _rate(word, low)
+        if rate < NAMED:
+            rate = max(rate, SAID * _begins(word, also), WITHIN * _begins(word, within))
+        if rate == 0:
+            return 0.0
+        total += rate
+    return total - len(entry.text) / 1000 if total else 1.0 - len(entry.text) / 1000
 
 
 def score(query: str, text: str) -> float:
@@ -62,13 +76,7 @@ def score(query: str, text: str) -> float:
     >>> score("xyz", "layer2.0.conv1")
     0.0
     """
-    low, total = text.lower(), 0.0
-    for word in query.lower().split():
-        rate = _rate(word, low)
-        if rate == 0:
-            return 0.0
-        total += rate
-    return total - len(text) / 1000 if total else 1.0 - len(text) / 1000
+    return rating(query, Entry(text, "", lambda: None))
 
 
 def _rate(word: str, text: str) -> float:
@@ -77,7 +85,7 @@ def _rate(word: str, text: str) -> float:
         begins = place == 0 or not text[place - 1].isalnum()
         end = place + len(word)
         ends = end == len(text) or not text[end].isalnum()
-        return 3.0 + begins + ends
+        return NAMED + begins + ends
     first = at = text.find(word[0])
     for letter in word[1:]:
         at = text.find(letter, at + 1)
@@ -85,6 +93,14 @@ def _rate(word: str, text: str) -> float:
             return 0.0
     # Letters close together are more likely to be meant: "l2" is layer2.0 before layer1.2.
     return 1.0 + len(word) / (at - first + 1) if first >= 0 else 0.0
+
+
+def _begins(word: str, text: str) -> bool:
+    """Tell whether a word of a text begins with what was typed."""
+    place = text.find(word)
+    while place > 0 and text[place - 1].isalnum():
+        place = text.find(word, place + 1)
+    return place >= 0
 
 
 class Palette(QFrame):
@@ -98,19 +114,24 @@ class Palette(QFrame):
         Looks.
     parent
         The window.
+    answer
+        Returns what the words themselves name, such as "picture 12", which is listed first.
     """
 
-    def __init__(self, collect: Callable[[], list[Entry]], theme: Theme, parent: QWidget) -> None:
+    def __init__(
+        self, collect: Callable[[], list[Entry]], theme: Theme, parent: QWidget,
+        answer: Callable[[str], list[Entry]] = lambda _words: [],
+    ) -> None:  # fmt: skip
         super().__init__(parent)
         self._theme = theme
         self.setObjectName("palette")
-        self._collect = collect
+        self._collect, self._answer = collect, answer
         self._over = parent
         self._entries: list[Entry] = []
         self._shown: list[Entry] = []
         self._before: QWidget | None = None
         self.line = QLineEdit()
-        self.line.setPlaceholderText("Find an action, a layer, a run, a setting, a term…")
+        self.line.setPlaceholderText("Find an action, a layer, a run, a setting, a term, picture 12…")
         self.line.setAccessibleName("Find anything")
         self.list = QTreeWidget()
         self.list.setColumnCount(2)
@@ -161,7 +182,8 @@ class Palette(QFrame):
         found = sorted((pair for pair in rated if pair[0] > 0), key=lambda pair: pair[0], reverse=True)
         if not query:
             found = [(1.0, entry) for entry in self._entries if entry.kind != "layer"]
-        self._shown = [entry for _, entry in found[:MOST]]
+        named = self._answer(query) if query else []
+        self._shown = [*named, *(entry for _, entry in found)][:MOST]
         self.list.clear()
         for entry in self._shown:
             detail = f"{entry.kind}  {entry.keys}" if entry.keys else entry.kind

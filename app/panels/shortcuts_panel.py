@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import chain
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QGridLayout, QLineEdit, QScrollArea, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QLineEdit, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
-from app.actions import ACTIONS, MENUS, Action, keys_of, native, portable, taken_by, why_not
+from app.actions import ACTIONS, MENUS, Action, keys_of, taken_by, why_not
 from app.forms.key_button import KeyButton
 from app.forms.widgets import GRID, button, label, row, tool
+from app.keys import BETWEEN, PANEL_KEYS, native, portable, sequences
 from app.settings import Preferences
 from app.theme import Theme
 
-EVERYWHERE = (
-    ("Arrow keys", "Step through layers in a plot"),
-    ("Shift+drag", "Brush a range of layers"),
-    ("Double click", "Go deep; Escape comes back"),
-    ("Tab", "Next field; the focus is always visible"),
-)
+SIDE = 12
+"""Pixels at the left and right of the list."""
 
 
 class ShortcutsPanel(QWidget):
-    """What, and which keys; a click on the keys changes them.
+    """What, and which keys; a click on the keys changes them. In a narrow panel the keys stand below their action.
 
     Parameters
     ----------
@@ -39,11 +38,13 @@ class ShortcutsPanel(QWidget):
         self._theme, self._preferences = theme, preferences
         self.buttons: dict[str, KeyButton] = {}
         self.resets: dict[str, QToolButton] = {}
-        self._rows: list[tuple[str, tuple[QWidget, ...]]] = []
+        self._rows: list[tuple[str, tuple[QWidget, ...], int]] = []
+        """Words to find a row by, its widgets, and its first place in the grid; a second place lies below it."""
         self._heads: list[tuple[QWidget, list[int]]] = []
+        self._narrow, self._next = False, 0
         self._wish = ("", "")
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Find an action or keys")
+        self.search.setPlaceholderText("Action or keys")
         self.search.setAccessibleName("Find an action or keys")
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self._filter)
@@ -55,9 +56,9 @@ class ShortcutsPanel(QWidget):
     # -- parts -------------------------------------------------------------------------------------------------------
 
     def _lay_out(self) -> None:
-        inner = QWidget()
-        self._grid = QGridLayout(inner)
-        self._grid.setContentsMargins(12, 0, 12, 12)
+        self._inner = QWidget()
+        self._grid = QGridLayout(self._inner)
+        self._grid.setContentsMargins(SIDE, 0, SIDE, SIDE)
         self._grid.setHorizontalSpacing(4)
         self._grid.setVerticalSpacing(2)
         for menu in MENUS:
@@ -65,25 +66,27 @@ class ShortcutsPanel(QWidget):
             for entry in ACTIONS:
                 if entry.menu == menu:
                     self._add(entry)
-        self._add_head("Everywhere")
-        for keys, text in EVERYWHERE:
-            self._add_fixed(keys, text)
-        self._grid.setRowStretch(self._grid.rowCount(), 1)
+        for where, entries in PANEL_KEYS:
+            self._add_head(where)
+            for keys, text in entries:
+                self._add_fixed(keys, text)
+        self._grid.setRowStretch(self._next, 1)
         self._grid.setColumnStretch(0, 1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.setAccessibleName("Keyboard shortcuts")
-        scroll.setWidget(inner)
+        self._scroll = QScrollArea()
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._scroll.setAccessibleName("Keyboard shortcuts")
+        self._scroll.setWidget(self._inner)
+        self._inner.installEventFilter(self)
         head = row(self.search, self.reset_all)
-        head.setContentsMargins(12, 0, 12, 0)
+        head.setContentsMargins(SIDE, 0, SIDE, 0)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(GRID)
         outer.addLayout(head)
         outer.addWidget(self._complaint())
-        outer.addWidget(scroll, 1)
+        outer.addWidget(self._scroll, 1)
 
     def _complaint(self) -> QWidget:
         """Make the strip that says what is wrong with keys, and offers the way out."""
@@ -92,7 +95,7 @@ class ShortcutsPanel(QWidget):
         self.take = button("Use it here", self._take_away, name="Take the keys from the other action")
         leave = button("Leave it", self._dismiss, name="Leave the keys as they are")
         box = QVBoxLayout(self.strip)
-        box.setContentsMargins(12, 0, 12, 0)
+        box.setContentsMargins(SIDE, 0, SIDE, 0)
         box.setSpacing(4)
         box.addWidget(self.words)
         box.addLayout(row(self.take, leave, None))
@@ -102,7 +105,8 @@ class ShortcutsPanel(QWidget):
     def _add_head(self, title: str) -> None:
         head = label(title, "heading")
         head.setContentsMargins(0, GRID, 0, 0)
-        self._grid.addWidget(head, self._grid.rowCount(), 0, 1, 3)
+        self._grid.addWidget(head, self._next, 0, 1, 3)
+        self._next += 1
         self._heads.append((head, []))
 
     def _add(self, entry: Action) -> None:
@@ -119,15 +123,53 @@ class ShortcutsPanel(QWidget):
 
     def _add_fixed(self, keys: str, text: str) -> None:
         code = label(keys, "soft")
-        code.setFont(self._theme.font("small_code"))
+        code.setContentsMargins(SIDE, 0, 0, 0)  # below the words of the buttons
         self._place((label(text, wrap=True), code), f"{text} {keys}", "")
 
     def _place(self, widgets: tuple[QWidget, ...], words: str, action: str) -> None:
-        place = self._grid.rowCount()
-        for column, widget in enumerate(widgets):
-            self._grid.addWidget(widget, place, column)
         self._heads[-1][1].append(len(self._rows))
-        self._rows.append((f"{words}\n{action}", widgets))
+        self._rows.append((f"{words}\n{action}", widgets, self._next))
+        self._put(widgets, self._next)
+        self._next += 2
+
+    def _put(self, widgets: tuple[QWidget, ...], place: int) -> None:
+        """Put a row where it belongs: side by side, or the keys below the name."""
+        left = Qt.AlignmentFlag.AlignLeft
+        words, keys, *rest = widgets
+        self._grid.addWidget(words, place, 0, 1, 3 if self._narrow else 1)
+        if self._narrow:
+            self._grid.addWidget(keys, place + 1, 0, 1, 2, left)
+        else:
+            self._grid.addWidget(keys, place, 1, 1, 1 if rest else 2, left)
+        for reset in rest:
+            self._grid.addWidget(reset, place + self._narrow, 2)
+
+    # -- room --------------------------------------------------------------------------------------------------------
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Put keys below their action where both do not fit side by side."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Look again when keys or the size of text have changed."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._fit()
+        return super().eventFilter(watched, event)
+
+    def _fit(self) -> None:
+        """Arrange the rows for the width there is; never ask for less than keys and the longest word need."""
+        texts = [found.text() for _, widgets, _ in self._rows for found in widgets if isinstance(found, QLabel)]
+        longest = max(self.fontMetrics().horizontalAdvance(word) for word in chain.from_iterable(map(str.split, texts)))
+        keys = max(widgets[1].sizeHint().width() for _, widgets, _ in self._rows)
+        reset = max(found.sizeHint().width() for found in self.resets.values()) + 4
+        around = 2 * SIDE + self._scroll.verticalScrollBar().sizeHint().width()
+        self._scroll.setMinimumWidth(max(longest, keys + reset) + around)
+        narrow = self.width() < 1.1 * longest + keys + reset + 4 + around
+        if narrow != self._narrow:
+            self._narrow = narrow
+            for _, widgets, place in self._rows:
+                self._put(widgets, place)
 
     # -- showing -----------------------------------------------------------------------------------------------------
 
@@ -143,7 +185,7 @@ class ShortcutsPanel(QWidget):
         wanted = self.search.text().lower().split()
         own = self._preferences.settings.keys
         shown = []
-        for words, widgets in self._rows:
+        for words, widgets, _place in self._rows:
             text, _, name = words.partition("\n")
             entry = next((entry for entry in ACTIONS if entry.id == name), None)
             keys = keys_of(entry, own) if entry else ""
@@ -188,8 +230,7 @@ class ShortcutsPanel(QWidget):
         other = taken_by(keys, own, but=action)
         changes: dict[str, str | None] = {action: keys}
         if other is not None:
-            left = [one for one in keys_of(other, own).split() if portable(one) != portable(keys)]
-            changes[other.id] = " ".join(left)
+            changes[other.id] = without(keys, keys_of(other, own))
         self._change(changes)
 
     def reset(self, action: str) -> None:
@@ -198,11 +239,10 @@ class ShortcutsPanel(QWidget):
         entry = next(entry for entry in ACTIONS if entry.id == action)
         own = self._preferences.settings.keys
         changes: dict[str, str | None] = {action: None}
-        for keys in entry.shortcut.split():
+        for keys in sequences(entry.shortcut):
             other = taken_by(keys, own, but=action)
             if other is not None:
-                left = [one for one in keys_of(other, own).split() if portable(one) != portable(keys)]
-                changes[other.id] = " ".join(left)
+                changes[other.id] = without(keys, keys_of(other, own))
         self._change(changes)
 
     def _reset_all(self) -> None:
@@ -217,3 +257,8 @@ class ShortcutsPanel(QWidget):
         complaint = self._preferences.replace(self._preferences.settings.with_keys(told))
         if complaint:
             self._complain(complaint, way_out=False)
+
+
+def without(keys: str, of: str) -> str:
+    """Return the keys of an action but for one sequence."""
+    return BETWEEN.join(one for one in sequences(of) if portable(one) != portable(keys))

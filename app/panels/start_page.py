@@ -118,7 +118,8 @@ class StartPage(QWidget):
         self._add(label(hint, "soft", wrap=True), 4 * GRID)
         named = button("Choose a network by name…", self._actions["choose_model"].trigger, "link")
         held = QWidget()
-        held.setLayout(row(named, None))
+        lab = button("Rank lab: random layers, no network needed", self._actions["show_rank_lab"].trigger, "link")
+        held.setLayout(row(named, lab, None, spacing=3 * GRID))
         self._add(held, GRID // 2)
         if had_focus:
             self.focus_first()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.measures.accuracy import difference_interval
 from analysis.measures.class_names import class_rows
 from analysis.result import Result
 from app.reading import numbers
@@ -58,13 +59,18 @@ class SecondAccuracy:
         return theirs[np.ix_(self.rows, self.rows)] if whole else nothing
 
     def difference(self, name: str, value: float) -> str:
-        """Words for how much more a figure is here: percentage points or nats; none over other pictures."""
+        """Words for how much more a figure is here, with its interval: points or nats; none over other pictures."""
         if name not in self.result:
             return ""
         if self.others:
             return "other pictures" if name == "top1" else numbers.NOTHING  # said once
         difference = value - self.result.value(name)
-        return numbers.signed(100 * difference, 1) if name != "loss" else numbers.signed(difference, 3)
+        low, high = difference_interval(self.shown, self.result, name)
+        if name == "loss":
+            words = (numbers.signed(difference, 3), numbers.ends(low, high, 3, sign=True))
+        else:
+            words = (f"{numbers.signed(100 * difference, 1)} points", numbers.ends(100 * low, 100 * high, 1, sign=True))
+        return " ".join(word for word in words if word)
 
     def about(self, name: str) -> str:
         """Say what the difference of a figure is from, with the figure there."""
@@ -73,7 +79,8 @@ class SecondAccuracy:
         value = self.result.value(name)
         text = numbers.percent(value) if name != "loss" else numbers.with_unit(value, "nats")
         why = f": not compared, because of {self.others}" if self.others else ""
-        return f"{self.name}: {text}{why}"
+        paired = " In brackets 95 % over pictures, each seen by both networks." if not why else ""
+        return f"{self.name}: {text}{why}.{paired}"
 
 
 def second_accuracy(workspace: Workspace, shown: Run) -> SecondAccuracy | None:

@@ -16,6 +16,8 @@ from app.reading.layer_comparison import second_layer
 from app.workspace import Run, Workspace
 
 METHOD = "activations"
+ALL = -1
+"""Limit of a request for all pictures."""
 LOOK = 200
 """Pictures of a look that is taken without asking."""
 FEWEST = 32
@@ -73,6 +75,12 @@ class ChannelReading:
     def known(self) -> bool:
         """True if the statistics of the channels have arrived."""
         return bool(np.isfinite(self.values("mean")).any())
+
+    @property
+    def pictures(self) -> tuple[int, int]:
+        """Pictures that were read, and how many there are; zeros until it is known."""
+        prepared = self.result.prepared
+        return (prepared.samples.count, prepared.samples.total) if prepared else (0, 0)
 
     def marks(self) -> list[str]:
         """Say what is special about each channel: "dead", "constant", "duplicate" or ""."""
@@ -157,10 +165,18 @@ def find(workspace: Workspace, layer: LayerSpec, sample: int) -> Run | None:
     for run in workspace.runs.values():
         picks = str(dict(run.request.params).get("samples", ""))
         wanted = picks == str(sample) if sample >= 0 else not picks
-        named = run.request.layers == layer.name or layer.name in run.result.names("layer")
-        if wanted and named and fits(run, workspace):
+        if wanted and _names(run, layer) and fits(run, workspace):
             found.append(run)
-    return max(found, key=lambda run: (run.state == "completed", run.number), default=None)
+    return max(found, key=lambda run: (run.state == "completed", _count(run), run.number), default=None)
+
+
+def _names(run: Run, layer: LayerSpec) -> bool:
+    """Tell whether a layer was asked for by its name, or has been read."""
+    return layer.name in run.request.layers.split(",") or layer.name in run.result.names("layer")
+
+
+def _count(run: Run) -> int:
+    return run.result.prepared.samples.count if run.result.prepared else 0
 
 
 def find_second(workspace: Workspace, layer: LayerSpec, sample: int) -> Run | None:
@@ -176,27 +192,32 @@ def find_second(workspace: Workspace, layer: LayerSpec, sample: int) -> Run | No
         picks = str(dict(run.request.params).get("samples", ""))
         wanted = picks == str(sample) if sample >= 0 else not picks
         same = run.request.images == workspace.images
-        named = run.request.layers == layer.name or layer.name in run.result.names("layer")
-        if wanted and same and named and run.state in ("queued", "running", "completed"):
+        if wanted and same and _names(run, layer) and run.state in ("queued", "running", "completed"):
             found.append(run)
     return max(found, key=lambda run: (run.state == "completed", run.number), default=None)
 
 
-def second_requests(workspace: Workspace, layer: LayerSpec, sample: int) -> tuple[Request, ...]:
+def second_requests(
+    workspace: Workspace, layer: LayerSpec, sample: int, like: Request | None = None
+) -> tuple[Request, ...]:
     """Make the requests for maps of one picture and for statistics of the network compared with, as far as they lack.
 
     Parameters
     ----------
     layer
         One of its layers.
+    like
+        Run of the open network whose number of pictures and seed statistics are to have; None for a look.
     """
     compared = compared_run(workspace)
     if compared is None or compared.request.model is None:
         return ()
-    limit = look_size(workspace) or FEWEST
+    limit = like.limit if like is not None else look_size(workspace) or FEWEST
     lacking = [place for place in (sample, -1) if find_second(workspace, layer, place) is None]
     looks = (look_request(workspace, layer, place, 0 if place >= 0 else limit) for place in dict.fromkeys(lacking))
-    return tuple(replace(one, model=compared.request.model, edits=compared.request.edits) for one in looks)
+    model, edits = compared.request.model, compared.request.edits
+    seed = like.seed if like is not None else workspace.seed
+    return tuple(replace(one, model=model, edits=edits, layers=layer.name, seed=seed) for one in looks)
 
 
 def second_statistics(workspace: Workspace, layer: LayerSpec) -> ChannelReading | None:
@@ -234,17 +255,60 @@ def look_size(workspace: Workspace) -> int:
 
 
 def look_request(workspace: Workspace, layer: LayerSpec, sample: int, limit: int) -> Request:
-    """Make the request for a layer: the maps of one picture, or statistics over `limit` pictures."""
+    """Make the request for a layer: the maps of one picture, or statistics over `limit` pictures, -1 for all.
+
+    Statistics are read of the activation behind it too: only there a channel that never fires is zero.
+    """
     if sample >= 0:
         return replace(workspace.new_request(METHOD, samples=str(sample)), layers=layer.name)
-    return replace(workspace.new_request(METHOD), layers=layer.name, limit=limit)
+    after = activation_after(workspace, layer)
+    names = layer.name if after is None else f"{layer.name},{after.name}"
+    return replace(workspace.new_request(METHOD), layers=names, limit=limit)
 
 
-def outdated(workspace: Workspace) -> list[int]:
-    """Return the numbers of looks at layers that can go, because there are many newer ones.
+def waits_for_all(workspace: Workspace, layer: LayerSpec) -> bool:
+    """Tell whether the statistics of a layer over all pictures are being measured."""
+    runs = (run for run in workspace.runs.values() if run.open and run.request.limit == ALL)
+    return any(_names(run, layer) and fits(run, workspace) for run in runs)
 
-    What other panels have asked for quietly stays: the structure of a shared network, explanations.
+
+def activation_after(workspace: Workspace, layer: LayerSpec) -> LayerSpec | None:
+    """Return the activation that follows a convolution or linear layer and nothing else does, None for none."""
+    structure, layers = workspace.structure, workspace.layers
+    if layer.kind not in ("conv", "linear") or structure is None or "edge" not in structure or layer not in layers:
+        return None
+    row = layers.index(layer)
+    behind = [layers[int(end)] for start, end in structure["edge"] if int(start) == row]
+    fits = len(behind) == 1 and behind[0].kind == "activation" and behind[0].shape == layer.shape
+    return behind[0] if fits else None
+
+
+def count_words(count: int, total: int) -> str:
+    """Say how many pictures were read of how many: "200 of 1,000 pictures"; "" for none.
+
+    Examples
+    --------
+    >>> count_words(200, 1000), count_words(200, 200), count_words(0, 0)
+    ('200 of 1,000 pictures', '200 pictures', '')
+    """
+    if not count:
+        return ""
+    return f"{count:,} of {total:,} pictures" if count < total else f"{count:,} pictures"
+
+
+def outdated(workspace: Workspace, method: str = METHOD, shown: frozenset[int] = frozenset()) -> list[int]:
+    """Return the numbers of quiet looks that can go, because there are many newer ones.
+
+    What else has been asked for quietly stays, such as the structure of a shared network.
+
+    Parameters
+    ----------
+    method
+        Whose looks: those at layers, or explanations.
+    shown
+        Numbers of runs that are on screen, which stay.
     """
     quiet = [run for run in workspace.runs.values() if run.purpose == "glance" and not run.open]
-    glances = [run for run in quiet if run.request.method == METHOD]
-    return [run.number for run in sorted(glances, key=lambda run: run.number)[:-KEPT]]
+    glances = [run for run in quiet if run.request.method == method]
+    numbers = [run.number for run in sorted(glances, key=lambda run: run.number)[:-KEPT]]
+    return [number for number in numbers if number not in shown]

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from analysis.catalogue import Value
-from analysis.request import Request
+from analysis.edits import Edits
+from analysis.request import ModelSource, Request
 from app.reading.comparing import compared_run, is_open_network, same_network
 from app.reading.layer_comparison import second_layer
 from app.workspace import Workspace
+
+AT_ONCE = ("feature_rank", "evaluate", "weight_spectrum", "conflicting_bundles")
+"""Methods that a network is measured with as soon as it is compared with; views offer all others."""
 
 
 def of_second(workspace: Workspace, request: Request) -> Request | None:
@@ -27,6 +31,37 @@ def of_second(workspace: Workspace, request: Request) -> Request | None:
         return None
     params = tuple((name, _there(workspace, name, value)) for name, value in request.params)
     return replace(request, model=compared.request.model, edits=compared.request.edits, params=params)
+
+
+def all_of_second(workspace: Workspace) -> tuple[Request, ...]:
+    """Ask of the network that is compared with what was measured of the open one and takes no choice of its own."""
+    runs = [run for method in AT_ONCE if (run := workspace.latest(method)) is not None and not run.is_series]
+    asked = (of_second(workspace, run.request) for run in runs if run.state in ("completed", "running"))
+    return tuple(request for request in asked if request is not None)
+
+
+def structures_wanted(workspace: Workspace) -> tuple[Request, ...]:
+    """Ask for the rows and costs of the two networks of a comparison that are not known yet.
+
+    Of the network that is compared with, and of the open one as it is edited: without them it would not be known which
+    layers correspond, nor what they cost.
+    """
+    compared, shown = compared_run(workspace), workspace.shown_model
+    if compared is None or compared.request.model is None or shown is None:
+        return ()
+    wanted = [(compared.request.model, compared.request.edits)]
+    wanted += [(shown, workspace.edits)] if not workspace.edits.empty else []
+    structures = [run for run in workspace.runs.values() if run.request.method == "structure"]
+    known = [(run.request.model, run.request.edits) for run in structures if run.request.model is not None]
+    return tuple(
+        Request("structure", model, edits=edits, compute=workspace.compute)
+        for model, edits in wanted
+        if not any(_same(model, edits, *one) for one in known)
+    )
+
+
+def _same(model: ModelSource, edits: Edits, other: ModelSource, others: Edits) -> bool:
+    return (model.name, model.weights, edits.steps) == (other.name, other.weights, others.steps)
 
 
 def _there(workspace: Workspace, name: str, value: Value) -> Value:

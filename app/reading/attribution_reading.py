@@ -1,96 +1,23 @@
-"""What runs of `attribution` say about one picture, and which run to ask for. No widgets."""
+"""What runs of `attribution` say about a picture. No widgets."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from math import ceil
+from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.catalogue import Value
-from analysis.measures.attributions import ALGORITHMS, Algorithm, algorithm, delta_words, relative_delta, scale_of
-from analysis.problems import Problem
-from analysis.request import Request
+from analysis.measures.attributions import ALGORITHMS, Algorithm, delta_words, relative_delta, scale_of
 from app.reading import numbers
+from app.reading.attribution_wish import DEFAULT as DEFAULT
+from app.reading.attribution_wish import PLAIN as PLAIN
+from app.reading.attribution_wish import Wish as Wish
+from app.reading.attribution_wish import settings_of
 from app.reading.comparing import compared_run, compared_runs, is_open_network, network_name
 from app.reading.depth import Floats
 from app.workspace import Run, Workspace
 
 METHOD = "attribution"
-DEFAULT = ("saliency", "integrated_gradients", "grad_cam")
-PATIENCE = 3.0
-"""Seconds that explaining another picture may take without having been asked for."""
-INTEGRALS = ("integrated_gradients", "layer_conductance")
-WITH_BASELINE = (*INTEGRALS, "deep_lift", "occlusion")
 DELTA = "Sum of the attribution less the difference between the scores of picture and baseline; ideally 0."
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What to explain, and how.
-
-    Attributes
-    ----------
-    algorithms
-        Names, in the order of the list.
-    target
-        "predicted", "label", or a class.
-    layer
-        For Grad-CAM and conductance, "" for the engine's choice.
-    baseline
-        One of the engine's words.
-    steps
-        Of the integrals.
-    window, stride
-        Of occlusion, in pixels; 0 for the engine's choice.
-    """
-
-    algorithms: tuple[str, ...] = DEFAULT
-    target: str = "predicted"
-    layer: str = ""
-    baseline: str = "zero"
-    steps: int = 50
-    window: int = 0
-    stride: int = 0
-
-    def params(self, sample: int) -> dict[str, Value]:
-        """Return the parameters of a run that explains one picture; defaults are left out."""
-        given: dict[str, Value] = {"algorithms": ",".join(self.algorithms), "samples": str(sample)}
-        plain = Wish()
-        if self.target not in ("", plain.target):
-            given["target"] = self.target
-        if self.layer and self.layered:
-            given["layer"] = self.layer
-        if self.baseline != plain.baseline:
-            given["baseline"] = self.baseline
-        if self.steps != plain.steps:
-            given["steps"] = self.steps
-        if "occlusion" in self.algorithms:
-            given |= {name: value for name in ("window", "stride") if (value := getattr(self, name))}
-        return given
-
-    @property
-    def layered(self) -> bool:
-        """True if one of the algorithms looks at a layer."""
-        return any(algorithm(name).layered for name in self.algorithms)
-
-
-def settings_of(name: str) -> tuple[str, ...]:
-    """Name the settings that an algorithm's map depends on, apart from picture and class.
-
-    Examples
-    --------
-    >>> settings_of("saliency"), settings_of("layer_conductance")
-    ((), ('layer', 'baseline', 'steps'))
-    """
-    found = ["layer"] if algorithm(name).layered else []
-    found += ["baseline"] if name in WITH_BASELINE else []
-    found += ["steps"] if name in INTEGRALS else []
-    return (*found, *(("window", "stride") if name == "occlusion" else ()))
-
-
-PLAIN = Wish()
-"""What a run does where nothing is said."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,7 +29,7 @@ class MapReading:
     algorithm
         Which.
     values
-        (y, x) signed; NaN while it has not arrived.
+        (y, x), signed but for algorithms whose values are magnitudes; NaN while it has not arrived.
     caption
         What it adds up to, and how good that is.
     tip
@@ -111,6 +38,10 @@ class MapReading:
         "good", "fair", "poor" or "".
     run
         Where it comes from.
+    row
+        Of the picture in the run.
+    share
+        Convergence delta relative to the difference; NaN where there is none.
     """
 
     algorithm: Algorithm
@@ -119,11 +50,43 @@ class MapReading:
     tip: str
     verdict: str
     run: Run
+    row: int
+    share: float
 
     @property
     def arrived(self) -> bool:
         """True if all of the map is there."""
         return bool(np.isfinite(self.values).all())
+
+    @property
+    def lack(self) -> str:
+        """Why there is no map, "" if there is one."""
+        if self.arrived:
+            return ""
+        name = f"{self.algorithm.title} of picture {int(self.run.result['place'][self.row])}"
+        if any(one.code == "non_finite" and name in one.items for one in self.run.result.warnings):
+            return "Not finite: the scores or their gradients are not."
+        return "…" if self.run.open else "Ended before this map."
+
+    @property
+    def by_color(self) -> Floats | None:
+        """(channel, y, x) signed parts that the map was put together from, None where they are not kept."""
+        result = self.run.result
+        if "attribution_by_channel" not in result:
+            return None
+        kept = result["attribution_by_channel"][result.names("algorithm").index(self.algorithm.name), self.row]
+        return np.asarray(kept, dtype=np.float64) if np.isfinite(kept).all() else None
+
+    def units(self, most: int) -> tuple[tuple[int, float], ...]:
+        """Return the channels of the layer that weigh most, as (channel, conductance); empty for other algorithms."""
+        result = self.run.result
+        if self.algorithm.name != "layer_conductance" or "channel_conductance" not in result:
+            return ()
+        values = np.asarray(result["channel_conductance"][self.row], dtype=np.float64)
+        if not np.isfinite(values).all():
+            return ()
+        strongest = np.argsort(-np.abs(values), kind="stable")[:most]
+        return tuple((int(unit), float(values[unit])) for unit in strongest if values[unit])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,13 +125,15 @@ class Explanation:
         total = float(result["attribution_sum"][row, self.row])
         delta = float(result["convergence_delta"][row, self.row]) if "convergence_delta" in result else float("nan")
         difference = float(result["difference"][self.row]) if "difference" in result else float("nan")
-        verdict = delta_words(relative_delta(delta, difference))
+        relative = relative_delta(delta, difference)
+        verdict = delta_words(relative)
         if not verdict:
-            return MapReading(item, values, "", item.summary, "", self.run)
-        share = numbers.percent(relative_delta(delta, difference)) if difference else numbers.NOTHING
+            return MapReading(item, values, "", item.summary, "", self.run, self.row, float("nan"))
+        share = numbers.percent(relative) if difference else numbers.NOTHING
         caption = f"delta {share}: {verdict}"
-        tip = f"{item.summary}\n{DELTA}\nsum {total:.6g}, difference {difference:.6g}, delta {delta:.3g}"
-        return MapReading(item, values, caption, tip, verdict, self.run)
+        parts = f"sum {total:.6g}, difference {difference:.6g}, delta {delta:.3g}".replace("-", "−")
+        tip = f"{item.summary}\n{DELTA}\n{parts}"
+        return MapReading(item, values, caption, tip, verdict, self.run, self.row, relative)
 
     def explains(self, target: str) -> bool:
         """Tell whether the class that is explained is the one asked for: a word of the form, a name, or a number."""
@@ -179,21 +144,40 @@ class Explanation:
             return name in result and int(result[name][self.row]) == number
         return target in (classes[number] if 0 <= number < len(classes) else "", str(number))
 
+    def class_name(self, number: int) -> str:
+        """Return the name of a class."""
+        classes = self.run.result.names("class")
+        return classes[number] if 0 <= number < len(classes) else f"class {number}"
+
+    def number(self, output: str) -> int:
+        """Return the predicted, the true or the explained class; -1 where there is none."""
+        result = self.run.result
+        return int(result[output][self.row]) if output in result else -1
+
+    @property
+    def confidence(self) -> str:
+        """Softmax of the prediction, in words."""
+        return numbers.percent(float(self.run.result["confidence"][self.row]))
+
     def words(self) -> str:
         """Say what the network takes the picture for, and which class is explained."""
-        result = self.run.result
-        classes = result.names("class")
-
-        def name(number: int) -> str:
-            return classes[number] if 0 <= number < len(classes) else f"class {number}"
-
-        prediction, target = int(result["prediction"][self.row]), int(result["target"][self.row])
-        words = [f"predicted {name(prediction)}, confidence {numbers.percent(float(result['confidence'][self.row]))}"]
-        if "label" in result and result["label"][self.row] >= 0:
-            label = int(result["label"][self.row])
-            words.append("right" if label == prediction else f"label {name(label)}")
-        words.append(f"explained: {name(target)}, score {_short(float(result['target_score'][self.row]))}")
+        prediction, label, target = (self.number(name) for name in ("prediction", "label", "target"))
+        words = [f"predicted {self.class_name(prediction)}, confidence {self.confidence}"]
+        if label >= 0:
+            words.append("right" if label == prediction else f"label {self.class_name(label)}")
+        score = _short(float(self.run.result["target_score"][self.row]))
+        words.append(f"explained: {self.class_name(target)}, score {score}")
         return " · ".join(words)
+
+    def lines(self) -> tuple[tuple[str, ...], bool]:
+        """Say the same in short lines, and whether the prediction is known to be wrong."""
+        prediction, label, target = (self.number(name) for name in ("prediction", "label", "target"))
+        wrong = 0 <= label != prediction
+        mark = "✗ " if wrong else ""
+        lines = [f"{mark}{self.class_name(prediction)}", self.confidence]
+        lines += [f"label {self.class_name(label)}"] if wrong else []
+        lines += [f"explains {self.class_name(target)}"] if target != prediction else []
+        return tuple(lines), wrong
 
 
 def _short(value: float) -> str:
@@ -263,15 +247,6 @@ def facts_of(maps: tuple[MapReading, ...]) -> list[str]:
     return words
 
 
-def failure(workspace: Workspace, wish: Wish, sample: int) -> Problem | None:
-    """Return why the newest run that asked what is asked now failed, None if it did not."""
-    runs = [run for run in workspace.runs.values() if run.request == request(workspace, wish, sample)]
-    newest = max(runs, key=lambda run: run.number, default=None)
-    if newest is None or newest.state != "failed" or newest.result.finished is None:
-        return None
-    return newest.result.finished.problem
-
-
 def second_explanation(workspace: Workspace, place: int) -> tuple[str, Explanation | None, str] | None:
     """Find what the network that is compared with says of a picture.
 
@@ -296,28 +271,6 @@ def second_explanation(workspace: Workspace, place: int) -> tuple[str, Explanati
         why = "has not explained this picture" if same else "was explained on other pictures"
         return name, None, f"{name} {why}."
     return name, Explanation(found, found.result["place"].tolist().index(place)), ""
-
-
-def request(workspace: Workspace, wish: Wish, sample: int) -> Request:
-    """Make the request that explains one picture."""
-    return replace(workspace.new_request(METHOD, **wish.params(sample)), limit=0)
-
-
-def _windows(workspace: Workspace, wish: Wish) -> int:
-    """Return how many squares occlusion covers."""
-    side = next((min(layer.shape[1:]) for layer in workspace.layers if layer.kind == "input" and layer.shape[1:]), 32)
-    window = min(wish.window or max(1, side // 8), side)
-    stride = wish.stride or max(1, window // 2)
-    return int(ceil((side - window) / stride) + 1) ** 2
-
-
-def seconds(workspace: Workspace, wish: Wish) -> float:
-    """Estimate how long one picture takes: passes of the network, each with its way back."""
-    macs = sum(layer.macs for layer in workspace.layers)
-    speed = 3e11 if workspace.compute.device.startswith(("cuda", "mps")) else 8e9
-    passes: dict[str, float] = {"integrated_gradients": wish.steps, "layer_conductance": wish.steps}
-    passes["occlusion"] = _windows(workspace, wish) / 3  # without a way back
-    return 3 * macs * sum(passes.get(name, 1) for name in wish.algorithms) / speed
 
 
 def reaches(maps: tuple[MapReading, ...], shared: bool) -> tuple[float, ...]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from analysis.measures.alignment import by_rows, checkpoint_places, matching_checkpoint, matching_points
 from analysis.measures.bundles import bundles_of, members
 from analysis.result import Result
 from app.reading.bundles import METHOD, Reading
-from app.reading.comparing import counterpart, matching_rows, network_name
+from app.reading.comparing import counterpart, network_name
 from app.reading.depth import Floats, Ints
 from app.workspace import Workspace
 
@@ -30,15 +31,7 @@ class SecondReading:
 
     def __init__(self, name: str, reading: Reading, shown: Reading) -> None:
         self.name, self.reading, self._shown = name, reading, shown
-        self.points: Ints = np.full(len(shown.points), -1, dtype=np.int64)
-        for line in shown.lines:
-            theirs = next((other for other in reading.lines if other.name == line.name), None)
-            if theirs is None:
-                continue
-            rows = matching_rows(
-                tuple(shown.points[i] for i in line.points), tuple(reading.points[i] for i in theirs.points)
-            )
-            self.points[line.points[rows >= 0]] = theirs.points[rows[rows >= 0]]
+        self.points: Ints = matching_points(shown.points, reading.points)
 
     def is_still(self, result: Result, shown: Reading) -> bool:
         """Tell whether this was read from a run, as far as it has come, for a shown one."""
@@ -46,18 +39,13 @@ class SecondReading:
 
     def checkpoint(self, number: int) -> int:
         """Checkpoint that corresponds to one of the shown run, -1 while nothing is measured."""
-        names = self.reading.checkpoints
         wanted = self._shown.checkpoints[number] if 0 <= number < len(self._shown.checkpoints) else ""
-        if wanted and wanted in names and self.reading.knows(names.index(wanted)):
-            return names.index(wanted)
-        return self.reading.last
+        known = np.asarray(np.isfinite(self.reading.table("entropy")).any(axis=1))
+        return matching_checkpoint(wanted, self.reading.checkpoints, known)
 
     def aligned(self, values: Floats) -> Floats:
         """Bring values of its points to the points of the shown run; NaN where nothing corresponds."""
-        found = np.full(len(self.points), np.nan)
-        there = self.points >= 0
-        found[there] = values[self.points[there]]
-        return found
+        return by_rows(values, self.points)
 
     def values(self, table: Floats, number: int) -> Floats:
         """Values of the corresponding checkpoint at the points of the shown run.
@@ -77,14 +65,7 @@ class SecondReading:
 
         By name where all names are known to both; else from the first to the last, evenly.
         """
-        ours, theirs = self._shown.checkpoints, self.reading.checkpoints
-        if all(name in ours for name in theirs):
-            places = np.array([ours.index(name) for name in theirs], dtype=np.float64)
-        elif len(theirs) == 1:
-            places = np.array([len(ours) - 1.0])
-        else:
-            places = np.linspace(0.0, max(len(ours) - 1.0, 1.0), len(theirs))
-        return places, table
+        return checkpoint_places(self._shown.checkpoints, self.reading.checkpoints), table
 
     @property
     def same_pictures(self) -> bool:

@@ -252,8 +252,12 @@ def _stopped_by(workspace: Workspace, run: Run) -> dict[Weights, str]:
 
 def _is_another(workspace: Workspace, run: Run) -> bool:
     """Tell whether a run shows that its weights are of another network; rows of an edited one differ by intention."""
-    known = run.result.declared is not None and bool(run.result.layers) and run.request.edits.empty
-    return known and not _fits(workspace, run)
+    prepared, opened = run.result.prepared, workspace.structure.prepared if workspace.structure else None
+    if not run.request.edits.empty or prepared is None:
+        return False
+    if opened is not None and prepared.model != opened.model:
+        return True  # also of a run without rows, such as one of the accuracy
+    return run.result.declared is not None and bool(run.result.layers) and not _fits(workspace, run)
 
 
 def _is_about(weights: Weights, message: str, code: str) -> bool:

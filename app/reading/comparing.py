@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
-
 import numpy as np
 
 from analysis.config import LayerSpec
 from analysis.edits import Edits
+from analysis.figures.second import network_words
 from analysis.result import Result
-from app.reading.depth import DepthAxis, Floats, align, depth_axis
+from app.reading.depth import DepthAxis, Floats, Ints, align, depth_axis
 from app.reading.depth import matching_rows as matching_rows
-from app.reading.measurements import NOT_APPLICABLE, RATIO, VALUE, ZERO, Metric, States, Values, fold, read, source
+from app.reading.measurements import (
+    NOT_APPLICABLE,
+    NOT_MEASURED,
+    RATIO,
+    VALUE,
+    ZERO,
+    Metric,
+    States,
+    Values,
+    fold,
+    read,
+    source,
+)
 from app.workspace import Run, Workspace
 
 
@@ -25,18 +36,7 @@ def network_name(run: Run) -> str:
     prepared = run.result.prepared
     name = (prepared.model if prepared else "") or run.name
     edited = "" if run.request.edits.empty else "(edited)"
-    return run.title or " ".join(word for word in (name, _checkpoint(run, name), edited) if word)
-
-
-def _checkpoint(run: Run, name: str) -> str:
-    """Word for the checkpoint that a run measured, "" if there is none or the name says it."""
-    model = run.request.model
-    if model is None:
-        return ""
-    file = model.weights[0] if len(model.weights) == 1 else ""
-    path = PurePath(file.replace("\\", "/"))
-    word = path.stem if path.suffix else model.name.partition("@")[2]
-    return "" if word in name else word
+    return run.title or " ".join(word for word in (network_words(run.request.model, name), edited) if word)
 
 
 def counterpart(workspace: Workspace, method: str) -> Run | None:
@@ -118,12 +118,6 @@ def what_to_mind(workspace: Workspace, method: str) -> str:
     return f"{network_name(run)}: {others}" if run is not None and others else why_not_compared(workspace, method)
 
 
-def candidates(workspace: Workspace) -> list[Run]:
-    """List runs that can be compared with: each with layers of its own, not the ones that are shown already."""
-    shown = {id(workspace.latest(run.request.method)) for run in workspace.runs.values()}
-    return [run for run in workspace.runs.values() if run.result.layers and id(run) not in shown]
-
-
 class Compared:
     """The run that the user compares with, and everything else that was measured of the same network.
 
@@ -138,7 +132,8 @@ class Compared:
     def __init__(self, workspace: Workspace, run: Run, axis: DepthAxis, kinds: tuple[str, ...]) -> None:
         self.run = run
         self._runs = [other for other in workspace.runs.values() if same_network(other, run) and other.result.layers]
-        self.axis = depth_axis(_all_layers(workspace, run), axis.mode, kinds)
+        self._shown = {method: workspace.latest(method) for method in {other.request.method for other in self._runs}}
+        self.axis = depth_axis(known_layers(workspace, run), axis.mode, kinds)
         self._base = axis
         self._places = align(axis, self.axis)
 
@@ -155,9 +150,13 @@ class Compared:
         return None if run is None else fold(self.axis, read(metric, self.axis.layers, run.result), metric.combine)
 
     def source(self, metric: Metric) -> Run | None:
-        """Return its run behind a metric: the compared run itself, or the newest one; None if it was not measured."""
+        """Return its run behind a metric: the compared run itself, or the newest one.
+
+        None if it was not measured, or if it is the run that is shown already: nothing stands behind itself.
+        """
         fits = [run for run in self._runs if run.request.method == metric.method and _knows(run.result, metric)]
-        return self.run if self.run in fits else max(fits, key=lambda run: (run.began, run.number), default=None)
+        found = self.run if self.run in fits else max(fits, key=lambda run: (run.began, run.number), default=None)
+        return None if found is self._shown.get(metric.method) else found
 
     def outline(self, metric: Metric) -> tuple[Floats, float, Floats] | None:
         """Return places, half width and heights of the outline behind a track, None for nothing."""
@@ -217,31 +216,77 @@ def differences(workspace: Workspace, metric: Metric) -> Values | None:
         compared, if the metric was not measured there, or if it was measured on other pictures.
     """
     run, layers = compared_run(workspace), workspace.layers
-    if run is None or not layers or not run.result.layers:
+    if run is None or not layers:
         return None
-    if metric.method == "structure":
-        other_layers, result = _all_layers(workspace, run), None
-    else:
+    result: Result | None = None
+    if metric.method != "structure":
         second = counterpart(workspace, metric.method)
         if second is None or not _knows(second.result, metric) or other_pictures(source(workspace, metric), second):
             return None
-        other_layers, result = second.result.layers, second.result
+        result = second.result
+    theirs, rows = second_rows(workspace)
+    if not theirs:
+        return None
     first = source(workspace, metric)
-    ours = read(metric, layers, first.result if first else None, workspace.shown_weights)
-    theirs = read(metric, other_layers, result)
-    rows = matching_rows(layers, other_layers)
-    there = (rows >= 0) & (ours.states <= ZERO)
-    there[there] = theirs.states[rows[there]] <= ZERO
-    values = np.full(len(layers), np.nan)
-    values[there] = ours.values[there] - theirs.values[rows[there]]
-    states: States = np.where(there, VALUE, NOT_APPLICABLE).astype(np.uint8)
-    states[there & (values == 0)] = ZERO
+    ours = read(metric, shown_layers(workspace), first.result if first else None, workspace.shown_weights)
+    if metric.method == "structure":  # of what was edited, but not measured yet, no cost is known
+        edited = _edited_rows(workspace)
+        ours.states[[layer.name not in edited for layer in layers]] = NOT_MEASURED
+    there = rows >= 0
+    found = read(metric, tuple(theirs[row] for row in rows[there]), result)
+    other, known = np.full(len(layers), np.nan), there & (ours.states <= ZERO)
+    other[there] = found.values
+    known[there] &= found.states <= ZERO
+    values = np.where(known, ours.values - other, np.nan)
+    states: States = np.where(known, VALUE, NOT_APPLICABLE).astype(np.uint8)
+    states[known & (values == 0)] = ZERO
     return Values(values, None, None, states)
 
 
-def _all_layers(workspace: Workspace, run: Run) -> tuple[LayerSpec, ...]:
-    """Rows of the compared network: of its structure if that was read, else of the run that knows most of them."""
+# -- rows of both networks -------------------------------------------------------------------------------------------
+
+
+def known_layers(workspace: Workspace, run: Run) -> tuple[LayerSpec, ...]:
+    """Rows of the network of a run: of its structure if that was read, else of the run that knows most of them."""
     runs = [other for other in workspace.runs.values() if same_network(other, run) and other.result.layers]
     structure = next((other for other in runs if other.request.method == "structure"), None)
     found = structure or max((run, *runs), key=lambda other: len(other.result.layers))
     return found.result.layers
+
+
+def second_rows(workspace: Workspace) -> tuple[tuple[LayerSpec, ...], Ints]:
+    """Rows of the network that is compared with, and for every row of the open network the one that corresponds.
+
+    The one place in which layers of the two are brought together: runs know some of the rows only, and would lead to
+    other ones. Their values are looked up by the name that is found here.
+
+    Returns
+    -------
+    tuple[tuple[LayerSpec, ...], (rows,) int64]
+        (), and -1 throughout, if nothing is compared or nothing is known of its rows.
+    """
+    run = compared_run(workspace)
+    theirs = known_layers(workspace, run) if run is not None else ()
+    return theirs, matching_rows(workspace.layers, theirs)
+
+
+def knows_all_rows(workspace: Workspace) -> bool:
+    """Tell whether the structure of the network that is compared with was read, so that no row of it is unknown."""
+    return any(run.state == "completed" for run in compared_runs(workspace, "structure"))
+
+
+def shown_layers(workspace: Workspace) -> tuple[LayerSpec, ...]:
+    """Rows of the open network with the widths and costs of its edits, as far as a run of the edited network knows.
+
+    In the order of the open network's rows. Without edits those rows.
+    """
+    edited = _edited_rows(workspace)
+    return tuple(edited.get(layer.name, layer) for layer in workspace.layers)
+
+
+def _edited_rows(workspace: Workspace) -> dict[str, LayerSpec]:
+    if workspace.edits.empty:
+        return {layer.name: layer for layer in workspace.layers}
+    runs = [run for run in workspace.runs.values() if run.result.layers and is_open_network(workspace, run)]
+    runs.sort(key=lambda run: (run.request.method == "structure", len(run.result.layers), run.began, run.number))
+    return {layer.name: layer for layer in runs[-1].result.layers} if runs else {}

@@ -41,8 +41,7 @@ def _threads(count: int) -> str:
 def badges(run: Run, edits: Edits) -> list[str]:
     """List what a reader must not overlook: random weights, other edits, an early end, warnings."""
     found = list(run.result.prepared.badges) if run.result.prepared else []
-    if run.request.edits != edits:
-        found.append("measured before the last edit" if run.request.edits.empty else "measured with other edits")
+    found += [other] if (other := edit_words(run, edits)) else []
     if run.state not in ("completed", "queued", "running"):
         found.append(run.state)
     short = {"undersampled": "fewer observations than channels", "non_finite": "pictures dropped"}
@@ -52,6 +51,13 @@ def badges(run: Run, edits: Edits) -> list[str]:
             count = len(warning.items)
             found.append(f"{text} ({count} layer{'' if count == 1 else 's'})")
     return found
+
+
+def edit_words(run: Run, edits: Edits) -> str:
+    """Say that a run is of the network before its edits, or with other ones; "" if it has the same."""
+    if run.request.edits == edits:
+        return ""
+    return "measured before the last edit" if run.request.edits.empty else "measured with other edits"
 
 
 def progress(run: Run) -> str:

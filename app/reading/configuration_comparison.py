@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from analysis.measures.alignment import by_cells, by_rows, same_names
 from app.reading import numbers
 from app.reading.building import by_hand, text_of
 from app.reading.comparing import compared_runs, network_name
@@ -34,8 +35,7 @@ class SecondConfigurations:
     @cached_property
     def columns(self) -> Ints:
         """(configurations of the shown run,) numbers of those that correspond, -1 for none."""
-        known = {name: number for number, name in enumerate(self.reading.names)}
-        return np.array([known.get(name, -1) for name in self.shown.names], dtype=np.int64)
+        return same_names(self.shown.names, self.reading.names)
 
     @property
     def same_configurations(self) -> bool:
@@ -72,10 +72,7 @@ class SecondConfigurations:
 
     def cells(self, table: Floats) -> Floats:
         """Bring a (picture, configuration) table to the pictures and configurations of the shown run, NaN for none."""
-        found = np.full((len(self.rows), len(self.columns)), np.nan)
-        rows, columns = np.flatnonzero(self.rows >= 0), np.flatnonzero(self.columns >= 0)
-        found[np.ix_(rows, columns)] = table[np.ix_(self.rows[rows], self.columns[columns])]
-        return found
+        return by_cells(table, self.rows, self.columns)
 
     @cached_property
     def correct(self) -> Floats:
@@ -97,9 +94,7 @@ class SecondConfigurations:
 
     def aligned(self, values: Floats) -> Floats:
         """Bring values of its configurations to those of the shown run; NaN where nothing corresponds."""
-        found = np.full(len(self.columns), np.nan)
-        found[self.columns >= 0] = values[self.columns[self.columns >= 0]]
-        return found
+        return by_rows(values, self.columns)
 
 
 def second_configurations(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from urllib.parse import quote
 
-from app.reading.glossary import TERMS, WEIGHT_TERMS, Term
+from app.reading.glossary import TERMS, WEIGHT_TERMS, Term, address
 from app.theme import RESOURCES
 
 INDEX = "terms"
@@ -46,8 +47,9 @@ def pages() -> tuple[HelpPage, ...]:
 
 
 def page(name: str) -> HelpPage | None:
-    """Return a page by name, None if there is none."""
-    return next((found for found in pages() if found.name == name), None)
+    """Return a page by its name or an address within it, None if there is none."""
+    wanted = address(name)[0]
+    return next((found for found in pages() if found.name == wanted), None)
 
 
 def _page(name: str, text: str) -> HelpPage:
@@ -55,7 +57,7 @@ def _page(name: str, text: str) -> HelpPage:
     first = lines[0] if lines else ""
     title = first.lstrip("# ").strip() if first.startswith("#") else name.replace("_", " ").capitalize()
     headings = tuple(line.lstrip("# ").strip() for line in lines[1:] if line.startswith("#"))
-    words = [term.title for term in (*TERMS.values(), *WEIGHT_TERMS.values()) if term.page.partition("#")[0] == name]
+    words = [term.title for term in (*TERMS.values(), *WEIGHT_TERMS.values()) if address(term.page)[0] == name]
     return HelpPage(name, title, text, headings, " ".join(words))
 
 
@@ -77,9 +79,11 @@ def _entry(term: Term) -> str:
 
 
 def link_of(page: str) -> str:
-    """Return the target of a link to a page, or to a section given as "page#Heading"."""
-    name, sign, heading = page.partition("#")
-    return f"{name}.md{sign}{heading.replace(' ', '%20')}"
+    """Return the target of a link to a page, or to a section or row of it given as "page?Row#Heading"."""
+    name, row, heading = address(page)
+    return (
+        f"{name}.md" + (f"?{quote(row, safe='')}" if row else "") + (f"#{quote(heading, safe='')}" if heading else "")
+    )
 
 
 def _plain(text: str) -> str:

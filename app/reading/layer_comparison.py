@@ -6,11 +6,13 @@ from analysis.config import LayerSpec
 from app.reading import numbers
 from app.reading.comparing import (
     compared_run,
-    compared_runs,
     counterpart,
-    matching_rows,
+    is_open_network,
+    knows_all_rows,
     network_name,
     other_pictures,
+    second_rows,
+    shown_layers,
 )
 from app.reading.measurements import ZERO, Metric, available, read, source, structure_metric
 from app.workspace import Workspace
@@ -28,14 +30,19 @@ def layer_differences(workspace: Workspace, layer: LayerSpec) -> str:
     Every number is that of the other network, with how much more it is in the open one.
     """
     run = compared_run(workspace)
-    if run is None or not run.result.layers:
+    if run is None:
         return ""
     name, other = network_name(run), second_layer(workspace, layer)
+    metrics = _metrics(workspace)
+    if is_open_network(workspace, run) and not any(counterpart(workspace, metric.method) for metric in metrics):
+        return f"{name}: this is the network that is shown."
+    if other is None and not knows_all_rows(workspace):
+        return f"{name}: which layer corresponds is not known, because its structure was not read."
     if other is None:
         return f"{name} has no layer that corresponds."
     words = [f"{name}: {other.name}" if other.name != layer.name else f"{name}"]
+    layer = shown_layer(workspace, layer)
     words += [_structure(output, layer, other) for output in STRUCTURE]
-    metrics = _metrics(workspace)
     words += [text for metric in metrics if (text := _measured(workspace, metric, layer))][:MOST]
     words += [*dict.fromkeys(why_not_measured(workspace, metric) for metric in metrics)]
     found = [word for word in words if word]
@@ -44,19 +51,26 @@ def layer_differences(workspace: Workspace, layer: LayerSpec) -> str:
 
 def second_layer(workspace: Workspace, layer: LayerSpec) -> LayerSpec | None:
     """Layer of the network that is compared with that corresponds to one of the open network, None for none."""
-    run = compared_run(workspace)
-    if run is None or not run.result.layers:
-        return None
-    structures = compared_runs(workspace, "structure")
-    theirs = (structures[0] if structures else run).result.layers
-    row = row_in(workspace, layer, theirs)
-    return theirs[row] if row >= 0 else None
+    theirs, rows = second_rows(workspace)
+    place = _place(workspace, layer)
+    return theirs[rows[place]] if place >= 0 and rows[place] >= 0 else None
+
+
+def shown_layer(workspace: Workspace, layer: LayerSpec) -> LayerSpec:
+    """Layer with the width and the costs that it has been edited to, as far as they are known."""
+    place = _place(workspace, layer)
+    return shown_layers(workspace)[place] if place >= 0 else layer
+
+
+def _place(workspace: Workspace, layer: LayerSpec) -> int:
+    names = [known.name for known in workspace.layers]
+    return names.index(layer.name) if layer.name in names else -1
 
 
 def row_in(workspace: Workspace, layer: LayerSpec, theirs: tuple[LayerSpec, ...]) -> int:
-    """Row of a second network that corresponds to a layer of the open one, -1 for none."""
-    names = [known.name for known in workspace.layers]
-    return int(matching_rows(workspace.layers, theirs)[names.index(layer.name)]) if layer.name in names else -1
+    """Row among those that a run of the second network has, of the layer that corresponds to one of ours; or -1."""
+    other = second_layer(workspace, layer)
+    return [row.name for row in theirs].index(other.name) if other and other.name in {r.name for r in theirs} else -1
 
 
 def _both(output: str, layer: LayerSpec, other: LayerSpec) -> tuple[float, float]:
@@ -66,7 +80,8 @@ def _both(output: str, layer: LayerSpec, other: LayerSpec) -> tuple[float, float
 
 def _structure(output: str, layer: LayerSpec, other: LayerSpec) -> str:
     ours, theirs = _both(output, layer, other)
-    return _words(structure_metric(output), ours, theirs) if ours != theirs and theirs == theirs else ""
+    known = ours == ours and theirs == theirs
+    return _words(structure_metric(output), ours, theirs) if known and ours != theirs else ""
 
 
 def _equal(layer: LayerSpec, other: LayerSpec) -> str:

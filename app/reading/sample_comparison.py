@@ -1,4 +1,4 @@
-"""What a second network takes the loaded pictures for, beside the open one. No widgets."""
+"""What the open network takes the loaded pictures for, and what a second one does. No widgets."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 from analysis.pictures import PictureSet
 from analysis.result import Result
 from app.reading import numbers
-from app.reading.comparing import compared_run, compared_runs, counterpart, network_name
+from app.reading.comparing import compared_run, compared_runs, network_name
 from app.reading.samples import DISAGREE, ONLY_HERE, ONLY_THERE, Flags, Guess, SampleTable, sample_table
-from app.workspace import Run, Workspace
+from app.workspace import Run, Workspace, newest
 
 METHOD = "evaluate"
 SHOWN = "not compared, because its run is the one that is shown"
@@ -92,6 +92,39 @@ class SecondAnswers:
         return tuple(replace(guess, other=shares.get(guess.name, float("nan"))) for guess in found)
 
 
+def shown_run(workspace: Workspace) -> Run | None:
+    """Return the newest run of the open network on the loaded pictures, None if there is none.
+
+    A newer one on other pictures says nothing about these.
+    """
+    fits = [run for run in workspace.runs.values() if run.request.method == METHOD and run.result.declared]
+    return newest([run for run in fits if _is_shown(workspace, run) and on_loaded(workspace, run)])
+
+
+def _is_shown(workspace: Workspace, run: Run) -> bool:
+    model, shown = run.request.model, workspace.shown_model
+    return model is not None and shown is not None and (model.name, model.weights) == (shown.name, shown.weights)
+
+
+def on_loaded(workspace: Workspace, run: Run) -> bool:
+    """Tell whether a run is on the pictures that are loaded."""
+    images, loaded = run.request.images, workspace.images
+    return images is not None and loaded is not None and images.location == loaded.location
+
+
+def second_run(workspace: Workspace, shown: Run | None) -> Run | None:
+    """Return the run of the network that is compared with: one on the loaded pictures if there is any.
+
+    Parameters
+    ----------
+    shown
+        Run of the open network, which cannot be compared with itself.
+    """
+    fits = compared_runs(workspace, METHOD)
+    found = next((run for run in fits if on_loaded(workspace, run)), fits[0] if fits else None)
+    return None if found is shown else found
+
+
 def second_answers(workspace: Workspace, pictures: PictureSet, shown: Run | None) -> SecondAnswers | None:
     """Read the answers of the network that is compared with to the loaded pictures.
 
@@ -107,15 +140,15 @@ def second_answers(workspace: Workspace, pictures: PictureSet, shown: Run | None
     SecondAnswers or None
         With the reason where its answers do not compare; None if nothing is compared.
     """
-    compared, images = compared_run(workspace), workspace.images
-    if compared is None or images is None:
+    compared = compared_run(workspace)
+    if compared is None or workspace.images is None:
         return None
     name = network_name(compared)
-    run = counterpart(workspace, METHOD)
+    run = second_run(workspace, shown)
     if run is None:
         same = bool(compared_runs(workspace, METHOD))
         return SecondAnswers(name, why_not=SHOWN if same else "its accuracy has not been measured")
-    if run.request.images is None or run.request.images.location != images.location:
+    if not on_loaded(workspace, run):
         return SecondAnswers(name, why_not="measured on other pictures")
     ours, theirs = (one.result.prepared if one is not None else None for one in (shown, run))
     if ours is not None and theirs is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +20,7 @@ DISAGREE, ONLY_HERE, ONLY_THERE = "disagree", "only here", "only there"
 OF_TWO = (DISAGREE, ONLY_HERE, ONLY_THERE)
 """Verdicts that take the answers of a second network."""
 VERDICTS = ("all", "right", "wrong", *OF_TWO)
+NUMBER = re.compile(r"(?:#|(?:picture|image|sample)\s*#?)\s*(\d[\d,]*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +36,14 @@ class Wish:
     low, high
         Range of the confidence, both inclusive, 0 to 1.
     words
-        Part of the name of the true or of the predicted class.
+        Part of the name of the true or of the predicted class, or of the file. A number such as "#12" asks for one
+        picture and leaves none away.
     order
         One of :data:`ORDERS`.
     falling
         True for the largest first.
+    prediction
+        Number of an output of the network, -1 for all.
     """
 
     label: int = -1
@@ -47,6 +53,7 @@ class Wish:
     words: str = ""
     order: str = "place"
     falling: bool = False
+    prediction: int = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +95,16 @@ class SampleTable:
         """True if there is a prediction for any picture."""
         return bool((self.predictions >= 0).any())
 
+    @property
+    def classes(self) -> tuple[tuple[int, str], ...]:
+        """Number and name of every class of the source; without names, of those that occur."""
+        return tuple(enumerate(self.names)) or _occurring(self.labels)
+
+    @property
+    def predicted(self) -> tuple[tuple[int, str], ...]:
+        """Number and name of every output of the network; without names, of those that occur."""
+        return tuple(enumerate(self.outputs)) or _occurring(self.predictions)
+
     def label_name(self, place: int) -> str:
         """Name of a picture's true class, "" for none."""
         return _name(self.names, int(self.labels[place]))
@@ -99,6 +116,11 @@ class SampleTable:
     def output_name(self, output: int) -> str:
         """Name of an output of the network, its number where it has none."""
         return _name(self.outputs, output)
+
+
+def _occurring(numbers: Ints) -> tuple[tuple[int, str], ...]:
+    found: list[int] = np.unique(numbers).tolist()
+    return tuple((number, str(number)) for number in found if number >= 0)
 
 
 def _name(names: tuple[str, ...], number: int) -> str:
@@ -163,7 +185,22 @@ def _names_through(labels: Ints, own: Ints, outputs: tuple[str, ...]) -> tuple[s
     return tuple(names)
 
 
-def fitting(table: SampleTable, wish: Wish, among: Ints | None = None, of_two: Flags | None = None) -> Ints:
+def number_asked(words: str) -> int:
+    """Return the number of the picture that words ask for, -1 if they ask for none.
+
+    Examples
+    --------
+    >>> number_asked("#12"), number_asked("Picture 1,204"), number_asked("12"), number_asked("#12 shoe")
+    (12, 1204, -1, -1)
+    """
+    found = NUMBER.fullmatch(words.strip())
+    return int(found[1].replace(",", "")) if found else -1
+
+
+def fitting(
+    table: SampleTable, wish: Wish, among: Ints | None = None, of_two: Flags | None = None,
+    files: tuple[str, ...] = (),
+) -> Ints:  # fmt: skip
     """List the places of the pictures that are wanted, in the wanted order.
 
     Parameters
@@ -172,6 +209,8 @@ def fitting(table: SampleTable, wish: Wish, among: Ints | None = None, of_two: F
         Places to choose from, e.g. the pictures of a bundle; None for all.
     of_two
         (picture,) which of them have the verdict, where it takes the answers of a second network.
+    files
+        Names of the files of all pictures in small letters, empty where they have none.
 
     Returns
     -------
@@ -184,6 +223,8 @@ def fitting(table: SampleTable, wish: Wish, among: Ints | None = None, of_two: F
         fits[among[(among >= 0) & (among < table.count)]] = True
     if wish.label >= 0:
         fits &= table.labels == wish.label
+    if wish.prediction >= 0:
+        fits &= table.predictions == wish.prediction
     if of_two is not None:
         fits &= of_two
     elif wish.verdict != "all":
@@ -191,14 +232,25 @@ def fitting(table: SampleTable, wish: Wish, among: Ints | None = None, of_two: F
     if wish.low > 0 or wish.high < 1:
         with np.errstate(invalid="ignore"):
             fits &= (table.confidence >= wish.low) & (table.confidence <= wish.high)
-    if wish.words.strip():
-        fits &= _named(table, wish.words)
+    if wish.words.strip() and number_asked(wish.words) < 0:
+        fits &= _named(table, wish.words, files)
     return _ordered(table, wish, np.flatnonzero(fits))
 
 
-def _named(table: SampleTable, words: str) -> Flags:
-    """Tell which pictures have all words in the name of their true, or of their predicted class."""
-    return _with_words(table.labels, table.names, words) | _with_words(table.predictions, table.outputs, words)
+def _named(table: SampleTable, words: str, files: tuple[str, ...]) -> Flags:
+    """Tell which pictures have all words in the name of their true or of their predicted class, or of their file."""
+    found = _with_words(table.labels, table.names, words) | _with_words(table.predictions, table.outputs, words)
+    if files:
+        found[with_file(files, words)] = True
+    return found
+
+
+def with_file(files: tuple[str, ...], words: str) -> Ints:
+    """Return the places of the pictures that have all words in the name of their file, given in small letters."""
+    found = list(range(len(files)))
+    for word in words.lower().split():
+        found = [place for place in found if word in files[place]]
+    return np.array(found, dtype=np.int64)
 
 
 def _with_words(classes: Ints, names: tuple[str, ...], words: str) -> Flags:
@@ -227,22 +279,31 @@ class Guess:
         True if it is the label of the picture.
     other
         Share that a second network gives it, NaN for unknown.
+    beyond
+        True if it is only listed because it is the label: less likely than all the others.
     """
 
     name: str
     share: float
     right: bool
     other: float = float("nan")
+    beyond: bool = False
 
 
 def guesses(table: SampleTable, result: Result | None, place: int) -> tuple[Guess, ...]:
-    """List the most likely classes of a picture, the first one first; at least the prediction, if there is one."""
+    """List the most likely classes of a picture, the first one first; at least the prediction, if there is one.
+
+    The label comes last where it is not among them: its share is exp(-loss), since the loss is the cross entropy.
+    """
     row = int(table.rows[place]) if 0 <= place < table.count else -1
     if result is None or row < 0 or table.predictions[place] < 0:
         return ()
-    own = int(result["label"][row])
+    own, loss = int(result["label"][row]), float(table.loss[place])
     if "top_class" in result:
         classes, shares = result["top_class"][row].tolist(), result["top_share"][row].tolist()
     else:
         classes, shares = [int(table.predictions[place])], [float(table.confidence[place])]
-    return tuple(Guess(table.output_name(c), s, c == own) for c, s in zip(classes, shares, strict=True) if c >= 0)
+    found = [Guess(table.output_name(c), s, c == own) for c, s in zip(classes, shares, strict=True) if c >= 0]
+    if own >= 0 and own not in classes and math.isfinite(loss):
+        found.append(Guess(table.output_name(own), math.exp(-loss), True, beyond=True))
+    return tuple(found)

@@ -8,9 +8,10 @@ import numpy as np
 
 from analysis.config import LayerSpec
 from analysis.edits import Edits
+from analysis.measures.alignment import by_cells, by_rows
 from analysis.measures.ring_fits import Curve
 from app.reading.comparing import compared_run, compared_runs, matching_rows, network_name, why_not_compared
-from app.reading.depth import Floats, Ints
+from app.reading.depth import Floats
 from app.reading.sharing import METHOD, TRAINED, Projected, Trained
 from app.workspace import Run, Workspace
 
@@ -58,7 +59,7 @@ class SecondSharing:
         if theirs is None or theirs.table(name).ndim != 2:
             return np.empty((0, 0))
         rows = matching_rows(shown.layers, theirs.layers)
-        return by_rows(by_rows(theirs.table(name), rows).T, rows).T
+        return by_cells(theirs.table(name), rows, rows)
 
     def gap_curves(self) -> tuple[Curve, ...]:
         """Return the curves of its gaps that are drawn: the full variant, else its first one."""
@@ -76,13 +77,6 @@ class SecondSharing:
         alike = np.isclose(theirs.table("ratio"), shown.table("ratio")[run], equal_nan=True)
         fits = [i for i in np.flatnonzero(alike).tolist() if theirs.kind_of(i) == shown.kind_of(run)]
         return fits[0] if fits else -1
-
-
-def by_rows(table: Floats, rows: Ints) -> Floats:
-    """Pick rows of a table, NaN for those that are -1."""
-    found = np.full((len(rows), *table.shape[1:]), np.nan)
-    found[rows >= 0] = table[rows[rows >= 0]]
-    return found
 
 
 def why_not_shared(workspace: Workspace, method: str, second: SecondSharing | None) -> str:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.measures.alignment import by_cells, by_rows, first_layer, matching_groups, same_names
 from analysis.result import Result
 from app.reading import numbers
-from app.reading.comparing import compared_runs, counterpart, matching_rows, network_name
+from app.reading.comparing import compared_runs, counterpart, network_name, second_rows
 from app.reading.depth import Floats, Ints
-from app.reading.sharing_comparison import by_rows
 from app.reading.width_channels import METHOD as SCORES
 from app.reading.width_check import BUNDLES, RANK, entropies, ranks
-from app.reading.width_reading import WidthReading, first_layer
+from app.reading.width_reading import WidthReading
 from app.reading.width_reference import second_layers
 from app.reading.width_search import SENSITIVITY, SHRINK, Sensitivity, Shrunk, floats
 from app.workspace import Run, Workspace
@@ -43,7 +43,7 @@ class SecondSensitivity:
 
     def losses(self, measure: str) -> Floats:
         """Return its losses at the groups and ratios of the shown study, NaN where nothing corresponds."""
-        return by_rows(by_rows(self.reading.losses(measure), self.rows).T, self.columns).T
+        return by_cells(self.reading.losses(measure), self.rows, self.columns)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,8 +69,7 @@ def second_sensitivity(workspace: Workspace, shown: Run | None) -> SecondSensiti
     ours, theirs = Sensitivity(shown.result), Sensitivity(run.result)
     rules = [str(dict(one.request.params).get("rule", "l1")) for one in (shown, run)]
     name = network_name(run) + (f" (kept by {rules[1]})" if rules[0] != rules[1] else "")
-    known = {ratio: place for place, ratio in enumerate(theirs.ratios)}
-    columns = np.array([known.get(ratio, -1) for ratio in ours.ratios], dtype=np.int64)
+    columns = same_names(ours.ratios, theirs.ratios)
     return SecondSensitivity(name, theirs, group_rows(workspace, ours.names, theirs.names), columns)
 
 
@@ -95,13 +94,7 @@ def group_rows(workspace: Workspace, ours: tuple[str, ...], theirs: tuple[str, .
     (group,) int64
         Places in `theirs`, -1 where nothing corresponds.
     """
-    known = {name: place for place, name in enumerate(theirs)}
-    by_layer = {first_layer(name): place for name, place in reversed(known.items())}
-    layers = second_layers(workspace)
-    rows = matching_rows(workspace.layers, layers) if layers else np.full(len(workspace.layers), -1)
-    other = {ours.name: layers[row].name for ours, row in zip(workspace.layers, rows.tolist(), strict=True) if row >= 0}
-    found = [known.get(name, by_layer.get(other.get(first_layer(name), ""), -1)) for name in ours]
-    return np.array(found, dtype=np.int64)
+    return matching_groups(ours, theirs, workspace.layers, second_layers(workspace))
 
 
 def second_group_widths(reading: WidthReading, by_layer: Mapping[str, float]) -> dict[str, float]:
@@ -132,9 +125,8 @@ def second_values(workspace: Workspace, method: str, names: tuple[str, ...]) -> 
     known = {} if run is None else ranks(run.result) if method == RANK else entropies(run.result)
     if run is None or not known:
         return "", np.empty(0)
-    layers = run.result.layers
-    rows = matching_rows(workspace.layers, layers).tolist()
-    other = {ours.name: layers[row].name for ours, row in zip(workspace.layers, rows, strict=True) if row >= 0}
+    theirs, rows = second_rows(workspace)
+    other = {ours.name: theirs[row].name for ours, row in zip(workspace.layers, rows, strict=True) if row >= 0}
     return network_name(run), np.array([known.get(other.get(name, ""), np.nan) for name in names])
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analysis.edits import Edits
+from analysis.measures.alignment import first_layer
 from analysis.measures.widths.costs import CostModel, Costs
 from analysis.measures.widths.description import WidthGroups
 from analysis.measures.widths.fitting import EXACT, Rounding, legal
@@ -139,12 +140,6 @@ class WidthReading:
     def why_locked(self, column: int) -> str:
         """Reason why a column has channels that never change."""
         return self.reasons.get(self.names[column]) or NO_REASON
-
-
-def first_layer(name: str) -> str:
-    """Layer that a width group is named after."""
-    head, plus, number = name.rpartition("+")
-    return head if plus and number.isdigit() else name
 
 
 def changed(

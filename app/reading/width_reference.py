@@ -6,26 +6,32 @@ from collections.abc import Mapping
 
 from analysis.config import LayerSpec
 from app.reading.comparing import compared_run, compared_runs, matching_rows, network_name
-from app.workspace import Workspace
+from app.workspace import Run, Workspace
 
 METHODS = ("structure", "width_groups")
 """Methods whose runs know every layer of a network, the best first."""
 
 
 def second_layers(workspace: Workspace) -> tuple[LayerSpec, ...]:
-    """Rows of the network that is compared with, as far as they are known; () for none.
+    """Rows of the network that is compared with, as far as they are known; () for none."""
+    run = second_layers_run(workspace)
+    return run.result.layers if run is not None else ()
+
+
+def second_layers_run(workspace: Workspace) -> Run | None:
+    """Find the run that knows the rows of the network that is compared with, None for none.
 
     Of the open network itself only a run with edits has rows of its own.
     """
     run = compared_run(workspace)
     if run is None or not workspace.layers:
-        return ()
+        return None
     known = [other for method in METHODS for other in compared_runs(workspace, method) if other.result.layers]
     if run.request.model == workspace.shown_model:
         known = [run] if not run.request.edits.empty else []  # the same network, with other widths perhaps
     elif not known:
         known = [run]
-    return known[0].result.layers if known else ()
+    return known[0] if known else None
 
 
 def second_widths(workspace: Workspace) -> tuple[str, Mapping[str, float]]:

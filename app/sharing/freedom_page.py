@@ -22,7 +22,7 @@ from app.theme import Theme
 COUNTED = {"total": "degrees of freedom in all", "shared": "degrees of freedom of the shared part"}
 NO_TRAINING = "No networks trained with shared weights yet: training is the method, see Measure."
 NO_PROJECTION = "No projection measured yet: it shows how little a ring keeps of weights that were trained without it."
-KEPT = "kept of trained weights by projection (%): a diagnosis, training is the method"
+KEPT = "kept of trained weights by projection (%)"
 SAME_SIZE = "The network that is compared with; in brackets: points more here, with a ring of the same relative size"
 DIAGNOSIS = "Projection is a diagnosis, training is the method"
 
@@ -238,7 +238,7 @@ def kept_series(projected: Projected, count: str) -> tuple[Series, ...]:
         truncated = 100 * projected.table("energy_truncated")
         lines.insert(2, Series("energy of truncated SVDs of N numbers", "configurations", x, truncated))
     if "accuracy" in projected.result:
-        lines.append(Series("accuracy after projection", "bundles", x, 100 * projected.table("accuracy")))
+        lines.append(Series("accuracy after projection", "text", x, 100 * projected.table("accuracy")))
         lines.append(Series("accuracy after pruning", "widths", x, 100 * projected.table("accuracy_pruned")))
     return tuple(lines)
 

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 from analysis.config import LayerSpec
 from analysis.measures.ring_fits import Freedom
 from app.drawing.readout import Line
-from app.forms.widgets import button, label, whole_number
+from app.forms.widgets import Elided, button, label, whole_number
 from app.reading import numbers
 from app.reading.glossary import TERMS
 from app.reading.sharing import LAYOUTS, SCOPES, VARIANTS, Wish, free, memory, planned, shareable
@@ -128,8 +128,9 @@ class SharePage(QWidget):
         grid.setHorizontalSpacing(16)
         grid.setVerticalSpacing(2)
         grid.setColumnStretch(3, 1)
-        self.second_name = label("", "soft")
-        grid.addWidget(self.second_name, 0, 2, Qt.AlignmentFlag.AlignRight)
+        self.second_name, self.second_missing = Elided("", "soft"), label("", "soft", wrap=True)
+        grid.addWidget(self.second_name, 0, 2, 1, 2)
+        grid.addWidget(self.second_missing, len(FREEDOMS) + 1, 0, 1, 4)
         for row, (name, words) in enumerate(FREEDOMS, 1):
             title = label(words)
             title.setToolTip(TERMS["degrees_of_freedom"].definition)
@@ -212,9 +213,11 @@ class SharePage(QWidget):
         banks = planned(wish, layers) if layers else ()
         texts = freedom_texts(free(banks, parameters)) if banks else {}
         why = "it has none of the chosen layers" if layers else "its structure has not been read"
-        words = name if banks or not name else f"{name}: not compared, because {why}"
-        self.second_name.setText(words)
-        self.second_name.setVisible(bool(words))
+        missing = "" if banks or not name else f"{name}: not compared, because {why}"
+        self.second_name.set_text(name if banks else "")
+        self.second_missing.setText(missing)
+        for part, words in ((self.second_name, self.second_name.full), (self.second_missing, missing)):
+            part.setVisible(bool(words))
         for key, cell in self.seconds.items():
             cell.setText(texts.get(key, ""))
 

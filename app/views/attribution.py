@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import permutations
 from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QContextMenuEvent, QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedLayout, QVBoxLayout
 
 from analysis.figures import FigureSpec
-from analysis.measures.attributions import algorithm
-from app.drawing.attribution_board import AttributionBoard, Pane
+from app.drawing.attribution_board import AttributionBoard
+from app.drawing.attribution_table import AttributionTable
+from app.drawing.explained import board_panes, table_rows
 from app.drawing.readout import Line
+from app.forms.attribution_footer import AttributionFooter
 from app.forms.attribution_form import AttributionForm
-from app.forms.second_offer import SecondOffer
 from app.forms.widgets import Bar
+from app.reading import attribution_answers as answering
+from app.reading import attribution_asking as asking
 from app.reading import attribution_reading as reading
-from app.reading import conditions
-from app.reading.asking_second import of_second
-from app.reading.attribution_reading import Explanation, MapReading, Wish
+from app.reading.activation_reading import outdated
+from app.reading.attribution_answers import Answers
+from app.reading.attribution_figure import figure_of
+from app.reading.attribution_turn import Turn, turn_of
+from app.reading.attribution_wish import Wish, kept, wish_of
 from app.theme import Theme
 from app.views.base import View
 from app.workspace import Run, Workspace
 
 METHOD = reading.METHOD
-SENTENCE = (
-    "Attribution shows which pixels of a picture speak for a class and which against it, by several algorithms side "
-    "by side."
-)
-KINDS = {"target": str, "layer": str, "baseline": str, "steps": int, "window": int, "stride": int}
-"""What a workspace file keeps of the wish, apart from the algorithms."""
+SENTENCE = answering.SENTENCE
 SUMMARY_TERMS = {
     "predicted": "verdict",
     "confidence": "prediction_share",
@@ -41,46 +41,53 @@ SUMMARY_TERMS = {
     "score": "target_score",
 }
 """Words of the summary, and their terms in the glossary."""
-SCALES = {True: "one colour scale for all maps", False: "each map has its own colour scale"}
 
 
 class AttributionView(View):
-    """A picture, its attributions, and the controls above them."""
+    """A picture with its attributions, or a table of several, and the controls above them."""
 
     def __init__(self, workspace: Workspace, theme: Theme) -> None:
         super().__init__(workspace, theme, "Attribution")
-        self._asked: tuple[object, ...] = ()
+        self._asked: object = None
+        self._network = workspace.model
+        """Network that the choices of the form are about."""
         self._build()
 
     def _build(self) -> None:
         self.form, self.board = AttributionForm(self.theme), AttributionBoard(self.theme)
-        self.board.help_wanted.connect(self.help_wanted)
-        self.summary, self.facts = Line(self.theme, "text", "text", SUMMARY_TERMS), Line(self.theme)
-        self.summary.help_wanted.connect(self.help_wanted)
-        self.badges, self.bar = Line(self.theme, "small", "warning"), Bar(self.theme)
-        self.form.stepped.connect(self.step)
-        self.form.changed.connect(self._changed)
-        self.form.shown_changed.connect(self._changed)
-        self.form.explain_wanted.connect(self.explain)
-        self.form.cancel_wanted.connect(self.cancel)
+        self.table, self.footer = AttributionTable(self.theme), AttributionFooter(self.workspace, self.theme)
+        self.summary, self.bar = Line(self.theme, "text", "text", SUMMARY_TERMS), Bar(self.theme)
+        self.links, self.ask_second = self.footer.links, self.footer.ask_second
+        self.badges, self.facts = self.footer.badges, self.footer.facts
+        self._connect()
         heading = QHBoxLayout()
         heading.setContentsMargins(12, 6, 12, 0)
         heading.addWidget(self.summary, 1)
         heading.addWidget(self.bar)
-        footer = QVBoxLayout()
-        footer.setContentsMargins(12, 0, 12, 6)
-        footer.setSpacing(0)
-        footer.addWidget(self.badges)
-        footer.addWidget(self.facts)
-        self.ask_second = SecondOffer(self.workspace, "Show its attributions")
-        footer.addWidget(self.ask_second, alignment=Qt.AlignmentFlag.AlignLeft)
+        self.shown = QStackedLayout()
+        self.shown.addWidget(self.board)
+        self.shown.addWidget(self.table)
         layout = QVBoxLayout(self.content)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self.form)
         layout.addLayout(heading)
-        layout.addWidget(self.board, 1)
-        layout.addLayout(footer)
+        layout.addLayout(self.shown, 1)
+        layout.addWidget(self.footer)
+
+    def _connect(self) -> None:
+        form, workspace = self.form, self.workspace
+        for part in (self.board, self.table):
+            part.help_wanted.connect(self.help_wanted)
+        form.stepped.connect(self.step)
+        form.changed.connect(self._changed)
+        form.shown_changed.connect(self._changed)
+        form.explain_wanted.connect(self.explain)
+        form.cancel_wanted.connect(self.cancel)
+        self.links.steps_wanted.connect(self._try_steps)
+        self.links.unit_chosen.connect(self._select_unit)
+        self.table.chosen.connect(lambda place: workspace.select_sample(place, workspace.selection.pictures))
+        self.table.opened.connect(workspace.select_sample)
 
     # -- showing -----------------------------------------------------------------------------------------------------
 
@@ -89,57 +96,38 @@ class AttributionView(View):
         return run.request.method == METHOD
 
     def refresh(self) -> None:
-        """Draw what is known of the selected picture."""
+        """Draw what is known of the selected pictures."""
         workspace = self.workspace
-        sample = workspace.selection.sample
-        found = self._found()
-        busy = self._open_run()
-        if found is None and busy is None and not self._any():
+        if workspace.model is None or workspace.images is None:
             self._show_why_empty()
             return
         self.show_content()
-        self._offer_names(found)
-        place = found.place if found else max(sample, 0)
-        self.form.picture.setText(f"picture #{place}")
-        self.form.before.setEnabled(place > 0)
-        self.form.after.setEnabled(place + 1 < self._total(found))
-        self.form.set_busy(busy is not None)
+        self._offer_names()
+        turn = self._turn()
+        answers = self._answers(turn)
+        busy = asking.answering(workspace, turn.places)
+        unknown = asking.why_no_class(self.workspace, self._wish.target)
+        self.form.say_pictures(turn.words, turn.tip, turn.several, turn.before >= 0, turn.after >= 0)
+        self.form.set_busy(busy is not None, unknown)
         progress = busy.result.progress if busy else None
         self.bar.setVisible(busy is not None)
         self.bar.set_share(progress.done / progress.total if progress and progress.total else 0.0)
-        if found is None:
-            self._show_nothing(place, busy)
+        self.shown.setCurrentWidget(self.table if turn.several and self._wish.algorithms else self.board)
+        if turn.several:
+            self._show_table(turn, answers, busy)
         else:
-            self._show(found, busy)
-
-    def _found(self) -> Explanation | None:
-        return reading.explanation(self.workspace, self.workspace.selection.sample, self.form.wish.target)
-
-    def _any(self) -> bool:
-        return any(reading.fits(run, self.workspace) for run in self.workspace.runs.values())
-
-    def _open_run(self) -> Run | None:
-        runs = (run for run in self.workspace.runs.values() if run.open and run.request.method == METHOD)
-        return next(runs, None)
-
-    def cancel(self) -> None:
-        """Stop the explanation that is being computed or waits; what else runs goes on."""
-        run = self._open_run()
-        if run is not None:
-            self.workspace.request_cancel(run.number)
+            self._show_board(turn, answers, busy)
+        self.footer.show_words(turn, answers, busy, self._wish, unknown, self.form.shared.isChecked())
+        self._say_summary(turn, answers)
+        if busy is None and not unknown:
+            self._ask_quietly([place for place in turn.places if place not in answers])
+        self._drop_outdated(answers)
 
     def _show_why_empty(self) -> None:
-        workspace = self.workspace
-        if workspace.model is None:
+        if self.workspace.model is None:
             self.show_empty(f"{SENTENCE} It needs a network and pictures.", "Open the demo")
-        elif workspace.images is None:
-            self.show_empty(f"{SENTENCE} It needs pictures.", "Choose pictures…")
         else:
-            took = reading.seconds(workspace, self.form.wish)
-            note = f"about {max(1, round(took))} s on {workspace.compute.device}" if took else ""
-            place = max(workspace.selection.sample, 0)
-            problem = reading.failure(workspace, self.form.wish, place)
-            self.show_empty(SENTENCE, f"Explain picture #{place}", problem.message if problem else note)
+            self.show_empty(f"{SENTENCE} It needs pictures.", "Choose pictures…")
 
     def fill(self) -> None:
         """Do what the button of the empty state says."""
@@ -150,137 +138,108 @@ class AttributionView(View):
         else:
             self.explain()
 
-    def _offer_names(self, found: Explanation | None) -> None:
-        classes = found.run.result.names("class") if found else ()
-        if not classes:
-            evaluated = self.workspace.latest("evaluate")
-            classes = evaluated.result.names("class") if evaluated else ()
-        layers = tuple(
-            layer.name
-            for layer in self.workspace.layers
-            if layer.kind in ("conv", "activation", "block") and len(layer.shape) == 3 and layer.positions > 1
-        )
-        self.form.set_names(classes, layers)
+    def _offer_names(self) -> None:
+        """Offer classes and layers of the open network; a choice that only another one had is given up."""
+        workspace, form = self.workspace, self.form
+        classes = asking.classes_of(workspace)
+        if self._network is not None and workspace.model != self._network and form.wish.target not in classes:
+            form.forget_network()
+        self._network = workspace.model
+        form.withhold_layers(asking.has_no_maps(workspace))
+        form.set_names(classes, asking.layers_of(workspace))
+        form.offer_layer(workspace.selection.layer)
 
-    def _show_nothing(self, place: int, busy: Run | None) -> None:
-        words = f"Picture #{place} has not been explained yet." if busy is None else f"Explaining picture #{place} …"
-        problem = reading.failure(self.workspace, self.form.wish, place) if busy is None else None
-        if problem is not None:
-            words = f"Picture #{place} could not be explained. {problem.message} {problem.hint}".strip()
-        self.board.show_panes(None, (), 1.0, words)
-        self.summary.say("")
-        self.facts.say(_progress(busy))
-        self.badges.hide()
-        if busy is None and problem is None and self._affordable():
-            self._ask_quietly(place)
+    def _turn(self) -> Turn:
+        workspace = self.workspace
+        first = 0
+        if workspace.selection.sample < 0 and (found := reading.explanation(workspace, -1)) is not None:
+            first = found.place
+        return turn_of(workspace, first, asking.page_size(workspace, self._wish))
 
-    def _show(self, found: Explanation, busy: Run | None) -> None:
-        wish = self.form.wish
-        shown = reading.gathered(self.workspace, found, wish)
-        ends = reading.reaches(shown, self.form.shared.isChecked())
-        panes = [Pane("Picture", tip="As the network saw it, before its mean was taken off.")]
-        by_name = {item.algorithm.name: (item, end) for item, end in zip(shown, ends, strict=True)}
-        for name in wish.algorithms:
-            if name not in by_name:
-                panes.append(Pane(algorithm(name).title, note="Not computed. Press Explain."))
-                continue
-            item, end = by_name[name]
-            if item.arrived:
-                panes.append(Pane(item.algorithm.title, item.caption, item.values, end, "", item.verdict, item.tip))
-            else:
-                panes.append(Pane(item.algorithm.title, note="…" if item.run.open else "Ended before this map."))
-        opacity, why = self.form.opacity.value() / 100, ""
-        second = reading.second_explanation(self.workspace, found.place)
-        if second is not None and second[1] is not None:
-            panes += self._second_panes(second[0], second[1], wish)
-            self.board.show_panes(found.picture, tuple(panes), opacity, rows=2)
+    def _answers(self, turn: Turn) -> Answers:
+        return answering.answers_of(self.workspace, self._wish, turn.places)
+
+    def _show_board(self, turn: Turn, answers: Answers, busy: Run | None) -> None:
+        found = answers.get(turn.places[0])
+        if found is None:
+            self.board.show_panes(None, (), 1.0, answering.lack_words(self.workspace, self._wish, turn.places[0], busy))
+            return
+        panes = board_panes(found, self._wish, self.form.shared.isChecked())
+        self.board.show_panes(found[0].found.picture, panes, self._opacity(), networks=len(found))
+
+    def _show_table(self, turn: Turn, answers: Answers, busy: Run | None) -> None:
+        wish, shared = self._wish, self.form.shared.isChecked()
+        if not wish.algorithms:
+            self.board.show_panes(None, (), 1.0, "Choose an algorithm.")
+            return
+        titles, rows = table_rows(turn.places, answers, wish, shared, "…" if busy is not None else "Not computed.")
+        self.table.show_rows(titles, rows, self.workspace.selection.sample, self._opacity(), shared)
+
+    def _say_summary(self, turn: Turn, answers: Answers) -> None:
+        if turn.several:
+            self.summary.say(answering.counts(len(turn.places), answering.own_of(answers)))
         else:
-            self.board.show_panes(found.picture, tuple(panes), opacity)
-            why = second[2] if second is not None else ""
-        lacking = second is not None and second[1] is None and bool(wish.algorithms)
-        asked = reading.request(self.workspace, wish, found.place)
-        self.ask_second.offer(of_second(self.workspace, asked) if lacking else None)
-        self.summary.say(
-            found.words(), "" if second is None or second[1] is None else f"{second[0]}: {second[1].words()}"
-        )
-        words = [_progress(busy), *reading.facts_of(shown), SCALES[self.form.shared.isChecked()], why]
-        self.facts.say(" · ".join(word for word in words if word), conditions.details(found.run.result))
-        badges = [*self._conditions(found, shown), *self._other(found, shown, wish)]
-        self.badges.say(" · ".join(dict.fromkeys(badges)))
-        self.badges.setVisible(bool(badges))
+            first, *others = [one.words for one in answering.all_of(answers)] or [""]
+            self.summary.say(first, "\n".join([first, *others]) if others else "")
 
-    def _second_panes(self, name: str, found: Explanation, wish: Wish) -> list[Pane]:
-        """Panes of the second network below those of the first, in the same order."""
-        maps = {item.algorithm.name: item for item in found.maps()}
-        shown = tuple(maps[key] for key in wish.algorithms if key in maps)
-        ends = dict(zip(shown, reading.reaches(shown, self.form.shared.isChecked()), strict=True))
-        panes = [Pane(name, found.words().split(" · ")[0], picture=found.picture, tip=found.words())]
-        for key in wish.algorithms:
-            item = maps.get(key)
-            title = algorithm(key).title
-            if item is None:
-                panes.append(Pane(title, note=f"Not computed of {name}."))
-            elif item.arrived:
-                shape = (item.caption, item.values, ends[item], "", item.verdict)
-                panes.append(Pane(title, *shape, f"{name}\n{item.tip}", found.picture))
-            else:
-                panes.append(Pane(title, note="…" if found.run.open else "Ended before this map."))
-        return panes
+    @property
+    def _wish(self) -> Wish:
+        return self.form.wish
 
-    def _conditions(self, found: Explanation, shown: tuple[MapReading, ...]) -> list[str]:
-        """Say what must not be overlooked about the runs that are shown, and why one failed."""
-        words: list[str] = []
-        for run in {run.number: run for run in [item.run for item in shown] or [found.run]}.values():
-            words += conditions.badges(run, self.workspace.edits)
-            problem = run.result.finished.problem if run.result.finished is not None else None
-            words += [problem.message] if problem is not None else []
-        return words
-
-    def _other(self, found: Explanation, shown: tuple[MapReading, ...], wish: Wish) -> list[str]:
-        """Say if what is shown was computed with other choices than those above, as far as they matter for it."""
-        other = [] if found.explains(wish.target) or found.run.open else ["target"]
-        for item in shown:
-            other += [] if item.run.open else reading.other_settings(item, wish)
-        return [f"computed with another {' and '.join(dict.fromkeys(other))}: press Explain"] if other else []
+    def _opacity(self) -> float:
+        return self.form.opacity.value() / 100
 
     # -- choices -----------------------------------------------------------------------------------------------------
 
     def explain(self) -> None:
-        """Ask for the selected picture with what is chosen."""
-        workspace, wish = self.workspace, self.form.wish
-        found = self._found()
-        place = workspace.selection.sample if workspace.selection.sample >= 0 else (found.place if found else 0)
-        if wish.algorithms:
-            workspace.request_run(reading.request(workspace, wish, place))
+        """Ask for the pictures that are shown with what is chosen."""
+        wish = self._wish
+        if not wish.algorithms:
+            return
+        if asking.why_no_class(self.workspace, self._wish.target):
+            self.invalidate()  # which says so
+            return
+        self.workspace.request_run(asking.request(self.workspace, wish, *self._turn().places))
+
+    def cancel(self) -> None:
+        """Stop the explanation that is being computed or waits; what else runs goes on."""
+        run = asking.answering(self.workspace, self._turn().places)
+        if run is not None:
+            self.workspace.request_cancel(run.number)
 
     def step(self, by: int) -> None:
-        """Select the picture before or after."""
-        found = self._found()
-        now = self.workspace.selection.sample if self.workspace.selection.sample >= 0 else (found.place if found else 0)
-        target = now + by
-        if 0 <= target < self._total(found):
-            self.workspace.select_sample(target)
+        """Select the picture, or the page of pictures, before or after, in the order of Samples."""
+        turn = self._turn()
+        target = turn.before if by < 0 else turn.after
+        if target >= 0:
+            self.workspace.select_sample(target, self.workspace.selection.pictures if turn.several else ())
 
-    def _total(self, found: Explanation | None) -> int:
-        """Return the number of pictures of the source, as far as any run has said it."""
-        for run in [found.run] if found else list(self.workspace.runs.values()):
-            prepared = run.result.prepared
-            if prepared and prepared.samples.total and run.request.images == self.workspace.images:
-                return prepared.samples.total
-        return 1 << 31
+    def _try_steps(self, steps: int) -> None:
+        self.form.steps.setValue(steps)
+        self.explain()
 
-    def _affordable(self) -> bool:
-        """Tell whether another picture may be explained without having been asked for."""
-        workspace = self.workspace
+    def _ask_quietly(self, missing: Sequence[int]) -> None:
+        """Have pictures explained that were selected, where that takes no time to speak of."""
+        workspace, wish = self.workspace, self._wish
         known = workspace.method(METHOD) is not None and workspace.structure is not None
-        wish = self.form.wish
-        return known and bool(wish.algorithms) and reading.seconds(workspace, wish) <= reading.PATIENCE
+        begun = any(reading.fits(run, workspace) for run in workspace.runs.values())
+        if not (missing and known and begun and wish.algorithms):
+            return
+        request = asking.request(workspace, wish, *missing)
+        cheap = len(missing) * asking.seconds(workspace, wish) <= asking.PATIENCE
+        # A run that failed is not asked for again and again.
+        if cheap and request != self._asked and asking.failure(workspace, wish, missing) is None:
+            self._asked = request
+            workspace.request_glance(request)
 
-    def _ask_quietly(self, place: int) -> None:
-        request = reading.request(self.workspace, self.form.wish, place)
-        if (request,) != self._asked:  # a run that failed is not asked for again and again
-            self._asked = (request,)
-            self.workspace.request_glance(request)
+    def _drop_outdated(self, answers: Answers) -> None:
+        """Take old quiet explanations out of the window, but none that is shown."""
+        shown = frozenset(answering.runs_of(answering.all_of(answers)))
+        for number in outdated(self.workspace, METHOD, shown):
+            self.workspace.remove_run(number)
+
+    def _select_unit(self, layer: str, unit: int) -> None:
+        self.workspace.select(replace(self.workspace.selection, layers=(layer,), channel=unit))
 
     def _changed(self) -> None:
         self.state_changed.emit()
@@ -298,34 +257,29 @@ class AttributionView(View):
         """Offer what can be done with the maps."""
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        spec = self.figure_spec()
+        spec, why = self.figure_spec(), self.why_no_figure()
         if spec is not None:
             menu.addAction("Export figure…", lambda: self.workspace.request_figure(spec))
-        elif self._found() is not None:
+        elif why:
             menu.setToolTipsVisible(True)
             store = menu.addAction("Explain and store, to export…", self.explain)
-            store.setToolTip(self.why_no_figure())
-            store.setEnabled(bool(self.form.wish.algorithms) and self._open_run() is None)
+            store.setToolTip(why)
+            store.setEnabled(self.form.explain.isEnabled() and not self.form.cancel.isVisible())
         menu.addAction("What is this?", lambda: self.help_wanted.emit(METHOD))
         menu.popup(event.globalPos())
 
     # -- figure and state --------------------------------------------------------------------------------------------
 
     def figure_spec(self) -> FigureSpec | None:
-        """Return the shown maps of the picture as a figure, None as long as not all of them are stored."""
-        found = self._found()
-        shown = reading.gathered(self.workspace, found, self.form.wish) if found is not None else ()
-        maps = tuple(item for item in shown if item.arrived)
-        if found is None or not maps or not all(item.run.folder for item in maps):
-            return None
-        order = _order(maps)
-        names = ",".join(item.algorithm.name for item in maps)
-        options = (("picture", str(found.place)), ("algorithms", names), ("shared", self.form.shared.isChecked()))
-        return FigureSpec("attribution", order, options) if order else None
+        """Return the shown maps as a figure, None as long as not all of them are stored."""
+        answers = self._answers(self._turn())
+        maps = [(place, item) for place, found in answers.items() for item in found[0].maps.values() if item.arrived]
+        seconds = [one.found.run for one in answering.all_of(answers) if one.network]
+        return figure_of(maps, self.form.shared.isChecked(), seconds)
 
     def why_no_figure(self) -> str:
         """Say what has to be stored first."""
-        if self.figure_spec() is not None or self._found() is None:
+        if self.figure_spec() is not None or not self._answers(self._turn()):
             return ""
         return (
             "Not all of these maps are stored, so there is no figure of them. Press Explain: what it computes is kept."
@@ -333,46 +287,13 @@ class AttributionView(View):
 
     def state(self) -> dict[str, Any]:
         """Return what is chosen."""
-        wish = self.form.wish
-        return {
-            "algorithms": list(wish.algorithms),
-            "target": wish.target,
-            "layer": wish.layer,
-            "baseline": wish.baseline,
-            "steps": wish.steps,
-            "window": wish.window,
-            "stride": wish.stride,
-            "shared": self.form.shared.isChecked(),
-            "opacity": self.form.opacity.value(),
-        }
+        return kept(self._wish) | {"shared": self.form.shared.isChecked(), "opacity": self.form.opacity.value()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`state` returned."""
-        plain = reading.PLAIN
-        names = state.get("algorithms")
-        known = tuple(name for name in names if name in self.form.boxes) if isinstance(names, list) else ()
-        given: dict[str, Any] = {"algorithms": known or plain.algorithms}
-        for key, kind in KINDS.items():
-            given |= {key: state[key]} if type(state.get(key)) is kind else {}
-        self.form.set_wish(replace(plain, **given))
+        self._network = self.workspace.model
+        self.form.set_wish(wish_of(state))
         self.form.shared.setChecked(state.get("shared") is True)
         opacity = state.get("opacity")
         self.form.opacity.setValue(opacity if type(opacity) is int else 80)
         self.invalidate()
-
-
-def _progress(run: Run | None) -> str:
-    step = run.result.progress if run else None
-    if step is None or not step.total:
-        return "" if run is None else "waiting" if run.state == "queued" else "reading"
-    return f"{step.text}, {step.done:,} of {step.total:,}"
-
-
-def _order(maps: tuple[MapReading, ...]) -> tuple[str, ...]:
-    """Order the runs of maps so that each map is from the first run that has one of its name; () if that cannot be."""
-    runs = {item.run.number: item.run for item in maps}
-    for order in permutations(runs.values()) if len(runs) < 5 else ():
-        firsts = {name: run.number for run in reversed(order) for name in run.result.names("algorithm")}
-        if all(firsts[item.algorithm.name] == item.run.number for item in maps):
-            return tuple(str(run.folder) for run in order)
-    return ()

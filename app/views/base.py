@@ -21,6 +21,9 @@ from PySide6.QtWidgets import (
 )
 
 from analysis.figures import FigureSpec
+from app.drawing.plots import Plot
+from app.drawing.readout import Legend, Line
+from app.reading.glossary.legends import LINES
 from app.theme import Theme
 from app.workspace import Run, Workspace
 
@@ -63,6 +66,8 @@ class View(QWidget):
         self.workspace = workspace
         self.theme = theme
         self.stale = True
+        self._leads = False
+        """True once names in plots and legends open their definitions."""
         self.setObjectName("page")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName(name)
@@ -131,8 +136,21 @@ class View(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         """Catch up with what happened while hidden."""
         super().showEvent(event)
+        self._lead_to_help()
         self._soon.stop()
         self._refresh_now()
+
+    def _lead_to_help(self) -> None:
+        """Open the definitions that plots, legends and lines of numbers lead to, on every page of the view."""
+        if self._leads:
+            return
+        self._leads = True
+        lines = self.findChildren(Line)
+        for line in lines:
+            line.know(LINES)
+        parts: list[Plot | Legend | Line] = [*self.findChildren(Plot), *self.findChildren(Legend), *lines]
+        for part in parts:
+            part.help_wanted.connect(self.help_wanted)
 
     # -- empty state -------------------------------------------------------------------------------------------------
 

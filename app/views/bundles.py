@@ -30,7 +30,8 @@ from app.reading import conditions, distances
 from app.reading.bundle_comparison import SecondReading, second_reading
 from app.reading.bundles import METHOD, Look, Reading, duration_words
 from app.reading.chosen import bundle_of, cell_of
-from app.reading.comparing import why_not_compared
+from app.reading.comparing import counterpart, why_not_compared
+from app.reading.figure_comparison import run_of, with_second
 from app.reading.removal import METHOD as REMOVAL
 from app.reading.removal import RemovalReading, second_study, why_none
 from app.theme import Theme
@@ -83,9 +84,10 @@ class BundlesView(View):
         self.checkpoints.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.checkpoints.setToolTip("Checkpoint that is looked at")
         self.merge_page = MergePage(self.theme)
+        self.training = TrainingPage(self.theme)
         self.pages: dict[str, Page] = {
             "depth": DepthPage(self.theme),
-            "training": TrainingPage(self.theme),
+            "training": self.training,
             "bundle": BundlePage(self.theme, self.thumbnails),
             "flow": FlowPage(self.theme),
             "classes": self.merge_page,
@@ -427,7 +429,11 @@ class BundlesView(View):
         run = self.workspace.latest(REMOVAL) if method == REMOVAL else self._run()
         if run is None or run.folder is None:
             return None
-        return figure_of(self.segments.value, self.values.value, str(run.folder), self.reading, self.look)
+        spec = figure_of(self.segments.value, self.values.value, str(run.folder), self.reading, self.look)
+        if method == REMOVAL:
+            return with_second(spec, counterpart(self.workspace, REMOVAL))
+        shown = self.other is not None and (spec.name != "bundle_heatmap" or self.training.switch.on)
+        return with_second(spec, run_of(self.workspace, self.other.reading.result)) if self.other and shown else spec
 
     def state(self) -> dict[str, Any]:
         """Return side and value of the map."""

@@ -34,10 +34,11 @@ from app.reading import building, conditions, geometry_attribution
 from app.reading.attribution_reading import METHOD as ATTRIBUTION
 from app.reading.chance import CHOOSER, POOLS, newest_beside, pools_of, request_beside, rules_of, why_none
 from app.reading.chosen import configuration_of, number_of
-from app.reading.comparing import why_not_compared
+from app.reading.comparing import counterpart, why_not_compared
 from app.reading.configuration_comparison import SecondConfigurations, second_configurations
 from app.reading.configurations import LOST, METHOD, WON, Look, Reading, duration, is_ready
 from app.reading.continuing import continued
+from app.reading.figure_comparison import run_of, with_second
 from app.theme import Theme
 from app.views.base import Segments, View, menu_button
 from app.workspace import Run, SampleFilter, Workspace
@@ -111,10 +112,11 @@ class ConfigurationsView(View):
         assert isinstance(empty, QVBoxLayout)  # a sentence, a button, a note
         empty.insertWidget(empty.count() - 1, self.by_hand, alignment=Qt.AlignmentFlag.AlignHCenter)
         self.oracle, self.rules, self.why = OraclePage(self.theme), RulesPage(self.theme), WhyPage(self.theme)
-        self.groups = GroupsPage(self.theme)
+        self.groups, self.agreement = GroupsPage(self.theme), AgreementPage(self.theme)
+        self.matrix = MatrixPage(self.theme, self.thumbnails)
         self.pages: dict[str, Page] = {
             "oracle": self.oracle,
-            "matrix": MatrixPage(self.theme, self.thumbnails),
+            "matrix": self.matrix,
             "picture": PicturePage(self.theme, self.thumbnails),
             "choices": ChoicesPage(self.theme),
             "cost": CostPage(self.theme),
@@ -122,7 +124,7 @@ class ConfigurationsView(View):
             "cover": CoverPage(self.theme),
             "classes": ClassesPage(self.theme),
             "groups": self.groups,
-            "agreement": AgreementPage(self.theme),
+            "agreement": self.agreement,
             "why": self.why,
             "build": self.build,
         }
@@ -385,7 +387,14 @@ class ConfigurationsView(View):
             if kind not in GROUPINGS or reading.why_no_gain(kind):
                 return None
             options["by"] = kind
-        return FigureSpec(FIGURE_OF[side], tuple(runs), tuple(options.items()))
+        return with_second(FigureSpec(FIGURE_OF[side], tuple(runs), tuple(options.items())), self._second_run(side))
+
+    def _second_run(self, side: str) -> Run | None:
+        """Run of the network that is compared with; of a matrix only while its difference is shown."""
+        switch = {"matrix": self.matrix.switch, "agreement": self.agreement.switch}.get(side)
+        if self.other is None or self.pages[side].why_not or (switch is not None and not switch.on):
+            return None
+        return run_of(self.workspace, self.other.reading.result)
 
     def _geometry_spec(self) -> FigureSpec | None:
         """Return the figure of the geometry that is being built."""
@@ -394,7 +403,8 @@ class ConfigurationsView(View):
             return None
         policy = "resize" if self.build.resized else "follow"
         geometry = write_extra((self.build.geometry_now,)) if self.build.geometry_now else ""
-        return FigureSpec(FIGURE_OF["build"], (str(run.folder),), (("geometry", geometry), ("policy", policy)))
+        spec = FigureSpec(FIGURE_OF["build"], (str(run.folder),), (("geometry", geometry), ("policy", policy)))
+        return with_second(spec, counterpart(self.workspace, run.request.method))
 
     def why_no_figure(self) -> str:
         """Say why this side has no figure, "" if it has one."""

@@ -10,17 +10,19 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QMenu, QVBoxLayout, QWidget
 
 from analysis.figures import FigureSpec
+from analysis.measures.accuracy import interval_of
 from analysis.result import Result
 from app.drawing.list_axes import RowBars
 from app.drawing.matrix import Cells, MatrixPlot
 from app.drawing.readout import Entry, Key, Legend, Line, Readout
 from app.drawing.signed_matrix import SignedCells, difference_keys, largest
-from app.forms import menus
 from app.forms.difference import DifferenceSwitch
+from app.forms.head import Head
 from app.reading import conditions, numbers
 from app.reading.accuracy_comparison import SecondAccuracy, second_accuracy
 from app.reading.comparing import counterpart, what_to_mind
 from app.reading.depth import Floats, Ints
+from app.reading.figure_comparison import with_second
 from app.reading.glossary import TERMS
 from app.theme import Theme
 from app.views.base import Segments, View, duration_words
@@ -59,17 +61,18 @@ class EvaluateView(View):
         self.matrix.menu_wanted.connect(self._show_menu)
         self.matrix.double_clicked.connect(lambda x, y: self._open_cell(*self.matrix.cell_at(x, y)))
         self.readout, self.legend, self.facts = Readout(self.theme), Legend(self.theme), Line(self.theme)
-        header = QHBoxLayout()
-        header.setContentsMargins(12, 8, 8, 4)
-        header.setSpacing(28)
+        shown = QWidget()
+        row = QHBoxLayout(shown)
+        row.setContentsMargins(4, 2, 0, 2)
+        row.setSpacing(28)
         for figure in self.figures.values():
             figure.setToolTip(f"{figure.toolTip()}\nClick for formula, source and limits.")
             figure.clicked.connect(lambda: self.help_wanted.emit(METHOD))
-            header.addWidget(figure)
+            row.addWidget(figure)
         self.readout.help_wanted.connect(self.help_wanted)
-        header.addStretch(1)
-        header.addWidget(self.diagonal)
-        header.addWidget(self.sorting)
+        row.addStretch(1)
+        self.switch = DifferenceSwitch(self._changed)
+        header = Head(shown, self.diagonal, self.sorting, self.switch)
         footer = QHBoxLayout()
         footer.setContentsMargins(8, 0, 8, 4)
         footer.addWidget(self.facts, 1)
@@ -77,13 +80,7 @@ class EvaluateView(View):
         layout = QVBoxLayout(self.content)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        self.switch = DifferenceSwitch(self._changed)
-        layout.addLayout(header)
-        beside = QHBoxLayout()
-        beside.setContentsMargins(8, 0, 8, 0)
-        beside.addStretch(1)
-        beside.addWidget(self.switch)
-        layout.addLayout(beside)
+        layout.addWidget(header)
         layout.addWidget(self.matrix, 1)
         layout.addWidget(self.readout)
         layout.addLayout(footer)
@@ -104,13 +101,13 @@ class EvaluateView(View):
         result = run.result
         other = second_accuracy(self.workspace, run)
         for name, figure in self.figures.items():
-            value = result.value(name) if name in result else float("nan")
+            value = result.value(name) if name in result and not_numbers(result) < 1 else float("nan")
             delta, about = (other.difference(name, value), other.about(name)) if other is not None else ("", "")
-            figure.say(_figure_text(name, value), delta, about)
+            figure.say(_figure_text(name, value), delta, about, _ends(name, result) if value == value else "")
             figure.setVisible(name in result)
         self._take_matrix(run, other)
         words = [conditions.progress(run), *conditions.words(result), *conditions.badges(run, self.workspace.edits)]
-        words.insert(0, what_to_mind(self.workspace, METHOD))
+        words[:0] = [broken_words(result), what_to_mind(self.workspace, METHOD)]
         self.facts.say(" · ".join(word for word in words if word), conditions.details(result))
         self._show_readout()
 
@@ -148,12 +145,12 @@ class EvaluateView(View):
         if shown == self._shown:
             return
         self._shown = shown
-        if not complete:
+        if not complete or not_numbers(result) == 1:
             self._counts = np.empty((0, 0), dtype=np.int64)
             self.matrix.show_cells(None)
             self.bars.show_values(np.empty(0), float("nan"))
             self.legend.show_keys(())
-            self.matrix.set_note(_why_no_matrix(run))
+            self.matrix.set_note(_why_no_matrix(run) if not complete else broken_words(result))
             return
         self.matrix.set_note("")
         self._show_matrix(result)
@@ -262,7 +259,6 @@ class EvaluateView(View):
         spec = self.class_figure()
         if spec is not None:
             menu.addAction("Export the accuracy per class…", lambda: self.workspace.request_figure(spec))
-        menus.fill_compare(menu.addMenu("Compare"), self.workspace)
         menu.addAction("What is this?", lambda: self.help_wanted.emit(METHOD))
         menu.popup(place)
 
@@ -293,16 +289,17 @@ class EvaluateView(View):
     def figure_spec(self) -> FigureSpec | None:
         """Return the confusion matrix as a figure, None without a stored run."""
         run = self.workspace.latest(METHOD)
-        return FigureSpec("confusion", (str(run.folder),)) if run and run.folder and self._counts.size else None
+        if run is None or run.folder is None or not self._counts.size:
+            return None
+        second = counterpart(self.workspace, METHOD) if self.switch.on else None
+        return with_second(FigureSpec("confusion", (str(run.folder),)), second)
 
     def class_figure(self) -> FigureSpec | None:
         """Return the accuracy per class as a figure, with that of a stored run of the network compared with behind."""
         run, second = self.workspace.latest(METHOD), counterpart(self.workspace, METHOD)
         if run is None or run.folder is None or not self._counts.size:
             return None
-        if second is None or second.folder is None:
-            return FigureSpec("class_accuracy", (str(run.folder),))
-        return FigureSpec("class_accuracy", (str(run.folder), str(second.folder)), (("compared", 1),))
+        return with_second(FigureSpec("class_accuracy", (str(run.folder),)), second)
 
     def state(self) -> dict[str, Any]:
         """Return the order of classes and what is coloured."""
@@ -322,10 +319,11 @@ class Figure(QWidget):
 
     def __init__(self, words: str, definition: str) -> None:
         super().__init__()
-        self._words, self._number, self._delta = QLabel(words), QLabel(), QLabel()
+        self._words, self._number, self._delta, self._ends = QLabel(words), QLabel(), QLabel(), QLabel()
         self._words.setProperty("role", "small")
         self._number.setProperty("role", "title")
         self._delta.setProperty("role", "small")
+        self._ends.setProperty("role", "small")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -335,7 +333,12 @@ class Figure(QWidget):
         above.addWidget(self._delta)
         above.addStretch(1)
         layout.addLayout(above)
-        layout.addWidget(self._number)
+        below = QHBoxLayout()
+        below.setSpacing(6)
+        below.addWidget(self._number)
+        below.addWidget(self._ends)
+        below.addStretch(1)
+        layout.addLayout(below)
         self.setToolTip(definition)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
@@ -343,13 +346,15 @@ class Figure(QWidget):
         if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
             self.clicked.emit()
 
-    def say(self, text: str, delta: str = "", about: str = "") -> None:
-        """Change the number, how far it is from that of the network compared with, and what is said of that."""
+    def say(self, text: str, delta: str = "", about: str = "", ends: str = "") -> None:
+        """Change the number with its interval, how far it is from that of a second network, and what to say of it."""
         self._number.setText(text)
+        self._ends.setText(ends)
+        self._ends.setVisible(bool(ends))
         self._delta.setText(delta)
         self._delta.setToolTip(about)
         self._delta.setVisible(bool(delta))
-        self._number.setAccessibleName(f"{self._words.text()} {text} {delta}".strip())
+        self._number.setAccessibleName(" ".join(word for word in (self._words.text(), text, ends, delta) if word))
 
     @property
     def delta(self) -> str:
@@ -368,6 +373,22 @@ def shares(counts: Ints) -> Floats:
     return np.asarray(np.divide(counts, total, out=np.full(counts.shape, np.nan), where=total > 0), dtype=np.float64)
 
 
+def not_numbers(result: Result) -> float:
+    """Share of the pictures so far for which the network's outputs are not numbers, 0 before the first."""
+    if "top_class" not in result or "confidence" not in result:
+        return 0.0
+    seen = np.asarray(result["top_class"], dtype=np.int64)[:, 0] >= 0  # not those that could not be read
+    return float(np.isnan(np.asarray(result["confidence"])[seen]).mean()) if seen.any() else 0.0
+
+
+def broken_words(result: Result) -> str:
+    """Say that outputs are not numbers, "" if all are."""
+    share = not_numbers(result)
+    if share == 1:
+        return "The outputs of this network are not numbers (NaN or infinite): it recognises nothing."
+    return f"outputs are not numbers for {numbers.percent(share)} of the pictures" if share else ""
+
+
 def worst(counts: Ints, most: int = 5) -> list[tuple[int, int]]:
     """Row and column of the most frequent confusions, the largest first."""
     wrong = counts.copy()
@@ -383,6 +404,11 @@ def _why_no_matrix(run: Run) -> str:
     if "top1" not in run.result:
         return "These pictures have no labels: there are predictions, but no accuracy."
     return "There is no confusion matrix: the run ended early, or the network has too many classes."
+
+
+def _ends(name: str, result: Result) -> str:
+    low, high = interval_of(result, name)
+    return numbers.ends(100 * low, 100 * high, 1) if name != "loss" else numbers.ends(low, high, 3)
 
 
 def _figure_text(name: str, value: float) -> str:

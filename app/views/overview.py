@@ -17,7 +17,7 @@ from app.forms import menus
 from app.forms.head import Head
 from app.forms.offer import Offer
 from app.reading import conditions, edited_widths, numbers
-from app.reading.comparing import Compared, compared_run
+from app.reading.comparing import Compared, compared_run, shown_layers
 from app.reading.depth import EMPTY_AXIS, LAYER_KINDS, MODES, DepthAxis, Floats, depth_axis
 from app.reading.measurements import (
     NOT_APPLICABLE,
@@ -33,6 +33,7 @@ from app.reading.measurements import (
     source,
     totals,
 )
+from app.reading.second_size import second_words
 from app.reading.track_list import Track, TrackList
 from app.theme import Theme
 from app.views.base import Segments, View, duration_words, menu_button
@@ -76,9 +77,8 @@ class Overview(View):
         self.span_chip = QToolButton()
         self.span_chip.setToolTip("Show all layers in every view again")
         self.span_chip.clicked.connect(self._clear_span)
-        self.tracks_menu, self.compare_menu = QMenu(self), QMenu(self)
+        self.tracks_menu = QMenu(self)
         self.tracks_menu.aboutToShow.connect(self._fill_tracks_menu)
-        self.compare_menu.aboutToShow.connect(partial(menus.fill_compare, self.compare_menu, self.workspace))
         self.stack = TrackStack(self.theme, "Tracks over depth")
         self.readout, self.legend = Readout(self.theme), Legend(self.theme)
         self.readout.set_hint(HINT)
@@ -86,8 +86,7 @@ class Overview(View):
         self.facts = Line(self.theme)
         self.offer = Offer()
         self.offer.pressed.connect(self.fill)
-        buttons = (menu_button("Tracks", self.tracks_menu), menu_button("Compare", self.compare_menu))
-        self.head = Head(self.title, self.span_chip, self.mode, *buttons)
+        self.head = Head(self.title, self.span_chip, self.mode, menu_button("Tracks", self.tracks_menu))
         footer = QHBoxLayout()
         footer.setContentsMargins(8, 0, 8, 4)
         footer.addWidget(self.facts, 1)
@@ -161,11 +160,10 @@ class Overview(View):
 
     def _lane(self, track: Track, metric: Metric) -> Lane:
         run = source(self.workspace, metric)
-        values = fold(
-            self.axis,
-            read(metric, self.axis.layers, run.result if run else None, self.workspace.shown_weights),
-            metric.combine,
-        )
+        # Beside another network an edited one has its own widths and costs; alone they stand behind those before.
+        rows = shown_layers(self.workspace) if self._compared else self.axis.layers
+        known = read(metric, rows, run.result if run else None, self.workspace.shown_weights)
+        values = fold(self.axis, known, metric.combine)
         self._shown[track.key] = values
         lane = Lane(
             key=track.key,
@@ -182,6 +180,7 @@ class Overview(View):
             log=track.log,
             weight=track.weight,
             hint=metric.definition,
+            page=metric.page,
             levels=self._widths if metric.ceiling == "width" or metric.key == "structure.width" else (),
             of_width=metric.ceiling == "width",
         )
@@ -250,7 +249,8 @@ class Overview(View):
         layers = self.workspace.layers
         count = sum(layer.kind in ("conv", "linear") for layer in layers)
         parameters, macs = totals(self.workspace)
-        return f"{count} layers · {numbers.short(parameters)} parameters · {numbers.short(macs)} MACs"
+        words = f"{count} layers · {numbers.short(parameters)} parameters · {numbers.short(macs)} MACs"
+        return " · ".join(part for part in (words, second_words(self.workspace)) if part)
 
     def _facts(self, run: Run) -> str:
         title = next((info.title for info in self.workspace.methods if info.name == run.request.method), "")

@@ -18,12 +18,12 @@ from app.drawing.norm_plot import NormPlot
 from app.drawing.readout import Entry, Key, Legend, Line, Readout
 from app.drawing.spectrum_plots import NO_LAYERS, Spectrum, SpectrumPlot, TolerancePlot, spectra_of
 from app.drawing.tracks import TrackStack
-from app.forms import menus
 from app.forms.fields import SlidingNumber
 from app.forms.rank_controls import POINTS, RankControls
 from app.reading import conditions, norms, numbers, rank_reading
 from app.reading.comparing import Compared, counterpart, what_to_mind
 from app.reading.depth import EMPTY_AXIS, DepthAxis, Floats, depth_axis
+from app.reading.figure_comparison import with_second
 from app.reading.glossary import TERMS
 from app.reading.measurements import STATE_TEXTS, VALUE, Values
 from app.reading.rank_reading import HIGHEST, LOWEST, MEASURES, WITH_TOLERANCE, Reading
@@ -373,7 +373,6 @@ class RankView(View):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction("Show the whole depth", self.stack.go_home)
         menu.addAction("Show all layers in every view", lambda: self.workspace.set_span(None))
-        menus.fill_compare(menu.addMenu("Compare"), self.workspace)
         menu.addAction("What is this?", lambda: self.help_wanted.emit(METHOD))
         menu.popup(place)
 
@@ -387,16 +386,15 @@ class RankView(View):
             return FigureSpec("nuclear_norm", tuple(str(r.folder) for r in runs)) if len(runs) >= 4 else None
         if run is None or run.folder is None:
             return None
+        second = self._compared.run if self._compared is not None else None
         if self._figure == "profile":
             measure = self.reading.measure if self.reading.measure in run.result else "effective_rank"
             options = (("kinds", ",".join(POINTS[self.controls.points])), ("measure", measure))
-            second = self._compared.run.folder if self._compared is not None else None
-            if second is not None:
-                return FigureSpec("profile", (str(run.folder), str(second)), (*options, ("compared", 1)))
-            return FigureSpec("profile", (str(run.folder),), options)
+            return with_second(FigureSpec("profile", (str(run.folder),), options), second)
         layers = ",".join(item.label for item in spectra_of(run.result, self.workspace.selection.layers, self.reading))
         layers = layers or run.result.layers[norms.final_row(run.result)].name
-        return FigureSpec(self._figure, (str(run.folder),), (("centred", self.reading.centred), ("layers", layers)))
+        spec = FigureSpec(self._figure, (str(run.folder),), (("centred", self.reading.centred), ("layers", layers)))
+        return with_second(spec, second)
 
     def state(self) -> dict[str, Any]:
         """Return measure, thresholds, points and lanes."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,15 +28,15 @@ from analysis.measures import lab_words
 from analysis.measures import rank_lab as lab
 from analysis.problems import AnalysisError
 from analysis.request import Request
-from analysis.result import Result
-from app.drawing.lab_plot import HUES, LabPlot, Series
-from app.drawing.readout import Entry, Key, Legend, Line, Readout
+from app.drawing.lab_plot import LabPlot, Series
+from app.drawing.lab_readout import differences, entry_of, series_of
+from app.drawing.readout import Key, Legend, Line, Readout
 from app.forms.head import Head
 from app.forms.params_form import ParamsForm
-from app.forms.widgets import GRID, label
-from app.reading import conditions, numbers
+from app.forms.widgets import GRID, label, row
+from app.reading import conditions
 from app.reading.comparing import compared_run
-from app.reading.glossary import TERMS
+from app.reading.lab_study import how_far, key_of, study_words, time_words, verdict
 from app.theme import Theme
 from app.views.base import Segments, View
 from app.workspace import Run, Workspace
@@ -48,6 +48,12 @@ SENTENCE = (
 )
 HINT = "Point at a ratio to read the values there"
 FORM_WIDTH = 236
+QUANTITIES = (
+    ("rank", "rank ratio"),
+    ("dead", "dead channels"),
+    ("always_on", "always-on channels"),
+    ("condition", "conditioning"),
+)
 TYPES = (("1x1", "1×1"), ("3x3", "3×3"), ("bottleneck", "bottleneck"), ("depthwise", "depthwise"))
 
 
@@ -58,6 +64,10 @@ class RankLabView(View):
         super().__init__(workspace, theme, "Rank lab")
         self.form: ParamsForm | None = None
         self.outline: tuple[Series, ...] = ()
+        self.hidden: frozenset[str] = frozenset()
+        """Nonlinearities whose lines are not drawn."""
+        self._behind = ""
+        """Key of the study that is chosen as an outline, also while a layer type is shown that it does not hold."""
         self._given: dict[str, Value] = {}
         self._build()
         workspace.methods_changed.connect(self.invalidate)
@@ -81,7 +91,17 @@ class RankLabView(View):
         self.earlier.setAccessibleName("Earlier study as outline")
         self.earlier.setToolTip("Draw an earlier study of the same layer type as thin lines behind this one")
         self.earlier.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-        self.earlier.activated.connect(lambda _row: self._changed())
+        self.earlier.activated.connect(lambda _row: self._choose_outline())
+        self.quantity = QComboBox()
+        self.quantity.setAccessibleName("What is drawn")
+        self.quantity.setToolTip("What a study has found of the random layers: rank, channels, conditioning")
+        for name, words in QUANTITIES:
+            self.quantity.addItem(words, name)
+        self.quantity.activated.connect(lambda _row: self._changed())
+        self.lines = QPushButton("Lines ▾")
+        self.lines.setProperty("role", "flat")
+        self.lines.setToolTip("Show or hide single nonlinearities")
+        self.lines.clicked.connect(self._choose_lines)
         for switch in (self.zoom, self.overlay, self.settings):
             switch.toggled.connect(lambda _on: self._changed())
         self.plot = LabPlot(self.theme)
@@ -95,7 +115,9 @@ class RankLabView(View):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        self.head = Head(self.types, self.earlier, self.overlay, self.zoom, self.settings)
+        chosen = QWidget()
+        chosen.setLayout(row(self.types, self.quantity, None))
+        self.head = Head(chosen, self.earlier, self.lines, self.overlay, self.zoom, self.settings)
         left = QVBoxLayout()
         left.setContentsMargins(0, 0, 0, 0)
         left.setSpacing(0)
@@ -192,16 +214,21 @@ class RankLabView(View):
         return max(fits, key=lambda run: (any(run.result.arrived.values()), run.began, run.number), default=None)
 
     def _show_study(self, run: Run | None) -> None:
-        layer = self.types.value
-        series = series_of(run.result, layer, self.overlay.isChecked()) if run else ()
+        layer, quantity = self.types.value, self.drawn
+        measured = series_of(run.result, layer, self.overlay.isChecked(), quantity) if run else ()
+        series = tuple(one for one in measured if one.activation not in self.hidden)
         self._list_earlier(run)
         second = self._second()
-        self.outline = series_of(second.result, layer, False) if second is not None and series else ()
-        self.plot.show_series(series, self.zoom.isChecked(), self.outline)
-        self.plot.set_note("" if series else f"{lab.TYPE_TITLES[layer]}: not measured. Open Settings to measure it.")
-        compared = run is not None and lab.comparable(run.result, layer)
-        self.overlay.setEnabled(compared)
-        self.verdict.setText(verdict(run, layer, bool(series) and self.overlay.isChecked()))
+        behind = series_of(second.result, layer, False, quantity) if second is not None else ()
+        shown = {one.activation for one in series}
+        self.outline = tuple(one for one in behind if one.activation in shown)
+        self.plot.show_series(series, self.zoom.isChecked(), self.outline, quantity)
+        self.plot.set_note("" if measured else f"{lab.TYPE_TITLES[layer]}: not measured. Open Settings to measure it.")
+        self.lines.setText(f"Lines ({len(series)} of {len(measured)}) ▾" if len(series) < len(measured) else "Lines ▾")
+        self.overlay.setEnabled(quantity == "rank" and run is not None and lab.comparable(run.result, layer))
+        self.zoom.setEnabled(quantity == "rank")
+        points = bool(measured) and self.overlay.isChecked()
+        self.verdict.setText(verdict(run, layer, points) if quantity == "rank" else lab_words.MEANINGS[quantity])
         self._show_legend(series, second)
         self._show_facts(run)
         self._show_readout()
@@ -219,12 +246,18 @@ class RankLabView(View):
         ]
         before = [(self.earlier.itemText(i), self.earlier.itemData(i)) for i in range(self.earlier.count())]
         if listed != before:
-            chosen = self.earlier.currentData()
             self.earlier.clear()
             for words, number in listed:
                 self.earlier.addItem(words, number)
-            self.earlier.setCurrentIndex(max(0, self.earlier.findData(chosen)))
+        chosen = next((run.number for run in fits if key_of(run) == self._behind), 0)
+        self.earlier.setCurrentIndex(max(0, self.earlier.findData(chosen)))
         self.earlier.setVisible(len(listed) > 1)
+
+    def _choose_outline(self) -> None:
+        """Remember the study that is drawn behind; it stays chosen while another layer type is looked at."""
+        run = self.workspace.runs.get(int(self.earlier.currentData() or 0))
+        self._behind = key_of(run) if run is not None else ""
+        self._changed()
 
     def _second(self) -> Run | None:
         """Study that is drawn as an outline: the chosen one, else one that is compared with in all views."""
@@ -236,14 +269,16 @@ class RankLabView(View):
 
     def _show_legend(self, series: tuple[Series, ...], second: Run | None) -> None:
         color = self.theme.color
-        keys = [Key("dash", "rank ratio = dimension ratio (a linear layer)", color("outline"))] if series else []
+        keys = []
+        if series and self.drawn == "rank":
+            keys.append(Key("dashes", "rank ratio = dimension ratio (a linear layer)", color("outline")))
         if any(np.isfinite(one.found.error).any() for one in series):
             keys.append(Key("bar", "± 1 standard error", color("unused")))
         if any(one.published for one in series):
             error = lab_words.ERROR[self.types.value]
             keys.append(Key("ring", f"published, read off Figure 1 by eye, {error}", color("text_soft")))
         if self.outline and second is not None:
-            keys.append(Key("dash", study_words(second), color("outline")))
+            keys.append(Key("thin", f"thin lines: {study_words(second)}", color("text_soft")))
         self.legend.show_keys(tuple(keys))
 
     def _show_facts(self, run: Run | None) -> None:
@@ -254,7 +289,7 @@ class RankLabView(View):
             return
         self.footer.setText(" · ".join(lab_words.settings(lab_words.study_of(run.result), (self.types.value,))))
         self.footer.setToolTip(conditions.details(run.result))
-        ended = "" if run.state in ("completed", "queued", "running") else run.state
+        ended = "" if run.state in ("completed", "queued", "running") else how_far(run, self.types.value)
         self.facts.say(" · ".join(filter(None, (conditions.progress(run), ended))), conditions.details(run.result))
         self.facts.setVisible(bool(self.facts.text))
 
@@ -263,14 +298,46 @@ class RankLabView(View):
         if not series:
             self.readout.show_entries("", ())
         elif column < 0:
-            self.readout.show_entries(*differences(series))
+            heading, entries = differences(series) if self.drawn == "rank" else ("", ())
+            if entries:
+                self.readout.show_entries(heading, entries)
+            else:
+                self.readout.clear()
         else:
             networks = int(max(one.found.networks[column] for one in series))
             heading = f"d_in / d_out {series[0].found.x[column]:.1f} · {networks:,} networks:"
             at = float(series[0].found.x[column])
-            self.readout.show_entries(heading, tuple(_with_outline(one, column, at, self.outline) for one in series))
+            found = tuple(entry_of(one, column, at, self.outline, self.drawn) for one in series)
+            self.readout.show_entries(heading, found)
 
     # -- choices -----------------------------------------------------------------------------------------------------
+
+    @property
+    def drawn(self) -> str:
+        """What is drawn, one of :data:`analysis.measures.rank_lab.QUANTITIES`."""
+        return str(self.quantity.currentData())
+
+    def _choose_lines(self) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for name in lab.ACTIVATIONS:
+            action = menu.addAction(lab.ACTIVATION_TITLES[name])
+            action.setCheckable(True)
+            action.setChecked(name not in self.hidden)
+            action.toggled.connect(partial(self.show_line, name))
+        menu.addSeparator()
+        menu.addAction("All", lambda: self.hide_lines(frozenset())).setEnabled(bool(self.hidden))
+        menu.popup(self.lines.mapToGlobal(self.lines.rect().bottomLeft()))
+
+    def show_line(self, activation: str, shown: bool) -> None:
+        """Show or hide the line of one nonlinearity; the last one stays."""
+        self.hide_lines(self.hidden - {activation} if shown else self.hidden | {activation})
+
+    def hide_lines(self, hidden: frozenset[str]) -> None:
+        """Hide the lines of some nonlinearities and show all others."""
+        if len(hidden) < len(lab.ACTIVATIONS):
+            self.hidden = hidden
+            self._changed()
 
     def params(self) -> dict[str, Value]:
         """Parameters of the next study that differ from their defaults."""
@@ -312,8 +379,13 @@ class RankLabView(View):
             ("layer", self.types.value),
             ("published", self.overlay.isChecked()),
             ("zoom", self.zoom.isChecked()),
+            ("quantity", self.drawn),
+            ("hidden", ",".join(sorted(self.hidden))),
         )
-        return FigureSpec(METHOD, (str(run.folder),), options)
+        second = self._second() if self.outline else None
+        if second is None or second.folder is None:
+            return FigureSpec(METHOD, (str(run.folder),), options)
+        return FigureSpec(METHOD, (str(run.folder), str(second.folder)), (*options, ("outline", True)))
 
     def state(self) -> dict[str, Any]:
         """Return layer type, switches and the settings of the next study."""
@@ -322,6 +394,9 @@ class RankLabView(View):
             "zoom": self.zoom.isChecked(),
             "published": self.overlay.isChecked(),
             "settings": self.settings.isChecked(),
+            "quantity": self.drawn,
+            "hidden": sorted(self.hidden),
+            "outline": self._behind,
             "params": self.params(),
         }
 
@@ -331,6 +406,11 @@ class RankLabView(View):
         self.zoom.setChecked(state.get("zoom") is True)
         self.overlay.setChecked(state.get("published") is not False)
         self.settings.setChecked(state.get("settings") is True)
+        self.quantity.setCurrentIndex(max(0, self.quantity.findData(str(state.get("quantity", "")))))
+        hidden = state.get("hidden")
+        known = frozenset(lab.ACTIVATIONS).intersection(hidden) if isinstance(hidden, list) else frozenset()
+        self.hidden = known if len(known) < len(lab.ACTIVATIONS) else frozenset()
+        self._behind = str(state.get("outline", ""))
         params = state.get("params")
         if isinstance(params, dict):
             self._given = {
@@ -339,77 +419,3 @@ class RankLabView(View):
             if self.form is not None:
                 self.form.set_values(self._given)
         self.invalidate()
-
-
-def series_of(result: Result, layer: str, overlay: bool) -> tuple[Series, ...]:
-    """Averages of all nonlinearities for one layer type, as far as they have come."""
-    shown = overlay and lab.comparable(result, layer)
-    found = []
-    for activation in lab.ACTIVATIONS:
-        curve = lab.curve(result, layer, activation)
-        if curve is not None and np.isfinite(curve.y).any():
-            found.append(Series(activation, curve, lab.published(layer, activation) if shown else ()))
-    return tuple(found)
-
-
-def differences(series: tuple[Series, ...]) -> tuple[str, tuple[Entry, ...]]:
-    """Heading and values: how far each line is from its published points on average."""
-    entries = []
-    for one in series:
-        points = dict(one.published)
-        gaps = [abs(y - points[x]) for x, y in zip(one.found.x.round(9), one.found.y, strict=True) if x in points]
-        if one.activation != "linear" and gaps and all(map(math.isfinite, gaps)):
-            text = f"{sum(gaps) / len(gaps):.3f}"
-            entries.append(
-                Entry(lab.ACTIVATION_TITLES[one.activation], text, HUES[one.activation], term="lab_distance")
-            )
-    return ("mean distance from the published points:", tuple(entries)) if entries else ("", ())
-
-
-def _entry(one: Series, column: int) -> Entry:
-    value, error = float(one.found.y[column]), float(one.found.error[column])
-    spread = f" ± {error:.3f}" if math.isfinite(error) else ""
-    text = f"{value:.3f}{spread}" if math.isfinite(value) else "not yet"
-    tip = f"{numbers.exact(value)}\n{TERMS['lab_rank_ratio'].definition}"
-    return Entry(lab.ACTIVATION_TITLES[one.activation], text, HUES[one.activation], tip, "lab_rank_ratio")
-
-
-def verdict(run: Run | None, layer: str, overlay: bool) -> str:
-    """Say what the study reproduces and what not, and how well the published points are known where they are drawn."""
-    if run is None:
-        return ""
-    words = f"{lab.PANELS[layer]} {lab_words.reproduced(lab_words.study_of(run.result), layer)}"
-    return f"{words} {lab_words.reading(layer)}" if overlay and lab.comparable(run.result, layer) else words
-
-
-def time_words(params: dict[str, Value]) -> str:
-    """Say about how long a study will take on one core."""
-    layer, mode = str(params.get("layer", "all")), str(params.get("mode", "pointwise"))
-    preset = lab.PRESETS[str(params.get("preset", "paper-like"))]
-    networks = int(params.get("networks", lab.USUAL_NETWORKS))
-    seconds = lab.expected_seconds(lab.chosen_types(layer), networks, mode == "patches", preset.precision)
-    size = f"{max(seconds, 1):.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-    return f"about {size} for {networks:,} networks per point on one core"
-
-
-def study_words(run: Run) -> str:
-    """Name a study among others: its title, else its preset, and how many networks it drew."""
-    params, result = dict(run.request.params), run.result
-    networks = result["rank"].shape[2] if "rank" in result else int(params.get("networks", lab.USUAL_NETWORKS))
-    preset = lab.PRESETS[str(params.get("preset", "paper-like"))].title
-    mode = str(params.get("mode", "pointwise"))
-    words = (preset, "" if mode == "pointwise" else mode, f"{networks:,} networks", f"seed {run.request.seed}")
-    return run.title or ", ".join(word for word in words if word)
-
-
-def _with_outline(one: Series, column: int, at: float, outline: tuple[Series, ...]) -> Entry:
-    """Return the entry of a line, with the value of the same nonlinearity in the study behind it."""
-    found = _entry(one, column)
-    other = next((second for second in outline if second.activation == one.activation), None)
-    places = np.flatnonzero(np.isclose(other.found.x, at)) if other is not None else np.empty(0, dtype=np.int64)
-    if other is None or not len(places) or not math.isfinite(other.found.y[places[0]]):
-        return found
-    theirs = float(other.found.y[places[0]])
-    return replace(
-        found, text=f"{found.text} (outline {theirs:.3f}, {numbers.signed(float(one.found.y[column]) - theirs, 3)})"
-    )

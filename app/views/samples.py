@@ -8,34 +8,40 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QSplitter, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSplitter, QToolButton, QVBoxLayout, QWidget
 
 from analysis.figures import FigureSpec
 from analysis.measures.picks import write_picks
 from analysis.result import Result
 from app.browsing.grid import SampleGrid
-from app.browsing.sample_card import SampleCard, preparation_words
+from app.browsing.sample_card import ROOM, SampleCard
+from app.browsing.sample_menu import SampleMenu
 from app.browsing.thumbnails import Thumbnails, image_of
 from app.browsing.wish_row import WishRow, wish_of
 from app.drawing.readout import Line
 from app.forms.offer import Offer
 from app.forms.second_offer import SecondOffer
-from app.reading import conditions, numbers
+from app.reading import conditions
 from app.reading.asking_second import of_second
-from app.reading.comparing import counterpart
 from app.reading.configurations import METHOD as CONFIGURATIONS
-from app.reading.sample_comparison import SecondAnswers, second_answers
-from app.reading.samples import SampleTable, fitting, guesses, sample_table
+from app.reading.figure_comparison import run_of, with_second
+from app.reading.sample_comparison import SecondAnswers, second_answers, second_run, shown_run
+from app.reading.sample_words import count_words, fact_words, no_picture, preparation_words
+from app.reading.samples import SampleTable, fitting, guesses, number_asked, sample_table, with_file
 from app.reading.switched import answer
 from app.theme import Theme
 from app.views.base import View, duration_words
-from app.workspace import Run, Workspace
+from app.workspace import Run, SampleFilter, Workspace
 
 METHOD = "evaluate"
 CARD = 196
 OFFER = "Right and wrong, confidence and loss need predictions."
-NOTHING = "No picture fits. Take a filter away, or widen the range of confidence."
 HINT = "Select a picture to see its pixels and what the network takes it for. Arrow keys move, shift selects several."
+LETTERS, MOST = 3, 12
+"""Fewest letters by which files are found from outside, and most that are listed."""
+SHOW_ALL = "Show all pictures"
+DEEPER = "attribution"
+"""The view that shows more of a picture."""
 
 
 class SamplesView(View):
@@ -46,6 +52,10 @@ class SamplesView(View):
         self.thumbnails = Thumbnails(self)
         self.table: SampleTable | None = None
         self.second: SecondAnswers | None = None
+        self._files: tuple[str, ...] | None = None
+        """Names of the files in small letters; None until they are searched."""
+        self._going = -1
+        """Picture to go to as soon as they are read, -1 for none."""
         self._opened: tuple[object, ...] = ()
         self._read: tuple[object, ...] = ()
         self._compared: tuple[object, ...] = ()
@@ -66,20 +76,26 @@ class SamplesView(View):
         self.wishes.changed.connect(self._wish_changed)
         self.offer.pressed.connect(self._measure)
         self.grid.chosen.connect(self.workspace.select_sample)
+        self.grid.opened.connect(self._go_deep)
+        self.grid.typed.connect(self._search)
+        self.wishes.entered.connect(self._enter)
         self.grid.customContextMenuRequested.connect(self._show_menu)
+        self.outside = Offer()
+        self.outside.pressed.connect(self._show_all)
         middle = QSplitter(Qt.Orientation.Horizontal)
         middle.addWidget(self.grid)
         middle.addWidget(self.card)
-        middle.setStretchFactor(0, 1)
+        middle.setStretchFactor(0, 5)
+        middle.setStretchFactor(1, 1)
         middle.setSizes([556, CARD])
         middle.setHandleWidth(3)
         middle.setChildrenCollapsible(False)
         self.card.setMinimumWidth(180)
+        self.card.setMaximumWidth(ROOM + 40)
         counts, footer = QHBoxLayout(), QHBoxLayout()
         counts.setContentsMargins(8, 0, 8, 4)
         counts.addWidget(self.summary, 1)
         counts.addWidget(self.chip)
-        counts.addWidget(self.wishes.ordering)
         footer.setContentsMargins(8, 0, 8, 4)
         footer.addWidget(self.facts, 1)
         self.ask_second = SecondOffer(self.workspace, "Measure its accuracy")
@@ -87,7 +103,7 @@ class SamplesView(View):
         layout = QVBoxLayout(self.content)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        for part in (self.wishes, counts, middle, footer, self.offer):
+        for part in (self.wishes, counts, self.outside, middle, footer, self.offer):
             if isinstance(part, QWidget):
                 layout.addWidget(part, 1 if part is middle else 0)
             else:
@@ -114,6 +130,8 @@ class SamplesView(View):
         else:
             self.show_content()
             self._take_table()
+            if self._going >= 0:
+                self.go_to(self._going)
             self._show_places()
             self._show_sample()
             self._show_words()
@@ -136,16 +154,12 @@ class SamplesView(View):
         shape = layers[0].shape if layers and layers[0].kind == "input" else ()
         wanted = (images.location, shape if images.location.startswith("noise:") else ())
         if wanted != self._opened:
-            self._opened, self._read, self.table = wanted, (), None
+            self._opened, self._read, self.table, self._files = wanted, (), None, None
             self.grid.show_places(None, np.empty(0, dtype=np.int64))
             self.thumbnails.open(images.location, shape)
 
     def _run(self) -> Run | None:
-        """Return the newest run on these pictures."""
-        run, images = self.workspace.latest(METHOD), self.workspace.images
-        if run is None or run.request.images is None or images is None:
-            return None
-        return run if run.request.images.location == images.location else None
+        return shown_run(self.workspace)
 
     def _result(self) -> Result | None:
         run = self._run()
@@ -158,13 +172,14 @@ class SamplesView(View):
         if (id(pictures), id(result), arrived) != self._read:
             self._read = (id(pictures), id(result), arrived)
             self.table = sample_table(pictures, result)
-            self.wishes.set_classes(self.table.names)
+            self.wishes.set_classes(self.table.classes, self.table.predicted)
             self.wishes.set_measured(self.table.measured)
         self._take_second()
 
     def _take_second(self) -> None:
         """Read what the network that is compared with says of the same pictures."""
-        pictures, shown, second = self.thumbnails.pictures, self._run(), counterpart(self.workspace, METHOD)
+        pictures, shown = self.thumbnails.pictures, self._run()
+        second = second_run(self.workspace, shown)
         assert pictures is not None  # asked for after looking
         arrived = second.result.arrived.get("prediction", 0) if second else 0
         read = (self._read, self.workspace.compared, id(second), arrived)
@@ -179,8 +194,10 @@ class SamplesView(View):
         chosen = self.workspace.sample_filter
         wish = self.wishes.usable(self.table.measured)
         of_two = self.second.fits(self.table, wish.verdict) if self.second is not None else None
-        places = fitting(self.table, wish, chosen.places if chosen else None, of_two)
+        files = self._file_names() if wish.words.strip() else ()
+        places = fitting(self.table, wish, chosen.places if chosen else None, of_two, files)
         self.grid.show_places(self.table, places)
+        self.workspace.shown = places
         selection = self.workspace.selection
         self.grid.take_selection(selection.sample, selection.pictures)
         self.chip.setVisible(chosen is not None)
@@ -188,23 +205,25 @@ class SamplesView(View):
             self.chip.setText(f"{chosen.name} ({len(chosen.places):,})  ✕")
             self.chip.setAccessibleName(f"End the filter: {chosen.name}")
 
+    def _file_names(self) -> tuple[str, ...]:
+        """Return the files of all pictures in small letters; they are listed when they are first searched."""
+        if self._files is None and self.thumbnails.pictures is not None:
+            self._files = tuple(file.lower() for file in self.thumbnails.pictures.files())
+        return self._files or ()
+
     def _show_words(self) -> None:
-        table, places = self.table, self.grid.samples.places
+        table, places, selection = self.table, self.grid.samples.places, self.workspace.selection
         assert table is not None  # taken just before
-        shown, known = len(places), table.right[places] >= 0
-        words = [f"{shown:,} pictures" if shown == table.count else f"{shown:,} of {table.count:,} pictures"]
-        if known.any():
-            right = int((table.right[places] == 1).sum())
-            words.append(f"{right:,} right, {int(known.sum()) - right:,} wrong")
-        both = self.second.counts(table, places) if self.second is not None else ""
-        words += [both] if both else []
-        outside = int((table.predictions[places] < 0).sum()) if table.measured else 0
-        if outside:
-            words.append(f"{outside:,} not in this run")
-        several = len(self.workspace.selection.pictures)
-        if several > 1:
-            words.append(f"{several:,} selected")
-        self.summary.say(NOTHING if not shown else " · ".join(words))
+        asked = number_asked(self.wishes.search.text())
+        if asked >= table.count:
+            self.summary.say(no_picture(asked, table.count))
+        elif asked >= 0 and asked != selection.sample:
+            self.summary.say(f"Press Enter to go to picture #{asked}.")
+        else:
+            self.summary.say(count_words(table, places, self.second, len(selection.pictures)))
+        hidden = 0 <= selection.sample < table.count and self.grid.samples.row_of(selection.sample) < 0
+        self.outside.say(f"Picture #{selection.sample} is selected, but the filter leaves it out.", SHOW_ALL)
+        self.outside.setVisible(hidden)
         self._show_run()
 
     def _show_run(self) -> None:
@@ -239,31 +258,17 @@ class SamplesView(View):
             trouble = f"This picture cannot be read: {error}"
         found = guesses(table, self._result(), place)
         found = self.second.guesses(found, place) if self.second is not None else found
-        self.card.show_sample(pictures.name(place), image, found, (self._facts(place), trouble, self._preparation()))
+        words = (fact_words(table, place, self.second), trouble, self._preparation(image))
+        self.card.show_sample(pictures.name(place), image, found, words)
         under = answer(self.workspace, place)
         self.card.show_under(under.heading, under.words, under.guesses)
 
-    def _facts(self, place: int) -> str:
-        table = self.table
-        assert table is not None  # asked for after it was taken
-        lines = [f"Label: {table.label_name(place)}" if table.labels[place] >= 0 else "No label"]
-        if table.predictions[place] >= 0:
-            verdict = {1: "right", 0: "wrong"}.get(int(table.right[place]), "")
-            lines.append(f"Prediction: {table.prediction_name(place)}{f', {verdict}' if verdict else ''}")
-            if np.isfinite(table.loss[place]):
-                lines.append(f"Loss: {numbers.with_unit(float(table.loss[place]), 'nats')}")
-        elif table.measured:
-            lines.append("Not in this run: it used some of the pictures only")
-        if self.second is not None:
-            lines.append(self.second.words(table, place))
-        return "\n".join(lines)
-
-    def _preparation(self) -> str:
+    def _preparation(self, image: QImage) -> str:
         result, structure = self._result(), self.workspace.structure
         prepared = next(
             (r.prepared for r in (result, structure) if r and r.prepared and r.prepared.preprocessing), None
         )
-        return preparation_words(prepared.preprocessing) if prepared else ""
+        return preparation_words(prepared.preprocessing, (image.height(), image.width())) if prepared else ""
 
     # -- choices -----------------------------------------------------------------------------------------------------
 
@@ -274,17 +279,75 @@ class SamplesView(View):
     def _measure(self) -> None:
         self.workspace.request_run(self.workspace.new_request(METHOD))
 
+    def _go_deep(self, place: int) -> None:
+        """Show what in a picture the answer depends on."""
+        selection = self.workspace.selection
+        if place != selection.sample:
+            self.workspace.select_sample(place)
+        self.view_wanted.emit(DEEPER)
+
+    def _search(self, letters: str) -> None:
+        """Take letters that were typed into the grid as the beginning of a search."""
+        if letters.strip():
+            self.wishes.search.setFocus()
+            self.wishes.search.setText(letters)
+
+    def _enter(self) -> None:
+        """Go to the picture whose number is in the search, else to the first one found."""
+        asked, places = number_asked(self.wishes.search.text()), self.grid.samples.places
+        if asked >= 0:
+            self.go_to(asked)
+        elif len(places):
+            self.go_to(int(places[0]))
+
+    def go_to(self, number: int) -> None:
+        """Select a picture and bring it into sight, as soon as they are read; the search says if there is none."""
+        pictures = self.thumbnails.pictures
+        if pictures is None:
+            self._going = number
+            return
+        self._going = -1
+        if number >= len(pictures):
+            self.wishes.search.setText(f"#{number}")
+            return
+        self.workspace.select_sample(number)
+        row = self.grid.samples.row_of(number)
+        if row >= 0:
+            self.grid.scrollTo(self.grid.samples.index(row))
+        self.grid.setFocus()
+
+    def named(self, words: str) -> list[tuple[int, str]]:
+        """List the pictures that words name, with their files: one by its number, or the first ones by their file."""
+        pictures, asked = self.thumbnails.pictures, number_asked(words)
+        if pictures is None or asked >= 0:
+            there = 0 <= asked < (len(pictures) if pictures is not None else asked + 1)
+            return [(asked, "")] if there else []
+        found = with_file(self._file_names(), words)[:MOST].tolist() if len(words) >= LETTERS else []
+        return [(number, pictures.name(number)) for number in found]
+
     def _show_menu(self, place: QPoint) -> None:
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu, pictures = SampleMenu(self), self.thumbnails.pictures
+        menu.explain_wanted.connect(self._go_deep)
+        menu.like_wanted.connect(self._show_like)
+        menu.only_wanted.connect(self._show_only)
+        if pictures is not None and self.table is not None:
+            menu.offer(pictures, self.table, self.workspace.selection, self.workspace.model is not None)
         menu.addAction("Select all", self.grid.selectAll)
-        menu.addAction("Show all pictures", self._show_all)
+        menu.addAction(SHOW_ALL, self._show_all)
         menu.addAction("What is this?", lambda: self.help_wanted.emit(METHOD))
         menu.popup(self.grid.viewport().mapToGlobal(place))
 
+    def _show_like(self, label: int, prediction: int) -> None:
+        """Show the pictures of a class that are taken for one, -1 for any."""
+        self.wishes.show_wish(replace(self.wishes.wish, label=label, prediction=prediction, words=""))
+        self._wish_changed()
+
+    def _show_only(self, places: tuple[int, ...]) -> None:
+        self.workspace.filter_samples(SampleFilter("selected pictures", np.sort(np.array(places, dtype=np.int64))))
+
     def _show_all(self) -> None:
         wish = self.wishes.wish
-        self.wishes.show_wish(replace(wish, label=-1, verdict="all", low=0.0, high=1.0, words=""))
+        self.wishes.show_wish(replace(wish, label=-1, prediction=-1, verdict="all", low=0.0, high=1.0, words=""))
         self.workspace.filter_samples(None)
         self._wish_changed()
 
@@ -297,14 +360,15 @@ class SamplesView(View):
         if run is None or not known or not run.folder:
             return None
         places = self.grid.samples.places
+        second = run_of(self.workspace, self.second.result if self.second is not None else None)
         if table is None or len(places) == table.count:  # without the pictures there is nothing to filter
-            return FigureSpec("confidence", (str(run.folder),))
+            return with_second(FigureSpec("confidence", (str(run.folder),)), second)
         if not (table.right[places] >= 0).any():
             return None
         chosen = self.workspace.sample_filter
         words = [chosen.name if chosen else "", self.wishes.words(table.measured)]
         options = (("pictures", write_picks(places.tolist())), ("choice", ", ".join(filter(None, words))))
-        return FigureSpec("confidence", (str(run.folder),), options)
+        return with_second(FigureSpec("confidence", (str(run.folder),), options), second)
 
     def why_no_figure(self) -> str:
         """Say that the filter leaves nothing to draw."""

@@ -17,6 +17,7 @@ from app.drawing.readout import Line, Readout
 from app.forms.go_on import GoOn
 from app.forms.offer import Offer
 from app.reading import conditions
+from app.reading.figure_comparison import run_of, with_second
 from app.reading.measurements import totals
 from app.reading.sharing import METHOD, TRAINED, Projected, Trained, Wish
 from app.reading.sharing_comparison import second_network, second_sharing, why_not_shared
@@ -363,7 +364,22 @@ class SharingView(View):
             name = "ring_agreement"
         if name == "ring_error" and self.look.ratio in run.result.names("ratio"):
             options["ratio"] = self.look.ratio
-        return FigureSpec(name, (str(run.folder),), tuple(options.items()))
+        return with_second(FigureSpec(name, (str(run.folder),), tuple(options.items())), self._second_run(name))
+
+    def _second_run(self, figure: str) -> Run | None:
+        """Run of the network that is compared with behind a figure; of a matrix only while its difference is shown."""
+        page = self.pages.get(self.segments.value)
+        second = page.second if page is not None else None
+        if page is None or second is None:
+            return None
+        if isinstance(page, (RingPage, LikenessPage)):
+            there = page.switch.on
+        else:
+            there = not page.why_not or figure == "sharing_curve"
+        trained, projected = second.trained, second.projected
+        if figure == "sharing_curve":
+            return run_of(self.workspace, trained.result if trained is not None and trained.finished else None)
+        return run_of(self.workspace, projected.result) if projected is not None and there else None
 
     def state(self) -> dict[str, Any]:
         """Return side and what is looked at."""

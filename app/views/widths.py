@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,12 @@ from analysis.measures.widths.description import from_bytes
 from analysis.measures.widths.text import print_widths
 from analysis.problems import AnalysisError
 from app.drawing.readout import Line
+from app.reading.comparing import counterpart
+from app.reading.figure_comparison import with_second
 from app.reading.width_channels import METHOD as SCORES
 from app.reading.width_check import BUNDLES, RANK
 from app.reading.width_reading import WidthReading
+from app.reading.width_reference import second_layers_run
 from app.reading.width_search import CONTROL, FOUND, SENSITIVITY, SHRINK
 from app.theme import Theme
 from app.views.base import Segments, View, menu_button
@@ -254,12 +258,23 @@ class WidthsView(View):
         shown = self.asking.runs(method)[0] if method else None
         if shown is not None and shown.folder is not None:
             name = "width_scores" if method == SHRINK and self.shrink.scored.isChecked() else name
-            return FigureSpec(name, (str(shown.folder),))
+            return self._with_second(FigureSpec(name, (str(shown.folder),)), method, name)
         run = self.asking.groups()
         if run is None or run.folder is None or self.editing.reading is None:
             return None
         text = print_widths(self.editing.reading.found, self.editing.widths)
-        return FigureSpec("widths", (str(run.folder),), (("widths", text),))
+        spec = FigureSpec("widths", (str(run.folder),), (("widths", text),))
+        return with_second(spec, second_layers_run(self.workspace))
+
+    def _with_second(self, spec: FigureSpec, method: str, name: str) -> FigureSpec:
+        """Add the search of the network that is compared with, and what tells which of its layers correspond."""
+        second = counterpart(self.workspace, method)
+        if second is None or (name == "width_sensitivity" and not self.parts.sensitivity.switch.on):
+            return spec
+        ours, theirs = self.asking.groups(), second_layers_run(self.workspace)
+        if theirs is not None and theirs.folder is not None and ours is not None and ours.folder is not None:
+            spec = replace(spec, runs=(*spec.runs, str(ours.folder)))
+        return with_second(spec, second, theirs)
 
     def state(self) -> dict[str, Any]:
         """Return what the pages keep, and the snapshots."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
@@ -54,6 +55,7 @@ class BudgetBars(QWidget):
         self.before: Costs | None = None
         self.after: Costs | None = None
         self.target = ("macs", 1.0)
+        self.second, self.costs = "", dict[str, float]()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Costs of the edited network beside the original")
         theme.changed.connect(self.updateGeometry)
@@ -62,6 +64,11 @@ class BudgetBars(QWidget):
         """Show other costs; the target is a cost and its share of the original."""
         self.before, self.after, self.target = before, after, target
         self.setAccessibleDescription("; ".join(self.words(quantity) for quantity in QUANTITIES))
+        self.update()
+
+    def show_second(self, name: str, costs: Mapping[str, float]) -> None:
+        """Frame what the network that is compared with costs, by names of quantities; "" for none."""
+        self.second, self.costs = name, {known: value for known, value in costs.items() if value == value}
         self.update()
 
     def share(self, quantity: Quantity) -> float:
@@ -75,7 +82,10 @@ class BudgetBars(QWidget):
         if self.before is None or self.after is None:
             return ""
         before, after = quantity.of(self.before), quantity.of(self.after)
-        return f"{quantity.title}: {after:,} {quantity.unit} of {before:,} ({100 * after / max(before, 1):.2f} %)"
+        words = f"{quantity.title}: {after:,} {quantity.unit} of {before:,} ({100 * after / max(before, 1):.2f} %)"
+        there = self.costs.get(quantity.name)
+        share = f" ({100 * there / max(before, 1):.0f} %)" if there is not None else ""
+        return words if there is None else f"{words}; {self.second}: {there:,.0f}{share}"
 
     def _line(self) -> float:
         return QFontMetricsF(self.theme.font()).height() + 5
@@ -116,9 +126,20 @@ class BudgetBars(QWidget):
             hue = theme.color("bundles" if over else "widths")
             painter.fillRect(QRectF(bar.left(), bar.top(), room * min(share / reach, 1.0), bar.height()), hue)
             self._mark(painter, bar, 1.0 / reach, "text_soft", 1)
+            there = self.costs.get(quantity.name)
+            if there is not None:
+                self._frame(painter, bar, there / max(before, 1) / reach)
             if quantity.name == self.target[0]:
                 self._mark(painter, bar, self.target[1] / reach, "text", 2)
         painter.end()
+
+    def _frame(self, painter: QPainter, bar: QRectF, share: float) -> None:
+        """Frame a share of a bar; one that goes on beyond its end is open there."""
+        painter.save()
+        painter.setClipRect(bar.adjusted(0, 0, 1, 1))
+        painter.setPen(QPen(self.theme.color("outline"), 1))
+        painter.drawRect(QRectF(bar.left() + 0.5, bar.top() + 0.5, bar.width() * min(share, 1.5), bar.height() - 1))
+        painter.restore()
 
     def _mark(self, painter: QPainter, bar: QRectF, share: float, hue: str, width: int) -> None:
         x = round(bar.left() + share * bar.width())

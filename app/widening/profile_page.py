@@ -18,6 +18,7 @@ from app.drawing.width_plot import Outline, Profile, WidthPlot
 from app.forms.widgets import GRID, Elided, label, whole_number
 from app.reading import numbers
 from app.reading.depth import DepthAxis, Floats, depth_axis
+from app.reading.second_size import second_total
 from app.reading.width_columns import MODES, columns_of
 from app.reading.width_reading import Rules, WidthReading, ties
 from app.theme import Theme
@@ -213,6 +214,8 @@ class ProfilePage(QWidget):
 
     def _show_costs(self, reading: WidthReading, widths: dict[str, int]) -> None:
         self.bars.show_costs(reading.costs({}), reading.costs(widths), self.target)
+        there = {one.name: second_total(self.editing.workspace, one.name) for one in QUANTITIES}
+        self.bars.show_second(self.compared[0], there)
         title = next(quantity.title for quantity in QUANTITIES if quantity.name == self.target[0])
         self.quantity.setText(f"target {title}")
         self.quantity.setMinimumWidth(self.quantity.sizeHint().width())

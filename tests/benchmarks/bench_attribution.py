@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from analysis.images import images_from
 from analysis.job import Job, Step
-from analysis.methods import attribution
 from analysis.measures.attributions import NAMES, algorithm
+from analysis.methods import attribution
 from analysis.models import model_from
 from analysis.request import Compute, Request
 from analysis.result import Result

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from app.reading.glossary.axes import PLACES
 from app.reading.glossary.bundles import BUNDLES
 from app.reading.glossary.configurations import CONFIGURATIONS
 from app.reading.glossary.lists import LAYER_TERMS, RUN_TERMS
 from app.reading.glossary.rank import CHANNELS, LAB, MEASURES, WEIGHT_TERMS
 from app.reading.glossary.sharing import SHARING
-from app.reading.glossary.term import Term
+from app.reading.glossary.term import Term, address
 from app.reading.glossary.widths import WIDTHS
 
-__all__ = ["HUES", "LAYER_TERMS", "RUN_TERMS", "SHORT", "TERMS", "WEIGHT_TERMS", "Term", "hue", "term"]
+__all__ = ["HUES", "LAYER_TERMS", "RUN_TERMS", "SHORT", "TERMS", "WEIGHT_TERMS", "Term", "address", "hue", "term"]
 
-TERMS: dict[str, Term] = MEASURES | BUNDLES | CHANNELS | SHARING | CONFIGURATIONS | LAB | WIDTHS
+TERMS: dict[str, Term] = MEASURES | BUNDLES | CHANNELS | SHARING | CONFIGURATIONS | LAB | WIDTHS | PLACES
 """Every measure by the name of its output."""
 
 SHORT = {

@@ -118,7 +118,7 @@ BUNDLES: dict[str, Term] = {
         "Accuracy without blocks",
         "",
         "Share of the run's pictures that is recognised without the removed blocks, without retraining.",
-        "block_removal#The curves",
+        "block_removal#Formula",
     ),
     "removal_latency": Term(
         "Latency",

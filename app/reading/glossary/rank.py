@@ -17,7 +17,7 @@ MEASURES: dict[str, Term] = {
     "parameters_used": Term(
         "Parameters used", "", "Number of weights the layer computes with, shared or not.", "structure", "sum"
     ),
-    "channels": Term("Channels", "channels", "Rows of the matrix: channels of the output.", "concepts#Layers"),
+    "channels": Term("Channels", "channels", "Rows of the matrix: channels of the output.", "concepts?output#Layers"),
     "macs": Term(
         "MACs",
         "MACs",
@@ -122,7 +122,9 @@ MEASURES: dict[str, Term] = {
         "Tolerance", "", "Singular values up to this share of the largest count as zero.", "feature_rank#Tolerance"
     ),
     # -- evaluate ----------------------------------------------------------------------------------------------------
-    "top1": Term("Top-1", "", "Share of pictures whose most probable class is the right one.", "evaluate"),
+    "top1": Term(
+        "Top-1", "", "Share of pictures whose most probable class is right; in brackets 95 % over pictures.", "evaluate"
+    ),
     "top5": Term("Top-5", "", "Share of pictures whose right class is among the five most probable.", "evaluate"),
     "loss": Term("Loss", "nats", "Mean cross-entropy between prediction and label, natural logarithm.", "evaluate"),
     "class_accuracy": Term("Class accuracy", "", "Share of a class's pictures that are recognised.", "evaluate"),
@@ -136,7 +138,7 @@ MEASURES: dict[str, Term] = {
         "Score",
         "",
         "Output of the network for the class that is explained, before the softmax.",
-        "attribution#Definition",
+        "attribution?score network output softmax#Definition",
     ),
     "target": Term("Explained class", "", "The class whose score is explained.", "attribution#Definition"),
     "convergence_delta": Term(
@@ -149,12 +151,12 @@ MEASURES: dict[str, Term] = {
         "Probability",
         "",
         "Softmax of the class: what the network gives it of a whole; sure is not the same as right.",
-        "evaluate#Definition",
+        "evaluate#Formula",
     ),
     "picture_loss": Term(
         "Loss of a picture", "nats", "−ln of the probability that the label is given.", "evaluate#Formula"
     ),
-    "verdict": Term("Prediction", "", "The most probable class, and whether it is the label.", "evaluate#Definition"),
+    "verdict": Term("Prediction", "", "The most probable class, and whether it is the label.", "evaluate#Formula"),
     "compared": Term(
         "Compared network",
         "",
@@ -219,10 +221,28 @@ LAB: dict[str, Term] = {
         "Distance from the published points",
         "",
         "Mean distance of a line from the points that were read off the published figure.",
-        "rank_lab#Limits",
+        "rank_lab#Definition",
     ),
     "lab_rank_ratio": Term(
         "Rank ratio", "", "Numerical rank of a random layer's output divided by its width, averaged.", "rank_lab"
+    ),
+    "lab_dead": Term(
+        "Dead channels",
+        "",
+        "Share of channels that are never positive where they enter the last nonlinearity, averaged.",
+        "rank_lab#Definition",
+    ),
+    "lab_always_on": Term(
+        "Always-on channels",
+        "",
+        "Share of channels that are never negative where they enter the last nonlinearity, averaged.",
+        "rank_lab#Definition",
+    ),
+    "lab_condition": Term(
+        "Conditioning",
+        "",
+        "σ_min / σ_max of a random layer's output, geometric mean; below 1e-16 counts as 1e-16.",
+        "rank_lab#Definition",
     ),
 }
 

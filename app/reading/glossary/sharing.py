@@ -11,7 +11,10 @@ SHARING: dict[str, Term] = {
     "scale": Term("Scale", "", "Root mean square of the layer's weights.", "parameter_sharing"),
     "distinct": Term("Different entries", "entries", "Entries of the ring that the layer reads.", "parameter_sharing"),
     "distinct_expected": Term(
-        "Expected entries", "entries", "Different entries that a random layout reads on average.", "parameter_sharing"
+        "Expected entries",
+        "entries",
+        "Different entries that a random layout reads on average.",
+        "parameter_sharing?distinct#The numbers",
     ),
     "degrees_of_freedom": Term(
         "Degrees of freedom",
@@ -38,7 +41,7 @@ SHARING: dict[str, Term] = {
         "Part of the ring",
         "entries",
         "Neighbouring entries of the ring that are counted together.",
-        "parameter_sharing#The tab Sharing",
+        "parameter_sharing#The numbers",
     ),
     "held_accuracy": Term(
         "Held-out accuracy", "", "Share of the pictures held out of training that are recognised.", "train_shared"

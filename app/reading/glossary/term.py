@@ -16,7 +16,8 @@ class Term:
     definition
         One line.
     page
-        Name of the help page (`resources/help/<page>.md`).
+        Name of the help page (`resources/help/<page>.md`), or "page#Section". The title is added as the row to look
+        for: "page?Title#Section", see :func:`address`.
     combine
         How values of several layers become one of a block: "sum" for costs, "last" for what is said of its output.
     ceiling
@@ -30,3 +31,22 @@ class Term:
     page: str
     combine: str = "last"
     ceiling: str = ""
+
+    def __post_init__(self) -> None:
+        """Say in the address which row of the page is meant."""
+        if "?" not in self.page:
+            name, sign, section = self.page.partition("#")
+            object.__setattr__(self, "page", f"{name}?{self.title}{sign}{section}")
+
+
+def address(place: str) -> tuple[str, str, str]:
+    """Take an address of the help apart: page, row and section, "" for those that it does not name.
+
+    Examples
+    --------
+    >>> address("latency"), address("feature_rank?Effective rank#Formula")
+    (('latency', '', ''), ('feature_rank', 'Effective rank', 'Formula'))
+    """
+    path, _, section = place.partition("#")
+    page, _, row = path.partition("?")
+    return page, row, section

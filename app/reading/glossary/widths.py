@@ -11,7 +11,7 @@ WIDTHS: dict[str, Term] = {
             "channel_score",
             "Score of a channel",
             "",
-            "By the chosen rule, over all weights that read or write the channel; the largest are kept.",
+            "By the chosen rule, from the weights that make the channel or from what it does; the largest are kept.",
             "channel_scores",
         ),
         (
@@ -19,7 +19,7 @@ WIDTHS: dict[str, Term] = {
             "Sensitivity of a width",
             "points",
             "Top-1 lost when this group alone is narrowed to a share of its width, without retraining.",
-            "width_sensitivity",
+            "width_sensitivity?accuracy, loss#Formula",
         ),
         (
             "width_ratio",
@@ -54,7 +54,7 @@ WIDTHS: dict[str, Term] = {
             "Width found",
             "channels",
             "Channels whose score reaches the one threshold for all groups, never fewer than the floor.",
-            "lw_dna",
+            "lw_dna?width, ratio#Formula",
         ),
         (
             "control_width",
@@ -89,7 +89,7 @@ WIDTHS: dict[str, Term] = {
             "Line of widths",
             "channels",
             "Straight line through the output widths of the blocks over their index; R² says how well it fits.",
-            "width_groups",
+            "width_groups?line straight slope#Formula",
         ),
     )
 }

@@ -1,0 +1,28 @@
+"""Figures that show a second network beside the open one: which stored runs stand behind them. No widgets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from analysis.figures import FigureSpec
+from analysis.result import Result
+from app.workspace import Run, Workspace
+
+
+def run_of(workspace: Workspace, result: Result | None) -> Run | None:
+    """Find the run that a result belongs to, None for none."""
+    return next((run for run in workspace.runs.values() if run.result is result), None) if result is not None else None
+
+
+def with_second(spec: FigureSpec, *seconds: Run | None) -> FigureSpec:
+    """Put runs of the network that is compared with behind a figure.
+
+    A figure is drawn from stored runs: without the first of them stored, it is that of the open network alone.
+    """
+    if not seconds or seconds[0] is None or seconds[0].folder is None:
+        return spec
+    folders = [str(run.folder) for run in seconds if run is not None and run.folder is not None]
+    theirs = tuple(folder for folder in dict.fromkeys(folders) if folder not in spec.runs)
+    if folders[0] not in theirs:
+        return spec
+    return replace(spec, runs=(*spec.runs, *theirs), options=(*spec.options, ("compared", len(theirs))))
