@@ -302,6 +302,10 @@ class Measuring(QObject):
             # What ended with the engine is told once, for the engine.
             if self.client.state == "ready":
                 self._say_failed(run, finished.problem, quiet)
+        elif finished and run.state == "completed":
+            self.notices.remove_key(_failed(run))
+            if not quiet:
+                self._say_warnings(run)
         elif finished and not quiet:
             self._say_warnings(run)
         if number in self._looks:
@@ -312,7 +316,7 @@ class Measuring(QObject):
         level = "info" if quiet and problem.code != "unexpected" else "error"
         again = NoticeAction("Measure again", lambda: self.measure(run.request, anew=True))
         text = f"{self.title(run.request.method)}: {problem.message}"
-        self.notices.add(Notice(text, problem.hint, level, problem.details, (again,)))
+        self.notices.add(Notice(text, problem.hint, level, problem.details, (again,), key=_failed(run)))
 
     def _say_warnings(self, run: Run) -> None:
         warnings = [w for w in run.result.warnings if w.code not in ON_THE_CHIP]
@@ -384,6 +388,11 @@ class Measuring(QObject):
         """Return the name of a method for people."""
         info = self.workspace.method(method)
         return info.title if info else method
+
+
+def _failed(run: Run) -> str:
+    """Key of the notice that a method failed: it is taken back once the method has succeeded."""
+    return f"failed {run.request.method}"
 
 
 def moment(started: str) -> str:

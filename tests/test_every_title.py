@@ -17,10 +17,11 @@ from analysis.measures import scales
 from app.bundling import training_page
 from app.drawing import cost_plot
 from app.drawing.axes import NumberAxis
+from app.drawing.legend import Legend
 from app.drawing.matrix import MatrixPlot
 from app.drawing.named import NamedNumbers, Title
 from app.drawing.plots import Plot
-from app.drawing.readout import Legend, Line
+from app.drawing.readout import Line
 from app.forms.term_label import TermText
 from app.graphing.scale import ColorScale
 from app.panels.graph_panel import GraphPanel

@@ -20,18 +20,14 @@ __all__ = ["theme"]
 
 ROOM = 820
 """Pixels that a window of 1280 leaves between its panels, with the letters of these tests, which are large."""
-STATES = ("nothing open", "nothing measured", "measured", "compared with a run alone", "compared")
+STATES = ("nothing open", "compared with a run alone", "compared")
 
 
 @cache
 def state(name: str) -> Workspace:
     if name == "nothing open":
         return Workspace()
-    if name == "nothing measured":
-        return scenes.opened()
     workspace = scenes.full()
-    if not name.startswith("compared"):
-        return workspace
     rows, images = scenes.network(), scenes.IMAGES
     first = scenes.play(workspace, of_other(scenes.rank_events(rows, model=OTHER, name=NAME)))
     workspace.compare_with(first.number)

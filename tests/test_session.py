@@ -293,6 +293,7 @@ def test_failed_run_says_why_and_can_be_repeated(desk: Desk, engine: FakeEngine,
     press(desk, "Measure again")
     settle(desk, qtbot)
     assert desk.workspace.latest("feature_rank") is not None
+    assert "out of memory" not in texts(desk)  # no longer true
 
 
 def test_warnings_are_said_but_not_what_the_chip_says(desk: Desk, engine: FakeEngine, qtbot: Any) -> None:

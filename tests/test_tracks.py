@@ -250,6 +250,19 @@ def test_other_values_keep_the_range_and_another_network_does_not(stack: TrackSt
     assert stack.plot.box.viewRange()[0] == [pytest.approx(value) for value in other.limits]
 
 
+def test_names_that_fit_after_the_window_has_grown_have_their_room(theme: Theme, qtbot: QtBot) -> None:
+    axis = depth_axis(scenes.network(blocks=15))
+    made = TrackStack(theme, "Tracks")
+    qtbot.addWidget(made)
+    made.show_lanes(axis, [lane(axis)])
+    show(made, 700, 500)
+    assert not made._names.fits
+    show(made, 2400, 900)
+    assert made._names.fits
+    assert made._names._area.height() >= round(made._names.height())
+    assert made._names._area.top() == pytest.approx(made.plot.area().bottom())
+
+
 def test_a_selected_place_is_brought_into_view(stack: TrackStack) -> None:
     stack.plot.box.setXRange(0, 5, padding=0)
     stack.bring_into_view(15)

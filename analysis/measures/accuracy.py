@@ -137,7 +137,7 @@ def _known(result: Result) -> NDArray[np.bool_] | None:
 
 
 def _per_picture(result: Result, name: str) -> NDArray[np.float64] | None:
-    """What a measure is the mean of, (picture,); None where that was not stored.
+    """Return what a measure is the mean of, (picture,); None where that was not stored.
 
     Equal outputs count against the network in top5, which the five stored classes do not tell: there it is None.
     """

@@ -6,7 +6,7 @@ import numpy as np
 
 from app.bundling.page import Page
 from app.drawing.bundle_profile import Profile, ProfileLine, ProfilePlot, SharesPlot
-from app.drawing.readout import Key
+from app.drawing.legend import Key
 from app.reading import numbers
 from app.reading.bundle_comparison import SecondReading
 from app.reading.bundles import Reading

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from app.bundling.page import Page, bundles
+from app.drawing.legend import Key
 from app.drawing.merge_flow import REST, Block, FlowPlot, columns_of
-from app.drawing.readout import Entry, Key
+from app.drawing.readout import Entry
 from app.reading import numbers
 from app.reading.bundles import Reading, outputs_axis
 from app.theme import Theme, mix

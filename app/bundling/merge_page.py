@@ -8,8 +8,9 @@ from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QHeaderView, QSpli
 
 from app.bundling.page import Page
 from app.drawing.bundle_map import shade, zero_color
+from app.drawing.legend import Key
 from app.drawing.merge_matrix import MergeMatrix
-from app.drawing.readout import Entry, Key, Line
+from app.drawing.readout import Entry, Line
 from app.reading.bundles import Reading
 from app.reading.depth import Ints
 from app.reading.glossary import TERMS

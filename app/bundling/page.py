@@ -6,7 +6,8 @@ import math
 
 from PySide6.QtCore import Signal
 
-from app.drawing.readout import Entry, Key
+from app.drawing.legend import Key
+from app.drawing.readout import Entry
 from app.forms.side_page import SidePage, definitions
 from app.reading import numbers
 from app.reading.bundle_comparison import SecondReading

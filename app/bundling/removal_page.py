@@ -18,7 +18,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.drawing.readout import Entry, Key, Legend, Line
+from app.drawing.legend import Key, Legend
+from app.drawing.readout import Entry, Line
 from app.drawing.removal_plot import RemovalPlot, Removed
 from app.forms.term_label import TermLabel
 from app.forms.widgets import button, label

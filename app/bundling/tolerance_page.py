@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QSplitter
 from app.bundling.page import Page
 from app.drawing.critical_plot import CriticalPlot, PowerAxis
 from app.drawing.curves import Curve, CurvePlot, Guide, Spots
-from app.drawing.readout import Key
+from app.drawing.legend import Key
 from app.reading import numbers
 from app.reading.bundles import Reading
 from app.reading.depth import Floats

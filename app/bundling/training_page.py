@@ -10,7 +10,8 @@ from analysis.measures.partitions import time_average
 from app.bundling.page import Page, differences, entries
 from app.drawing.bundle_map import BundleMap, Map, shade, zero_color
 from app.drawing.curves import Curve, CurvePlot, Guide, Spots
-from app.drawing.readout import Entry, Key, Legend
+from app.drawing.legend import Key, Legend
+from app.drawing.readout import Entry
 from app.drawing.signed_matrix import SignedCells, difference_keys, largest
 from app.forms.difference import DifferenceSwitch
 from app.reading import numbers

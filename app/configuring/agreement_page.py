@@ -7,8 +7,9 @@ import numpy as np
 from analysis.measures import selection
 from app.configuring.page import Page
 from app.drawing.answer_matrix import FramedMatrix
+from app.drawing.legend import Key
 from app.drawing.matrix import Cells
-from app.drawing.readout import Entry, Key
+from app.drawing.readout import Entry
 from app.drawing.signed_matrix import SignedCells, difference_keys, largest
 from app.forms.difference import DifferenceSwitch
 from app.reading import numbers

@@ -17,7 +17,8 @@ from app.configuring.option_row import OptionRow
 from app.configuring.page import Page
 from app.configuring.tried_table import TriedRow, TriedTable
 from app.drawing.geometry_strip import GeometryStrip, Stop
-from app.drawing.readout import Key, Line
+from app.drawing.legend import Key
+from app.drawing.readout import Line
 from app.forms.side_page import definitions
 from app.forms.widgets import button, label
 from app.reading import building, numbers

@@ -12,7 +12,8 @@ from analysis.measures import selection
 from app.configuring.page import NO_LABELS, Page
 from app.configuring.rank_plot import RankPlot
 from app.drawing.bar_rows import Bar, BarRow, BarRowsPlot
-from app.drawing.readout import Entry, Key
+from app.drawing.legend import Key
+from app.drawing.readout import Entry
 from app.reading import numbers
 from app.reading.configuration_comparison import SecondConfigurations, both
 from app.reading.configurations import Look, Reading, letter

@@ -8,7 +8,8 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout
 from analysis.measures import oracles
 from app.configuring.page import NO_LABELS, Page
 from app.drawing.bar_rows import Bar, BarRow, BarRowsPlot
-from app.drawing.readout import Entry, Key, Line
+from app.drawing.legend import Key
+from app.drawing.readout import Entry, Line
 from app.forms.widgets import label
 from app.reading import numbers
 from app.reading.configuration_comparison import SecondConfigurations, both

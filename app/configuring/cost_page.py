@@ -8,7 +8,8 @@ from analysis.measures import selection
 from analysis.measures.options import Option
 from app.configuring.page import NO_LABELS, Page
 from app.drawing.cost_plot import CostPlot, Dots
-from app.drawing.readout import Entry, Key
+from app.drawing.legend import Key
+from app.drawing.readout import Entry
 from app.reading import numbers
 from app.reading.configurations import Look, Pinned, Reading, macs_words, scatter
 from app.reading.depth import Floats

@@ -9,7 +9,8 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QSplitter
 from app.configuring.page import NO_LABELS, Page, differences, entries
 from app.drawing.bar_rows import Bar, BarRow, BarRowsPlot
 from app.drawing.curves import Curve, CurvePlot, Guide, Spots
-from app.drawing.readout import Entry, Key
+from app.drawing.legend import Key
+from app.drawing.readout import Entry
 from app.reading import numbers
 from app.reading.configuration_comparison import SecondConfigurations, both
 from app.reading.configurations import Look, Reading

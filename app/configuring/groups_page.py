@@ -18,7 +18,8 @@ from analysis.problems import AnalysisError
 from app.configuring.page import NO_LABELS, Page, interval
 from app.configuring.scale_plot import ScalePlot
 from app.drawing.bar_rows import Bar, BarRow, BarRowsPlot
-from app.drawing.readout import Entry, Key, Line
+from app.drawing.legend import Key
+from app.drawing.readout import Entry, Line
 from app.forms.widgets import button, label
 from app.reading import numbers
 from app.reading.chance import Gain, Pool, gain_by, jitter_gain

@@ -11,8 +11,9 @@ from app.browsing.thumbnails import Thumbnails
 from app.configuring.cards import PictureCard
 from app.configuring.page import NO_LABELS, Page
 from app.drawing.answer_matrix import Answers, FramedMatrix, kind_colors
+from app.drawing.legend import Key
 from app.drawing.matrix import Cells
-from app.drawing.readout import Entry, Key
+from app.drawing.readout import Entry
 from app.drawing.signed_matrix import SignedCells, difference_keys, largest
 from app.forms.difference import DifferenceSwitch
 from app.reading import numbers

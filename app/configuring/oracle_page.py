@@ -16,7 +16,7 @@ from app.configuring.page import NO_LABELS, Page, interval
 from app.drawing.bar_rows import BOTTOM, THINNEST, TOP, Bar, BarRow, BarRowsPlot
 from app.drawing.count_axis import CountAxis
 from app.drawing.curves import Curve, CurvePlot, Guide
-from app.drawing.readout import Key
+from app.drawing.legend import Key
 from app.reading import numbers
 from app.reading.chance import POOLS, Gain, Pool, jitter_gain
 from app.reading.configuration_comparison import SecondConfigurations, both

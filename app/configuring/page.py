@@ -7,8 +7,9 @@ import math
 from PySide6.QtCore import QPoint, Signal
 from PySide6.QtWidgets import QMenu
 
+from app.drawing.legend import Key
 from app.drawing.plots import Plot
-from app.drawing.readout import Entry, Key
+from app.drawing.readout import Entry
 from app.forms.side_page import SidePage, definitions
 from app.reading import numbers
 from app.reading.configuration_comparison import SecondConfigurations, both

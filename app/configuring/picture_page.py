@@ -13,8 +13,9 @@ from app.configuring.cards import PictureCard
 from app.configuring.page import Page, differences, entries
 from app.drawing.answer_matrix import Frame, FramedMatrix
 from app.drawing.curves import Curve, CurvePlot, Spots
+from app.drawing.legend import Key
 from app.drawing.matrix import Cells
-from app.drawing.readout import Entry, Key
+from app.drawing.readout import Entry
 from app.reading import numbers
 from app.reading.configuration_comparison import SecondConfigurations
 from app.reading.configuration_order import tree_layout

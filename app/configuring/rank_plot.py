@@ -8,7 +8,8 @@ from PySide6.QtCore import Signal
 from analysis.measures import oracles
 from analysis.measures.oracles import Floats
 from app.drawing.curves import Curve, CurvePlot, Guide, Spots
-from app.drawing.readout import Entry, Key
+from app.drawing.legend import Key
+from app.drawing.readout import Entry
 from app.reading import numbers
 from app.reading.configurations import Reading
 from app.theme import Theme

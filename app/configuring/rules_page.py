@@ -8,7 +8,8 @@ from analysis.measures.selection import Policy
 from app.configuring.offer import Offer
 from app.configuring.page import NO_LABELS, Page
 from app.drawing.bar_rows import Bar, BarRow, BarRowsPlot
-from app.drawing.readout import Entry, Key
+from app.drawing.legend import Key
+from app.drawing.readout import Entry
 from app.reading import numbers
 from app.reading.chance import CHOOSER
 from app.reading.configuration_comparison import both

@@ -10,7 +10,8 @@ from PySide6.QtCore import Signal
 from analysis.measures import scales
 from analysis.measures.oracles import Floats
 from app.drawing.curves import Curve, CurvePlot, Guide, Spots
-from app.drawing.readout import Entry, Key
+from app.drawing.legend import Key
+from app.drawing.readout import Entry
 from app.reading import numbers
 from app.reading.configurations import Group, Reading, Row
 from app.theme import Theme

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from app.drawing.legend import Key
 from app.drawing.map_image import MapScale
 from app.drawing.matrix import FIRST, NAN, NEUTRAL, SHADES, Cells
-from app.drawing.readout import Key
 from app.reading.depth import Floats
 from app.theme import Theme
 

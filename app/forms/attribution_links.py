@@ -39,6 +39,7 @@ class AttributionLinks(QWidget):
         )
         self.units.linkActivated.connect(lambda unit: self.unit_chosen.emit(self._layer, int(unit)))
         self.more = button("", lambda: self.steps_wanted.emit(self._steps), "link")
+        self.more.setAccessibleName("Try more steps")
         self.more.setToolTip("More steps bring the convergence delta closer to 0.")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 2, 0, 2)

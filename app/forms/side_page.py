@@ -5,7 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from app.drawing.readout import Legend, Line
+from app.drawing.legend import Legend
+from app.drawing.readout import Line
 from app.reading.glossary import TERMS
 from app.theme import Theme
 

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from app.reading import numbers
-from app.reading.comparing import compared_run, compared_runs, is_open_network, network_name, second_rows
+from app.reading.comparing import (
+    compared_run,
+    compared_runs,
+    is_open_network,
+    knows_all_rows,
+    network_name,
+    second_rows,
+)
 from app.workspace import Run, Workspace
 
 COUNTED = ("conv", "linear")
@@ -27,11 +34,11 @@ def second_total(workspace: Workspace, name: str) -> float:
 
 
 def how_much_corresponds(workspace: Workspace) -> str:
-    """Say how many layers of the open network correspond to one there; "" if nothing is compared, or known of it."""
+    """Say how many layers of the open network correspond to one there; "" if nothing is compared, or not all known."""
     run = compared_run(workspace)
-    theirs, rows = second_rows(workspace)
-    if run is None or not theirs or is_open_network(workspace, run):
+    if run is None or not knows_all_rows(workspace) or is_open_network(workspace, run):
         return ""
+    theirs, rows = second_rows(workspace)
     counted = [row >= 0 for layer, row in zip(workspace.layers, rows, strict=True) if layer.kind in COUNTED]
     there = sum(layer.kind in COUNTED for layer in theirs)
     return f"{sum(counted)} of {len(counted)} layers correspond, of {there} there"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from app.drawing.legend import Key
 from app.drawing.map_image import MapScale
 from app.drawing.matrix import MatrixPlot
-from app.drawing.readout import Entry, Key
+from app.drawing.readout import Entry
 from app.drawing.signed_matrix import SignedCells
 from app.reading import numbers
 from app.reading.depth import Floats

@@ -10,7 +10,8 @@ from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from analysis.measures.ring_fits import Curve, Fit
 from app.drawing.curves import Guide
-from app.drawing.readout import Entry, Key, Legend
+from app.drawing.legend import Key, Legend
+from app.drawing.readout import Entry
 from app.drawing.ring_plots import FreedomPlot, Series
 from app.reading import numbers
 from app.reading.depth import Floats

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.drawing.readout import Entry, Key
+from app.drawing.legend import Key
+from app.drawing.readout import Entry
 from app.drawing.ring_plots import Bars, BarsPlot
 from app.reading import numbers
 from app.reading.depth import Floats

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from PySide6.QtWidgets import QHBoxLayout
 
+from app.drawing.legend import Key
 from app.drawing.matrix import Cells, MatrixPlot
-from app.drawing.readout import Entry, Key
+from app.drawing.readout import Entry
 from app.drawing.signed_matrix import SignedCells, difference_keys, largest
 from app.forms.difference import DifferenceSwitch
 from app.reading import numbers

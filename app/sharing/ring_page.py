@@ -7,8 +7,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QSplitter
 
 from app.drawing.curves import Curve, CurvePlot, Guide
+from app.drawing.legend import Key
 from app.drawing.matrix import Cells, MatrixPlot
-from app.drawing.readout import Entry, Key
+from app.drawing.readout import Entry
 from app.drawing.ring_plots import Bars, BarsPlot
 from app.drawing.signed_matrix import SignedCells, difference_keys, largest
 from app.forms.difference import DifferenceSwitch

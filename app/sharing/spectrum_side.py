@@ -6,7 +6,8 @@ import numpy as np
 
 from app.drawing.axes import nice_top
 from app.drawing.curves import Curve, CurvePlot
-from app.drawing.readout import Entry, Key
+from app.drawing.legend import Key
+from app.drawing.readout import Entry
 from app.reading import numbers
 from app.reading.depth import Floats
 from app.reading.sharing import Projected

@@ -8,7 +8,8 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
 from app.drawing.axes import nice_top
 from app.drawing.curves import Curve, CurvePlot, Spots
-from app.drawing.readout import Entry, Key
+from app.drawing.legend import Key
+from app.drawing.readout import Entry
 from app.reading import numbers
 from app.reading.depth import Floats
 from app.reading.sharing import HUES, KIND_WORDS, Trained

@@ -21,8 +21,9 @@ from PySide6.QtWidgets import (
 )
 
 from analysis.figures import FigureSpec
+from app.drawing.legend import Legend
 from app.drawing.plots import Plot
-from app.drawing.readout import Legend, Line
+from app.drawing.readout import Line
 from app.reading.glossary.legends import LINES
 from app.theme import Theme
 from app.workspace import Run, Workspace

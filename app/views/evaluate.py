@@ -12,9 +12,10 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QMenu, QVBoxLayout
 from analysis.figures import FigureSpec
 from analysis.measures.accuracy import interval_of
 from analysis.result import Result
+from app.drawing.legend import Key, Legend
 from app.drawing.list_axes import RowBars
 from app.drawing.matrix import Cells, MatrixPlot
-from app.drawing.readout import Entry, Key, Legend, Line, Readout
+from app.drawing.readout import Entry, Line, Readout
 from app.drawing.signed_matrix import SignedCells, difference_keys, largest
 from app.forms.difference import DifferenceSwitch
 from app.forms.head import Head

@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QVBoxLayout
 
 from analysis.figures import FigureSpec
 from app.drawing.lanes import Lane
-from app.drawing.readout import Entry, Key, Legend, Line, Readout
+from app.drawing.legend import Key, Legend
+from app.drawing.readout import Entry, Line, Readout
 from app.drawing.tracks import TrackStack
 from app.forms import menus
 from app.forms.head import Head

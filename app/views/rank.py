@@ -14,8 +14,9 @@ from analysis.figures import FigureSpec
 from analysis.result import Result
 from app.drawing import rank_lanes
 from app.drawing.lanes import TONES, Lane
+from app.drawing.legend import Key, Legend
 from app.drawing.norm_plot import NormPlot
-from app.drawing.readout import Entry, Key, Legend, Line, Readout
+from app.drawing.readout import Entry, Line, Readout
 from app.drawing.spectrum_plots import NO_LAYERS, Spectrum, SpectrumPlot, TolerancePlot, spectra_of
 from app.drawing.tracks import TrackStack
 from app.forms.fields import SlidingNumber

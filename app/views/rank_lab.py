@@ -30,7 +30,8 @@ from analysis.problems import AnalysisError
 from analysis.request import Request
 from app.drawing.lab_plot import LabPlot, Series
 from app.drawing.lab_readout import differences, entry_of, series_of
-from app.drawing.readout import Key, Legend, Line, Readout
+from app.drawing.legend import Key, Legend
+from app.drawing.readout import Line, Readout
 from app.forms.head import Head
 from app.forms.params_form import ParamsForm
 from app.forms.widgets import GRID, label, row

@@ -8,7 +8,8 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QScrollArea
 
 from analysis.result import Result
 from app.drawing.channel_grid import ChannelGrid
-from app.drawing.readout import Entry, Key, Readout
+from app.drawing.legend import Key
+from app.drawing.readout import Entry, Readout
 from app.forms.side_page import SidePage
 from app.forms.widgets import GRID, button, label
 from app.reading import numbers

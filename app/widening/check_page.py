@@ -7,7 +7,8 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
 
 from analysis.result import Result
-from app.drawing.readout import Entry, Key, Readout
+from app.drawing.legend import Key
+from app.drawing.readout import Entry, Readout
 from app.drawing.ring_plots import Bars, BarsPlot
 from app.forms.side_page import SidePage
 from app.forms.widgets import GRID, button, label

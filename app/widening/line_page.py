@@ -25,7 +25,8 @@ from analysis.config import LayerSpec
 from analysis.measures.widths.fitting import Budget, Rounding
 from analysis.measures.widths.straight import REFERENCES
 from app.drawing.curves import Curve, CurvePlot, Guide, Spots
-from app.drawing.readout import Entry, Key, Readout
+from app.drawing.legend import Key
+from app.drawing.readout import Entry, Readout
 from app.forms.menus import add_choice
 from app.forms.side_page import SidePage
 from app.forms.widgets import GRID, button

@@ -12,8 +12,9 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QHBoxLayout,
 
 from analysis.config import LayerSpec
 from analysis.measures.widths.fitting import Rounding
+from app.drawing.legend import Key, Legend
 from app.drawing.ratio_strip import RatioStrip
-from app.drawing.readout import Entry, Key, Legend, Readout
+from app.drawing.readout import Entry, Readout
 from app.drawing.width_plot import Outline, Profile, WidthPlot
 from app.forms.widgets import GRID, Elided, label, whole_number
 from app.reading import numbers

@@ -10,8 +10,9 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from analysis.catalogue import MethodInfo, Value
 from analysis.measures.widths.sensitivity import MOST_EXACT
+from app.drawing.legend import Key
 from app.drawing.matrix import Cells, MatrixPlot
-from app.drawing.readout import Entry, Key
+from app.drawing.readout import Entry
 from app.drawing.signed_matrix import SignedCells, difference_keys, largest
 from app.forms.difference import DifferenceSwitch
 from app.forms.widgets import button, label

@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QSplitter, QVBoxLayout, QW
 from analysis.config import LayerSpec
 from app.drawing.curves import Curve, Guide
 from app.drawing.group_plot import BudgetPlot, GroupPlot, Series
-from app.drawing.readout import Entry, Key
+from app.drawing.legend import Key
+from app.drawing.readout import Entry
 from app.drawing.score_plot import ScorePlot
 from app.forms.side_page import definitions
 from app.forms.widgets import button, label
