@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,12 +11,12 @@ from pytestqt.qtbot import QtBot
 
 from analysis.figures import FigureSpec, make_sheet
 from analysis.figures.measured import measures, pick, told_apart
-from analysis.figures.sheet import Bars, Sheet
+from analysis.figures.sheet import Bars, Points, Sheet
 from analysis.problems import AnalysisError
 from app.theme import Theme
 from app.views.overview import Overview
 from app.workspace import Workspace
-from tests import scenes
+from tests import bundle_scenes, scenes
 from tests.gestures import settle, show, theme
 from tests.results import rank_result
 
@@ -95,3 +96,35 @@ def test_runs_without_any_difference_are_told_apart_by_their_place() -> None:
     assert told_apart([rank_result(0), rank_result(1)]) == ["net0", "net1"]
     same = told_apart([rank_result(0), rank_result(0)])
     assert len(set(same)) == 2
+
+
+def test_points_between_layers_stand_where_they_stand_on_screen(theme: Theme, qtbot: QtBot) -> None:
+    workspace = scenes.opened()
+    structure = next(run for run in workspace.runs.values() if run.result is workspace.structure)
+    structure.folder = Path("runs/structure")
+    events = bundle_scenes.bundle_events(workspace.layers, scenes.MODEL, scenes.IMAGES)
+    scenes.play(workspace, events, folder="runs/bundles")
+    view = Overview(workspace, theme)
+    qtbot.addWidget(view)
+    show(view, 900, 640)
+    for track in list(view.tracks.tracks):
+        view.toggle_track(track.key)
+    for key in ("structure.width", "conflicting_bundles.entropy"):
+        view.toggle_track(key)
+    settle()
+    sheet = sheet_of(workspace, view)
+    assert len(sheet.panels) == 2
+    lane = view.stack.lanes[1]
+    bars, *others = sheet.panels[1].marks
+    assert isinstance(bars, Bars)
+    shown = np.where(lane.states <= 1, lane.values, np.nan)
+    np.testing.assert_allclose(bars.y, shown)
+    assert np.isfinite(bars.y).sum() > 5
+    assert np.isnan(bars.y).any(), "a layer that no point follows has no value"
+    (zeros,) = (mark for mark in others if isinstance(mark, Points))
+    assert zeros.x.tolist() == np.flatnonzero(shown == 0).tolist()
+
+
+def test_a_checkpoint_that_no_run_has_is_refused() -> None:
+    with pytest.raises(AnalysisError, match="No run has a checkpoint 'epoch-7'"):
+        make_sheet(FigureSpec("tracks", options=(("checkpoint", "epoch-7"),)), [rank_result()])

@@ -22,7 +22,6 @@ FOLDED = Param(
     "folded", "auto", "Modules to fold, comma-separated; 'auto' for the innermost that keep it small, empty for none"
 )
 MEASURE = Param("measure", "", "Output with one value per layer that colours the nodes, empty for none")
-CHECKPOINT = Param("checkpoint", "", "Which checkpoint of a run over several; empty for the last with numbers")
 NARROWEST = 320.0
 """Width of the drawing in points; a chain of layers is not blown up to the width of a page."""
 LETTER, LINE, PAD = 5.4, 11.0, 7.0

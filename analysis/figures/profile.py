@@ -12,6 +12,7 @@ from analysis.catalogue import Param, Value, nearest
 from analysis.config import LayerSpec, matching
 from analysis.events import Output
 from analysis.figures.measured import RATIO, has, measures, pick, told_apart
+from analysis.figures.point_tracks import point_marks, point_measures
 from analysis.figures.second import insist, named_once, outline, split, with_second
 from analysis.figures.sheet import Bars, Floats, Hatched, Mark, Panel, Points, Sheet
 from analysis.measures.spectra import linear_cap, sample_cap
@@ -22,6 +23,7 @@ Options = Mapping[str, Value]
 
 MEASURE = Param("measure", "", "Which output to show; empty for the first of the run")
 LAYERS = Param("layers", "", "Glob patterns of layer names, comma-separated; empty for all")
+CHECKPOINT = Param("checkpoint", "", "Which checkpoint of a run over several; empty for the last with numbers")
 KINDS = Param("kinds", "", "Kinds of layers, comma-separated (conv, activation, block …); empty for all")
 FACTS = {
     "effective_rank": ("mode", "effective rank", "interval"),
@@ -77,7 +79,7 @@ def tracks(results: list[Result], options: Options) -> Sheet:
     results, theirs = split(results, options)
     found: dict[str, tuple[Result, str]] = {}
     for number, result in enumerate(results, 1):
-        for name in measures(result):
+        for name in along(result):
             for word in (name, f"{_method(result)}.{name}"):
                 found.setdefault(word, (result, name))
                 found[f"{word}@{number}"] = (result, name)
@@ -90,12 +92,23 @@ def tracks(results: list[Result], options: Options) -> Sheet:
     rows = chosen_rows(results[0], options)
     layers = [results[0].layers[i] for i in rows]
     chosen = [found[name] for name in names]
-    panels = named_once([_track(*pair, _run_word(pair, chosen), layers, (results, theirs)) for pair in chosen])
+    checkpoint = str(options.get("checkpoint", ""))
+    over = [name for result in results for name in result.names("checkpoint")]
+    if checkpoint and checkpoint not in over:
+        raise AnalysisError(f"No run has a checkpoint '{checkpoint}'.", nearest(checkpoint, over))
+    panels = named_once(
+        [_track(*pair, _run_word(pair, chosen), layers, (results, theirs), checkpoint) for pair in chosen]
+    )
     facts = tuple(dict.fromkeys(fact for _, name in chosen for fact in FACTS.get(name, ())))
     fullest = max(results, key=lambda result: result.prepared.samples.count if result.prepared else 0)
     insist(theirs, panels, "the methods that are drawn")
     words = with_second(note(fullest, facts), fullest, theirs)
     return Sheet(panels, note=words, fingerprints=fingerprints([*results, *theirs]), linked=True)
+
+
+def along(result: Result) -> dict[str, Output]:
+    """Find what a run has one value per layer, or per point between layers, of."""
+    return measures(result) | point_measures(result)
 
 
 def _run_word(pair: tuple[Result, str], chosen: list[tuple[Result, str]]) -> str:
@@ -105,13 +118,21 @@ def _run_word(pair: tuple[Result, str], chosen: list[tuple[Result, str]]) -> str
 
 
 def _track(
-    result: Result, measure: str, run: str, layers: list[LayerSpec], runs: tuple[list[Result], list[Result]]
+    result: Result,
+    measure: str,
+    run: str,
+    layers: list[LayerSpec],
+    runs: tuple[list[Result], list[Result]],
+    checkpoint: str,
 ) -> Panel:
     names = tuple(layer.name for layer in layers)
-    bars = _bars(result, _align(result, measure, names), measure, 0, [""])
-    behind = outline(*runs, _method(result), measure, layers)
-    marks: tuple[Mark, ...] = (bars,) if behind is None else (bars, behind)
-    title = "\n".join(textwrap.fill(words, 18) for words in (axis_title(measures(result)[measure]), run) if words)
+    if measure in point_measures(result):
+        marks = point_marks(result, measure, layers, *runs, checkpoint)
+    else:
+        behind = outline(*runs, _method(result), measure, layers)
+        bars: Mark = _bars(result, _align(result, measure, names), measure, 0, [""])
+        marks = (bars,) if behind is None else (bars, behind)
+    title = "\n".join(textwrap.fill(words, 18) for words in (axis_title(along(result)[measure]), run) if words)
     return Panel(marks, y_title=title, x_names=names, stages=stages(layers), height=0.55)
 
 

@@ -1,4 +1,4 @@
-"""Below the tracks: all values at the crosshair in one place, and what the marks mean."""
+"""Below the tracks: all values at the crosshair in one place, and what holds for all of them."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QSize
+from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLayout, QWidget
 
@@ -68,3 +68,11 @@ class Head(QWidget):
         if event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.FontChange, QEvent.Type.StyleChange):
             self.arrange()
         return done
+
+
+def activate(widget: QWidget) -> None:
+    """Lay a widget out now, with those inside it, rather than when Qt comes round to it."""
+    for inner in (*widget.findChildren(QWidget, options=Qt.FindChildOption.FindDirectChildrenOnly), widget):
+        layout = inner.layout()
+        if layout is not None:
+            layout.activate()

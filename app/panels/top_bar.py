@@ -13,8 +13,9 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QSizePoli
 from analysis.request import Compute, DeviceInfo, ImageSource, ModelSource
 from app.forms.term_label import TermLabel
 from app.forms.widgets import GRID, Elided, label
+from app.reading.edited_widths import EditedWidths
 from app.reading.measurements import used_words
-from app.reading.numbers import short
+from app.reading.network_size import size_of
 from app.settings import Preferences
 from app.theme import Theme
 from app.workspace import Workspace
@@ -143,6 +144,7 @@ class TopBar(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._workspace, self._theme, self._preferences, self._actions = workspace, theme, preferences, actions
         self._devices: tuple[DeviceInfo, ...] = ()
+        self._edited = EditedWidths()
         self.model = Chip(theme, "network", "Network", ("parameters", "macs"))
         self.model.help_wanted.connect(self.help_wanted)
         self.images = Chip(theme, "images", "Pictures")
@@ -242,16 +244,16 @@ class TopBar(QWidget):
             self.model.show_state(name, "opening…" if workspace.loading is not None else "", tip=full_name(source))
             return
         prepared = structure.prepared
-        facts = []
-        if "total_parameters" in structure and "total_macs" in structure:
-            counted = workspace.counted or structure
-            facts = [short(counted.value("total_parameters")), f"{short(structure.value('total_macs'))} MACs"]
+        known = "total_parameters" in structure and "total_macs" in structure
+        size = size_of(workspace, self._edited) if known else None
+        facts = size.facts if size is not None else ()
         badges = list(prepared.badges if prepared else ())
         if not workspace.edits.empty:
             badges.append("weights shared" if workspace.edits.ring else "edited")
         name = display_name(prepared.model if prepared else "", source)
         edits = "" if workspace.edits.empty else workspace.edits.summary()
-        tip = "\n".join(part for part in (full_name(source), *badges, edits, used_words(workspace)) if part)
+        counts = size.details if size is not None else ""
+        tip = "\n".join(part for part in (full_name(source), counts, *badges, edits, used_words(workspace)) if part)
         self.model.show_state(name, " · ".join(facts), _badge(badges), tip)
 
     def _show_images(self) -> None:

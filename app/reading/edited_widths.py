@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from analysis.measures.widths.costs import CostModel
+from analysis.measures.widths.costs import CostModel, Costs
 from analysis.measures.widths.description import from_bytes
 from analysis.measures.widths.legal import objections
 from analysis.problems import AnalysisError
@@ -39,17 +39,28 @@ class EditedWidths:
 
     def by_layer(self, workspace: Workspace) -> Mapping[str, float]:
         """Channels of every layer of the edited network; empty while nothing is changed or known."""
+        found = self._costs(workspace) if workspace.edits.widths else None
+        if found is None:
+            return {}
+        model, costs = found
+        return {row.layer: float(width) for row, width in zip(model.found.rows, costs.width.tolist(), strict=True)}
+
+    def totals(self, workspace: Workspace) -> tuple[float, float] | None:
+        """Return parameters and multiply-adds of the edited network, None while nothing is changed or known."""
+        edits, found = workspace.edits, self._costs(workspace)
+        if found is None or edits.geometry or edits.ring:
+            return None
+        return float(found[1].totals.parameters), float(found[1].totals.macs)
+
+    def _costs(self, workspace: Workspace) -> tuple[CostModel, Costs] | None:
         edits = workspace.edits
-        run = newest(workspace, METHOD, base_edits(edits)) if edits.widths else None
+        run = newest(workspace, METHOD, base_edits(edits))
         model = self._model(run.result) if run is not None and run.state == "completed" else None
         if model is None:
-            return {}
+            return None
         known = {group.name for group in model.found.groups if not group.locked}
         widths = {name: width for name, width in edits.widths if name in known}
-        if objections(model.found, widths):
-            return {}
-        channels = model.costs(widths).width.tolist()
-        return {row.layer: float(width) for row, width in zip(model.found.rows, channels, strict=True)}
+        return None if objections(model.found, widths) else (model, model.costs(widths))
 
     def _model(self, result: Result) -> CostModel | None:
         if self._read[0] is not result:

@@ -18,7 +18,7 @@ from app.drawing.matrix import Cells, MatrixPlot
 from app.drawing.readout import Entry, Line, Readout
 from app.drawing.signed_matrix import SignedCells, difference_keys, largest
 from app.forms.difference import DifferenceSwitch
-from app.forms.head import Head
+from app.forms.head import Head, activate
 from app.reading import conditions, numbers
 from app.reading.accuracy_comparison import SecondAccuracy, second_accuracy
 from app.reading.comparing import counterpart, what_to_mind
@@ -73,7 +73,7 @@ class EvaluateView(View):
         self.readout.help_wanted.connect(self.help_wanted)
         row.addStretch(1)
         self.switch = DifferenceSwitch(self._changed)
-        header = Head(shown, self.diagonal, self.sorting, self.switch)
+        self.head = Head(shown, self.diagonal, self.sorting, self.switch)
         footer = QHBoxLayout()
         footer.setContentsMargins(8, 0, 8, 4)
         footer.addWidget(self.facts, 1)
@@ -81,7 +81,7 @@ class EvaluateView(View):
         layout = QVBoxLayout(self.content)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(header)
+        layout.addWidget(self.head)
         layout.addWidget(self.matrix, 1)
         layout.addWidget(self.readout)
         layout.addLayout(footer)
@@ -111,6 +111,9 @@ class EvaluateView(View):
         words[:0] = [broken_words(result), what_to_mind(self.workspace, METHOD)]
         self.facts.say(" · ".join(word for word in words if word), conditions.details(result))
         self._show_readout()
+        # At once, not after the next paint: a large matrix is painted for one size only.
+        self.head.arrange()
+        activate(self.content)
 
     def _show_why_empty(self) -> None:
         workspace = self.workspace

@@ -9,6 +9,7 @@ import numpy as np
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QVBoxLayout
 
+from analysis.catalogue import Value
 from analysis.figures import FigureSpec
 from app.drawing.lanes import Lane
 from app.drawing.legend import Key, Legend
@@ -32,12 +33,13 @@ from app.reading.measurements import (
     fold,
     read,
     source,
-    totals,
 )
+from app.reading.network_size import size_of
 from app.reading.second_size import second_words
 from app.reading.track_list import Track, TrackList
 from app.theme import Theme
 from app.views.base import Segments, View, duration_words, menu_button
+from app.weights import place_of
 from app.workspace import Run, Workspace
 
 KINDS = {
@@ -249,8 +251,8 @@ class Overview(View):
     def _summary(self) -> str:
         layers = self.workspace.layers
         count = sum(layer.kind in ("conv", "linear") for layer in layers)
-        parameters, macs = totals(self.workspace)
-        words = f"{count} layers · {numbers.short(parameters)} parameters · {numbers.short(macs)} MACs"
+        size = size_of(self.workspace, self._edited)
+        words = f"{count} layers · {size.words}"
         return " · ".join(part for part in (words, second_words(self.workspace)) if part)
 
     def _facts(self, run: Run) -> str:
@@ -390,21 +392,26 @@ class Overview(View):
         runs: list[str] = []
         outputs: list[str] = []
         behind: dict[str, None] = {}
+        checkpoint = ""
         for track in self.tracks.tracks:
             metric = self.metrics.get(track.key)
             run = (source(self.workspace, metric) or self._structure_run()) if metric else None
-            # Points lie between layers: the figures of their own method show them.
-            if metric and metric.combine != POINT and run and run.folder:
+            if metric and run and run.folder:
                 folder = str(run.folder)
                 runs += [folder] if folder not in runs else []
                 outputs.append(f"{run.request.method}.{metric.output}@{runs.index(folder) + 1}")
+                names = run.result.names("checkpoint") if metric.combine == POINT else ()
+                place = place_of(names, self.workspace.shown_weights)
+                checkpoint = names[place] if place >= 0 else checkpoint
                 second = self._compared.source(metric) if self._compared is not None else None
                 behind |= {str(second.folder): None} if second is not None and second.folder else {}
         if not outputs:
             return None
-        options = (("kinds", ",".join(KINDS[self.rows])), ("measures", ",".join(outputs)))
+        options: dict[str, Value] = {"kinds": ",".join(KINDS[self.rows]), "measures": ",".join(outputs)}
+        options |= {"checkpoint": checkpoint} if checkpoint else {}
         theirs = tuple(folder for folder in behind if folder not in runs)
-        return FigureSpec("tracks", (*runs, *theirs), (*options, ("compared", len(theirs))) if theirs else options)
+        options |= {"compared": len(theirs)} if theirs else {}
+        return FigureSpec("tracks", (*runs, *theirs), tuple(options.items()))
 
     def _structure_run(self) -> Run | None:
         return next((run for run in self.workspace.runs.values() if run.result is self.workspace.structure), None)

@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(1800)]
 BAR = 1.05
 BATCH = 8
 STEPS = 16
+WINDOW = 56
 
 
 class Net(nn.Module):
@@ -58,7 +59,7 @@ def ours(net: nn.Module, pictures: Tensor, name: str) -> Callable[[], Result]:
     """The whole method on a network that is open already and pictures in memory, for one algorithm."""
     images = images_from(pictures, None, net)
     params = attribution.INFO.values(
-        {"algorithms": name, "target": "3", "layer": "conv4", "steps": STEPS, "window": 24, "stride": 12}
+        {"algorithms": name, "target": "3", "layer": "conv4", "steps": STEPS, "window": WINDOW, "stride": WINDOW // 2}
     )
     model = model_from(net, tuple(pictures.shape[1:]))
     job = Job(Request("attribution", compute=Compute(batch=BATCH)), params, model, images)
@@ -95,7 +96,12 @@ def plain(net: nn.Module, pictures: Tensor, name: str) -> Callable[[], Tensor]:
                 return attr.DeepLift(net).attribute(given, zero, target=3, return_convergence_delta=True)[0]
             case "occlusion":
                 return attr.Occlusion(net).attribute(
-                    given, (3, 24, 24), strides=(3, 12, 12), target=3, baselines=zero, perturbations_per_eval=BATCH
+                    given,
+                    (3, WINDOW, WINDOW),
+                    strides=(3, WINDOW // 2, WINDOW // 2),
+                    target=3,
+                    baselines=zero,
+                    perturbations_per_eval=BATCH,
                 )
             case "grad_cam":
                 found = attr.LayerGradCam(net, net.conv4).attribute(given.requires_grad_(), target=3)
