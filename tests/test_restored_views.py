@@ -40,7 +40,10 @@ STATES: dict[str, dict[str, Any]] = {
         "measure": "rank_ratio", "centred": True, "rtol": 0.001, "energy": 0.9, "points": "conv",
         "beside": "nuclear_norm_scaled", "lanes": ["change", "weights"], "lower": "norm",
     },
-    "rank_lab": {"type": "3x3", "zoom": True, "published": False, "settings": True, "params": {"seed": 3}},
+    "rank_lab": {
+        "type": "3x3", "zoom": True, "published": False, "settings": True, "params": {"seed": 3},
+        "hidden": ["elu"], "outline": "3", "quantity": "dead",
+    },
     "evaluate": {"order": "accuracy", "diagonal": True},
     "bundles": {"side": "flow", "value": "bundles"},
     "configurations": {"side": "cost", "pins": []},
