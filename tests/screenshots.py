@@ -33,7 +33,7 @@ SIZES = {"": (1280, 800), "-large": (2560, 1440)}
 PAGES = {"widths": ("line", "shrink", "sensitivity", "check"), "configurations": ("build",)}
 """Pages of tabs that have a picture beside the one of their tab."""
 LIMIT = 240.0
-EXACT = 160
+EXACT = 96
 """Colours of a picture that are kept exactly."""
 
 
@@ -329,13 +329,18 @@ def save(window: MainWindow, path: Path) -> None:
 def reduced(picture: Image.Image) -> Image.Image:
     """Reduce a picture to 256 colours: its most frequent ones as they are, the others by the median cut.
 
-    The median cut alone takes colours of small areas, such as the end of a scale, for their neighbours.
+    Among the others frequent colours count by their root only: by their area, those of small places, such as the end
+    of a scale, would be taken for their neighbours.
     """
     pixels = np.asarray(picture, dtype=np.int64)
     packed, which, counts = np.unique(pixels @ np.array([1 << 16, 1 << 8, 1]), return_inverse=True, return_counts=True)
     colours = np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=1)
-    cut = np.array(picture.quantize(256 - EXACT).getpalette()).reshape(-1, 3)[: 256 - EXACT]
-    palette = np.concatenate([colours[np.argsort(-counts)[:EXACT]], cut])
+    order = np.argsort(-counts)
+    others = np.repeat(colours[order[EXACT:]], np.sqrt(counts[order[EXACT:]]).astype(np.int64), axis=0)
+    cut = (
+        Image.fromarray(others[None].astype(np.uint8), "RGB").quantize(256 - EXACT).getpalette() if len(others) else []
+    )
+    palette = np.concatenate([colours[order[:EXACT]], np.array(cut, dtype=np.int64).reshape(-1, 3)[: 256 - EXACT]])
     portions = np.array_split(colours, 1 + len(colours) // 4096)
     nearest = np.concatenate([((part[:, None] - palette) ** 2).sum(axis=2).argmin(axis=1) for part in portions])
     small = Image.fromarray(nearest[which].reshape(pixels.shape[:2]).astype(np.uint8), "P")
