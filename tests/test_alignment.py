@@ -103,6 +103,34 @@ def test_names_that_are_numbers_give_way_to_the_place_in_the_stage() -> None:
     assert pairs(vgg(VGG16), vgg(VGG11)) == {b: a for a, b in expected.items()}
 
 
+def plain(stages: tuple[int, ...]) -> Rows:
+    """A network without shortcuts, whose blocks are numbered like those of a residual one: one convolution in each."""
+    rows = [LayerSpec("input", "input", shape=(3, 32, 32))]
+    for stage, count in enumerate(stages, 1):
+        shape = (16, 32 >> (stage - 1), 32 >> (stage - 1))
+        for block in range(count):
+            name = f"layer{stage}.{block}"
+            rows += [
+                LayerSpec(f"{name}.conv", "conv", shape=shape),
+                LayerSpec(f"{name}.relu", "activation", shape=shape),
+            ]
+            rows.append(LayerSpec(name, "block", shape=shape))
+    return tuple(rows)
+
+
+def test_blocks_with_other_parts_correspond_by_depth_not_by_number() -> None:
+    """A residual network of 3 blocks of two convolutions a stage, and a plain one of 13 blocks of one each."""
+    ours, theirs = network(), plain((13, 13, 13))
+    found = pairs(ours, theirs)
+    convolutions = [layer.name for layer in ours if layer.kind == "conv"]
+    assert [name for name in convolutions if name not in found] == []
+    assert found["layer2.1.conv1"] == "layer2.5.conv"  # the third of six: share 2.5 / 6 = 0.417 of 13 is the sixth
+    assert found["layer1.0"] != "layer1.0"
+    # A block with a part of the same name is the same block.
+    renamed = tuple(replace(row, name=row.name.replace(".conv", ".conv1")) for row in theirs)
+    assert pairs(ours, renamed)["layer1.0"] == "layer1.0"
+
+
 @pytest.mark.parametrize("normalised", [False, True])
 def test_numbers_as_names_never_lead_into_another_stage(normalised: bool) -> None:
     ours, theirs = vgg(VGG16), vgg((*VGG16[:2], (256,) * 4, (512,) * 4, (512,) * 4), normalised)

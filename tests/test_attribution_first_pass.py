@@ -68,3 +68,11 @@ def test_a_copy_that_says_something_else_is_refused(pictures: Tensor) -> None:
     with pytest.raises(AnalysisError, match="its scores are other ones"):
         explained(tiny.fill(Unlike()), pictures, "grad_cam", layer="conv2")
     explained(tiny.fill(Unlike()), pictures, "saliency")  # which needs no copy
+
+
+@pytest.mark.parametrize("algorithms", ["grad_cam", "layer_conductance"])
+def test_an_in_place_module_can_be_the_layer_though_its_result_is_not_used(algorithms: str, pictures: Tensor) -> None:
+    asked = {"target": "2", "samples": "0,1", "steps": 8}
+    found = explained(tiny.fill(InPlaceModules()), pictures, algorithms, layer="relu1#1", **asked)
+    plain = explained(tiny.fill(Modules()), pictures, algorithms, layer="relu1", **asked)
+    np.testing.assert_allclose(found["attribution"], plain["attribution"], atol=1e-6)

@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from analysis.explaining.batching import Rows
 from analysis.explaining.first_pass import ON_THE_WAY
@@ -83,7 +84,7 @@ def amount(name: str, size: tuple[int, ...], steps: int, window: int, stride: in
     if name == "occlusion":
         down, across = window_counts(size, window, stride)
         return down * across
-    return {"integrated_gradients": steps, "layer_conductance": steps, "guided_grad_cam": 2}.get(name, 1)
+    return {"integrated_gradients": steps, "layer_conductance": steps}.get(name, 1)
 
 
 def explain(name: str, task: Task) -> Work:
@@ -157,15 +158,15 @@ def _layer_conductance(task: Task) -> Work:
         )
         return _tensor(found)
 
-    return (yield from _summed(part, task.steps, task.rows))
+    return (yield from _summed(part, task.steps, task.rows, ends=1))
 
 
-def _summed(part: Callable[[int, int], Tensor], steps: int, rows: Rows) -> Work:
-    """Add up the portions of an integral, each as large as memory allows."""
+def _summed(part: Callable[[int, int], Tensor], steps: int, rows: Rows, ends: int = 0) -> Work:
+    """Add up the portions of an integral, each as large as memory allows; `ends` are rows beside those of its steps."""
     total: Tensor | None = None
     first = 0
     while first < steps:
-        last = min(first + rows.size, steps)
+        last = min(first + max(1, rows.size - ends), steps)
         try:
             found = part(first, last).detach()
         except (RuntimeError, MemoryError) as error:
@@ -189,14 +190,14 @@ def _deep_lift(task: Task) -> Work:
 
 
 def _guided_grad_cam(task: Task) -> Work:
-    from captum.attr import GuidedGradCam
+    """Multiply guided backpropagation with the positive part of Grad-CAM, which the first pass has made."""
+    from captum.attr import GuidedBackprop, LayerAttribution
 
-    assert task.split is not None  # made for this algorithm, with a probe
-    found = GuidedGradCam(task.split, task.split.probe).attribute(
-        task.pixels.clone(), target=task.target, interpolate_mode="bilinear"
-    )
-    yield 2
-    return _tensor(found)
+    assert task.split is not None  # made for this algorithm
+    found = GuidedBackprop(task.split).attribute(task.pixels.clone(), target=task.target)
+    yield 1
+    cam = functional.relu(task.made["grad_cam"])[None]
+    return _tensor(found) * _tensor(LayerAttribution.interpolate(cam, task.pixels.shape[2:], "bilinear"))
 
 
 def _occlusion(task: Task) -> Work:

@@ -23,6 +23,18 @@ ON_THE_WAY = ("saliency", "grad_cam")
 """Algorithms whose maps come with the first pass."""
 
 
+def on_the_way(names: set[str]) -> frozenset[str]:
+    """Return the maps that the first pass makes for some algorithms: guided Grad-CAM is made of Grad-CAM.
+
+    Examples
+    --------
+    >>> sorted(on_the_way({"guided_grad_cam", "occlusion"}))
+    ['grad_cam']
+    """
+    wanted = names | ({"grad_cam"} if "guided_grad_cam" in names else set())
+    return frozenset(ON_THE_WAY) & wanted
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What the first pass has seen.

@@ -197,14 +197,17 @@ class Split(nn.Module):
 
     def _visited(self, module: nn.Module, args: Any, output: Any) -> Any:
         self._visits += 1
-        return self.probed(output) if self._site is not None and self._visits == self._site.call else output
+        return self.probed(output, args) if self._site is not None and self._visits == self._site.call else output
 
-    def probed(self, output: Tensor) -> Tensor:
-        """Lead the wanted tensor through the probe."""
+    def probed(self, output: Tensor, args: tuple[Any, ...]) -> Tensor:
+        """Lead the wanted tensor, which was made of some arguments, through the probe."""
         if self._late and not output._is_view():  # views that were made without gradients cannot be written into
             torch.set_grad_enabled(True)  # until the end of forward
-            # Written into, not replaced: who called an in-place module goes on with the tensor it gave.
-            output.copy_(output.detach().clone().requires_grad_())
+            if any(output is arg for arg in args):
+                # Written into, not replaced: who called an in-place module goes on with the tensor it gave.
+                output.copy_(output.detach().clone().requires_grad_())
+            else:
+                output.requires_grad_()
         result: Tensor = self.probe(output)
         return result
 
@@ -293,7 +296,7 @@ class _Route(TorchFunctionMode):
                 self.owner.without_rule.add(name)
         if frame is not None and counted(name, result):
             if self.owner.is_wanted(frame, name) and isinstance(result, Tensor):
-                result = self.owner.probed(result)
+                result = self.owner.probed(result, args)
             frame.order += 1
         return result if target is None else target.copy_(result)
 

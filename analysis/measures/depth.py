@@ -294,10 +294,11 @@ def matching_rows(layers: tuple[LayerSpec, ...], other: tuple[LayerSpec, ...]) -
     """Find for every row of a network the row of another one that corresponds to it.
 
     Rows correspond only if they are of one kind, and never against the order of execution. Under these conditions as
-    many as possible correspond by name, and the rest by the nearest relative depth among rows of their kind in the
-    stage of the same number. Where equal names stand for rows of another kind or in another order anywhere
-    ("features.3" of two VGG networks), names are mere numbers: they then count within the stage of the same number
-    only. One-cell maps within a stage (squeeze-and-excitation) correspond to one-cell maps only.
+    many as possible correspond by name (blocks with other parts do not), and the rest by the nearest
+    relative depth among rows of their kind in the stage of the same number. Where equal names stand for rows of another
+    kind or in another order anywhere ("features.3" of two VGG networks), names are mere numbers: they then count within
+    the stage of the same number only. One-cell maps within a stage (squeeze-and-excitation) correspond to one-cell maps
+    only.
 
     Give the rows of both networks in full: a part of them alone may have other stages.
 
@@ -321,14 +322,31 @@ def _closeness(layers: tuple[LayerSpec, ...], other: tuple[LayerSpec, ...]) -> F
     numbers = {site: number for number, site in enumerate(dict.fromkeys((*ours, *theirs)))}
     a, b = (np.array([numbers[site] for site in sites], dtype=np.int64) for sites in (ours, theirs))
     close: Floats = np.where(a[:, None] == b[None, :], 1 - np.abs(_shares(a)[:, None] - _shares(b)[None, :]), 0.0)
-    rows = {layer.name: row for row, layer in enumerate(other)}
-    named = [(row, rows[layer.name]) for row, layer in enumerate(layers) if layer.name in rows]
+    named = _equal_names(layers, other)
     alike = all(layers[i].kind == other[j].kind for i, j in named)
     trusted = alike and all(one[1] < two[1] for one, two in pairwise(named))
     for i, j in named:
         if layers[i].kind == other[j].kind and (trusted or ours[i] == theirs[j]):
             close[i, j] = len(layers) + len(other)
     return close
+
+
+def _equal_names(layers: tuple[LayerSpec, ...], other: tuple[LayerSpec, ...]) -> list[tuple[int, int]]:
+    """Rows of both networks with one name, but for blocks with other parts: those are numbered alike all the same."""
+    rows = {layer.name: row for row, layer in enumerate(other)}
+    found = []
+    for row, layer in enumerate(layers):
+        if layer.name not in rows:
+            continue
+        ours, theirs = (_parts(layer.name, whole) for whole in (layers, other)) if layer.kind == "block" else ((), ())
+        if not ours or not theirs or set(ours) & set(theirs):
+            found.append((row, rows[layer.name]))
+    return found
+
+
+def _parts(block: str, layers: tuple[LayerSpec, ...]) -> tuple[str, ...]:
+    """Names of the rows inside a block."""
+    return tuple(layer.name for layer in layers if layer.name.startswith((f"{block}.", f"{block}:")))
 
 
 def _sites(layers: tuple[LayerSpec, ...]) -> list[tuple[str, int, bool]]:

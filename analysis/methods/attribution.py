@@ -14,7 +14,7 @@ from analysis.config import LayerSpec
 from analysis.events import Progress
 from analysis.explaining.algorithms import Task, amount, explain
 from analysis.explaining.batching import Rows, cached_rows, fitting
-from analysis.explaining.first_pass import ON_THE_WAY, Seen, first_pass
+from analysis.explaining.first_pass import Seen, first_pass, on_the_way
 from analysis.explaining.network import PURPOSE, Scores, Split, can_be_probed, splits_of
 from analysis.explaining.targets import BASELINES, baseline_of, read_target
 from analysis.explaining.telling import Asked, Known, declared, float64, known_chunks, map_chunks
@@ -194,15 +194,15 @@ def _asked(job: Job, algorithms: tuple[Algorithm, ...], layer: LayerSpec | None)
 def _seen(job: Job, asked: Asked, split: Callable[[str, bool], Split]) -> Generator[Step, None, tuple[Seen, int]]:
     """Run the network on all pictures, with Grad-CAM on the way; return also the rows of the whole run."""
     total = len(asked.pixels) * (1 + sum(_amount(asked, item) for item in asked.algorithms))
-    copy = split(asked.layer.name, False) if asked.layer and "grad_cam" in asked.names else None
+    wanted = on_the_way(asked.names)
+    copy = split(asked.layer.name, False) if asked.layer and "grad_cam" in wanted else None
     rows = Rows(cached_rows(job.model.recording.totals.activation_bytes, job.model.device, job.images.batch))
 
     def targets(first: int, scores: Tensor) -> Tensor:
         part = None if asked.labels is None else asked.labels[first : first + len(scores)]
         return torch.as_tensor(_targets(asked, scores, part), device=scores.device)
 
-    on_the_way = frozenset(ON_THE_WAY) & asked.names
-    work = first_pass(job.model.net, copy, asked.pixels, rows, on_the_way, targets)
+    work = first_pass(job.model.net, copy, asked.pixels, rows, wanted, targets)
     while True:
         try:
             done = next(work)
@@ -259,9 +259,8 @@ def _tasks(job: Job, asked: Asked, seen: Seen, known: Known, split: Callable[[st
     """Make one task per picture, with the copies that are needed."""
     model, names = job.model, asked.names
     layer = asked.layer.name if asked.layer else ""
-    probe = layer if "guided_grad_cam" in names else ""
-    whole = split(probe, True) if names & set(OWN_MODULES) else None
-    # Guided Grad-CAM has a probe of its own; those that look at a layer only are content with a hook.
+    whole = split("", True) if names & set(OWN_MODULES) else None
+    # Those that look at a layer only are content with a hook.
     layered = split(layer, False) if "layer_conductance" in names else None
     scores = Scores(model.net, seen.writes)
     rows = Rows(asked.rows)
