@@ -234,7 +234,7 @@ class GraphPanel(QWidget):
             words = f"{metric.title}: {numbers.with_unit(value, metric.unit)}" if value == value else ""
             if words and gain == gain:
                 theirs = numbers.with_unit(value - gain, metric.unit)
-                words += f"\n{name}: {theirs} ({difference_words(value, value - gain)} here)"
+                words += f"\n{name}: {theirs} ({difference_words(value, value - gain, metric.unit)} here)"
             tips.append(words)
         return tips
 

@@ -300,7 +300,7 @@ class Inspector(QWidget):
             return replace(fact, texts=(*fact.texts, numbers.NOTHING), exact=(*fact.exact, why) if why else fact.exact)
         plain = fact.texts[0].partition(" [")[0]
         exact = f"{fact.texts[0]}\n{network_name(run)}: {numbers.exact(both[1], metric.unit)}"
-        return replace(fact, texts=(plain, difference_words(*both)), exact=(*fact.exact, exact))
+        return replace(fact, texts=(plain, difference_words(*both, metric.unit)), exact=(*fact.exact, exact))
 
     def _group(self, metric: Metric) -> Fact:
         run = source(self.workspace, metric)

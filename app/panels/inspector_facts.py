@@ -66,7 +66,8 @@ def compared_facts(facts: tuple[Fact, ...], layer: LayerSpec, other: LayerSpec) 
     found = []
     for fact in facts:
         name = next((name for name in COSTS if TERMS[name].title == fact.label), "")
-        words = difference_words(float(getattr(layer, name)), float(getattr(other, name))) if name else ""
+        mine, theirs = (float(getattr(one, name)) if name else 0.0 for one in (layer, other))
+        words = difference_words(mine, theirs, TERMS[name].unit) if name else ""
         found.append(replace(fact, texts=(*fact.texts, words)))
     return tuple(found)
 

@@ -124,18 +124,20 @@ def measured(workspace: Workspace, metric: Metric, layer: LayerSpec) -> tuple[fl
     return float(ours.values[0]), float(theirs.values[0])
 
 
-def difference_words(ours: float, theirs: float) -> str:
-    """How much more there is here, with its sign: "+0.42".
+def difference_words(ours: float, theirs: float, unit: str = "") -> str:
+    r"""How much more there is here, with its sign: "+0.42"; of bytes with their prefix.
 
     Examples
     --------
-    >>> difference_words(1.5, 1.0), difference_words(2.0, 2.0)
-    ('+0.500', '±0')
+    >>> difference_words(1.5, 1.0), difference_words(2.0, 2.0), difference_words(12_544, 9_408, "bytes")
+    ('+0.500', '±0', '+3.14\xa0kB')
     """
     difference = ours - theirs
     sign = "+" if difference > 0 else "−" if difference < 0 else "±"
-    return f"{sign}{numbers.short(abs(difference))}"
+    return f"{sign}{numbers.short(abs(difference), unit)}"
 
 
 def _words(metric: Metric, ours: float, theirs: float) -> str:
-    return f"{metric.title.lower()} {numbers.short(theirs)} ({difference_words(ours, theirs)})"
+    return (
+        f"{metric.title.lower()} {numbers.short(theirs, metric.unit)} ({difference_words(ours, theirs, metric.unit)})"
+    )
