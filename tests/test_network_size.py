@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from PySide6.QtCore import QPointF
 from pytestqt.qtbot import QtBot
 
 from analysis.edits import Edits
@@ -61,3 +62,16 @@ def test_the_overview_says_both(theme: Theme, qtbot: QtBot) -> None:
     workspace.set_edits(Edits(widths=((group.name, group.width // 2),)))
     settle()
     assert "→" in view.title.text
+
+
+def test_what_was_measured_before_the_edit_says_so_first(theme: Theme, qtbot: QtBot) -> None:
+    workspace = scenes.full()
+    view = Overview(workspace, theme)
+    qtbot.addWidget(view)
+    show(view, 750, 600)
+    group = next(layer.name for layer in workspace.layers if layer.kind == "conv")
+    workspace.set_edits(Edits(widths=((group, 8),)))
+    settle()
+    first = view.facts.text.split(" · ")[0]
+    assert "before the last edit" in first
+    assert "before the last edit" in view.facts.toolTip() or "before the last edit" in view.facts.tip_at(QPointF(20, 8))

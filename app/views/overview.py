@@ -243,7 +243,11 @@ class Overview(View):
         self.legend.show_keys(outline, tuple(states))
         runs = {id(run): run for lane in lanes if (run := source(self.workspace, self.metrics[lane.key])) is not None}
         texts = [text for run in runs.values() if (text := self._facts(run))]
-        details = [f"{run.name}\n{conditions.details(run.result)}" for run in runs.values()]
+        edits = self.workspace.edits
+        details = [
+            "\n".join((run.name, *conditions.badges(run, edits), conditions.details(run.result)))
+            for run in runs.values()
+        ]
         self.facts.say(" · ".join(texts), "\n\n".join(details))
         self.title.say(self._summary())
         self._make_offer()
@@ -257,7 +261,8 @@ class Overview(View):
 
     def _facts(self, run: Run) -> str:
         title = next((info.title for info in self.workspace.methods if info.name == run.request.method), "")
-        parts = [conditions.progress(run), *conditions.words(run.result), *conditions.badges(run, self.workspace.edits)]
+        # Badges come first: what does not fit is left out from the end.
+        parts = [conditions.progress(run), *conditions.badges(run, self.workspace.edits), *conditions.words(run.result)]
         words = " · ".join(part for part in parts if part)
         return f"{title or run.request.method.replace('_', ' ')}: {words}" if words else ""
 
