@@ -12,7 +12,7 @@ from analysis.measures.attributions import NAMES
 from analysis.problems import AnalysisError, RunWarning
 from analysis.result import Result
 from tests import tiny
-from tests.test_attribution import Modules, Scarce, WritesInput, explained
+from tests.attribution_nets import Modules, Scarce, WritesInput, explained
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from analysis.problems import AnalysisError
 from tests import tiny
-from tests.test_attribution import InPlaceModules, Modules, explained
+from tests.attribution_nets import InPlaceModules, Modules, explained
 
 
 @pytest.fixture
