@@ -145,6 +145,14 @@ def test_an_early_end_says_how_many_networks_were_drawn(theme: Theme, qtbot: QtB
     assert how_far(run, "1x1") in view.facts.text
 
 
+def test_how_many_networks_a_study_rests_on_is_said_first(theme: Theme, qtbot: QtBot) -> None:
+    workspace = opened()
+    view = view_of(workspace, theme, qtbot)
+    fewest, most = lab.drawn(workspace.runs[1].result, "1x1")
+    assert fewest == most > 0
+    assert view.footer.text().startswith(f"{most} networks per point · ")
+
+
 def test_lines_can_be_hidden_here_and_in_the_figure(theme: Theme, qtbot: QtBot) -> None:
     workspace = opened(lab.TYPES)
     view = view_of(workspace, theme, qtbot)

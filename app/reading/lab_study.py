@@ -37,9 +37,18 @@ def key_of(run: Run) -> str:
     return run.folder.name if run.folder is not None else f"run {run.number}"
 
 
+def drawn_words(run: Run, layer: str) -> str:
+    """Say on how many networks each point rests, "" before the first."""
+    fewest, most = lab.drawn(run.result, layer)
+    return f"{_range(fewest, most)} networks per point" if most else ""
+
+
 def how_far(run: Run, layer: str) -> str:
     """Say how a study ended early, and after how many networks per point."""
-    fewest, most = lab.drawn(run.result, layer)
     wanted = run.result["rank"].shape[2] if "rank" in run.result else 0
-    count = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    count = _range(*lab.drawn(run.result, layer))
     return f"{run.state} after {count} of {wanted:,} networks per point" if wanted else run.state
+
+
+def _range(fewest: int, most: int) -> str:
+    return f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"

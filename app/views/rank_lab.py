@@ -37,7 +37,7 @@ from app.forms.params_form import ParamsForm
 from app.forms.widgets import GRID, label, row
 from app.reading import conditions
 from app.reading.comparing import compared_run
-from app.reading.lab_study import how_far, key_of, study_words, time_words, verdict
+from app.reading.lab_study import drawn_words, how_far, key_of, study_words, time_words, verdict
 from app.theme import Theme
 from app.views.base import Segments, View
 from app.workspace import Run, Workspace
@@ -288,7 +288,8 @@ class RankLabView(View):
             self.footer.clear()
             self.facts.say("")
             return
-        self.footer.setText(" · ".join(lab_words.settings(lab_words.study_of(run.result), (self.types.value,))))
+        settings = lab_words.settings(lab_words.study_of(run.result), (self.types.value,))
+        self.footer.setText(" · ".join(filter(None, (drawn_words(run, self.types.value), *settings))))
         self.footer.setToolTip(conditions.details(run.result))
         ended = "" if run.state in ("completed", "queued", "running") else how_far(run, self.types.value)
         self.facts.say(" · ".join(filter(None, (conditions.progress(run), ended))), conditions.details(run.result))
