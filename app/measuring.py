@@ -302,12 +302,11 @@ class Measuring(QObject):
             # What ended with the engine is told once, for the engine.
             if self.client.state == "ready":
                 self._say_failed(run, finished.problem, quiet)
-        elif finished and run.state == "completed":
-            self.notices.remove_key(_failed(run))
+        elif finished:
+            if run.state == "completed":
+                self.notices.remove_key(_failed(run))
             if not quiet:
                 self._say_warnings(run)
-        elif finished and not quiet:
-            self._say_warnings(run)
         if number in self._looks:
             self._looks.discard(number)
             self._offer_more(run)
@@ -391,8 +390,11 @@ class Measuring(QObject):
 
 
 def _failed(run: Run) -> str:
-    """Key of the notice that a method failed: it is taken back once the method has succeeded."""
-    return f"failed {run.request.method}"
+    """Key of the notice that a method failed for a network and pictures: taken back once it has succeeded for them."""
+    request = run.request
+    model, images = request.model, request.images
+    of = (model.name, *model.weights) if model is not None else ()
+    return f"failed {request.method} {of} {images.location if images is not None else ''}"
 
 
 def moment(started: str) -> str:

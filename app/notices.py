@@ -101,7 +101,8 @@ class Notices(QObject):
             if notice.key and entry.notice.key == notice.key:
                 self._entries[number] = _Entry(notice)
                 return self._announce(number)
-            if (entry.notice.text, entry.notice.hint) == (notice.text, notice.hint):
+            said = entry.notice
+            if (said.text, said.hint, said.key) == (notice.text, notice.hint, notice.key):
                 self._entries[number] = _Entry(replace(notice, count=entry.notice.count + 1))
                 return self._announce(number)
         number = next(self._numbers)

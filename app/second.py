@@ -10,14 +10,13 @@ from app.engine_client import EngineClient
 from app.measuring import REST, Measuring
 from app.notices import Notices
 from app.opening import recognise
-from app.reading.asking_second import all_of_second, structures_wanted
+from app.reading.asking_second import all_of_second, structures_outdated, structures_wanted
 from app.reading.checkpoints import one_of
 from app.reading.comparing import compared_run, same_network
 from app.workspace import Run, Workspace
 
 NETWORKS = ("named", "program", "weights", "edited", "code")
 """Kinds of files and names that stand for a network."""
-KEY = "second"
 
 
 class SecondNetwork(QObject):
@@ -94,6 +93,11 @@ class SecondNetwork(QObject):
             self._rest.start()
 
     def _read_structures(self) -> None:
+        for run in structures_outdated(self.workspace):
+            if run.open:
+                self.client.cancel(run.number)
+            else:
+                self.workspace.remove_run(run.number)
         for request in structures_wanted(self.workspace):
             self.client.submit(request, purpose="glance")
 

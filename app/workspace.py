@@ -44,6 +44,8 @@ class Workspace(QObject):
     checkpoint_changed = Signal()
     """Other weights of the open network are shown; `runs_changed` follows."""
     sample_filter_changed = Signal()
+    shown_samples_changed = Signal()
+    """Samples shows other pictures, or the same ones in another order."""
     runs_changed = Signal()
     """A run was added, removed or renamed, or other runs are the latest ones."""
     run_changed = Signal(int)
@@ -79,8 +81,8 @@ class Workspace(QObject):
         self.compared: int | None = None
         self.checkpoint: tuple[str, ...] | None = None
         self.sample_filter: SampleFilter | None = None
-        self.shown: NDArray[np.int64] = np.empty(0, dtype=np.int64)
-        """Places of the pictures that Samples shows, in its order; empty as long as it has shown none."""
+        self.shown_samples: NDArray[np.int64] | None = None
+        """Places of the pictures that Samples shows, in its order; None as long as it has not shown these pictures."""
         self.structure: Result | None = None
         self.loading: int | None = None
         self.model_problem: Problem | None = None
@@ -110,7 +112,7 @@ class Workspace(QObject):
         """Open other pictures; what is selected of those before, now or earlier, means nothing among them."""
         others = (self.images.location if self.images else "") != (source.location if source else "")
         self.images = source
-        self.shown = np.empty(0, dtype=np.int64)
+        self.show_samples(None)
         if others:
             self._trail.clear()
             self.selection = replace(self.selection, sample=-1, samples=(), bundle=None)
@@ -314,6 +316,14 @@ class Workspace(QObject):
             self.sample_filter = chosen
             self.sample_filter_changed.emit()
 
+    def show_samples(self, places: NDArray[np.int64] | None) -> None:
+        """Take in which pictures Samples shows, (n,) int64 places in its order; None for not shown yet."""
+        before = self.shown_samples
+        same = places is before if places is None or before is None else np.array_equal(places, before)
+        if not same:
+            self.shown_samples = places
+            self.shown_samples_changed.emit()
+
     # -- runs --------------------------------------------------------------------------------------------------------
 
     def add_run(self, run: Run) -> None:
@@ -379,18 +389,25 @@ class Workspace(QObject):
             self.model_problem = run.result.finished.problem
         self.model_changed.emit()
 
-    def latest(self, method: str) -> Run | None:
+    def latest(self, method: str, location: str = "") -> Run | None:
         """Return the newest run of a method for the open network that has something to show.
 
         Runs of the network as it is edited now come before all others: an edit that is taken back brings back what was
         measured without it. Before these, a run that has only declared its result comes after one with numbers: while
         a measurement is being refined, the coarser one stays on screen until the first better numbers arrive.
+
+        Parameters
+        ----------
+        location
+            Where its pictures are to be from, "" for anywhere.
         """
         fits = [
             run
             for run in self.runs.values()
             if run.request.method == method and run.result.declared and self._is_of_open_model(run)
         ]
+        if location:
+            fits = [run for run in fits if run.request.images is not None and run.request.images.location == location]
         return newest(fits, self.edits)
 
     def _shown_runs(self) -> dict[str, int | None]:

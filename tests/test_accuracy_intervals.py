@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from scipy import stats
+from torch import Tensor, nn
 
 from analysis.events import Chunk, Declared, Output
+from analysis.live import measure
 from analysis.measures.accuracy import difference_interval, interval_of, mean_reach, paired_interval, share_interval
 from analysis.result import Result
 
@@ -82,3 +85,22 @@ def test_a_difference_is_taken_picture_by_picture() -> None:
     assert (high - low) < np.ptp(interval_of(one, "top1"))
     fewer = evaluated(hits[:400], losses[:400])
     assert np.isnan(difference_interval(one, fewer, "top1")).all()
+
+
+class HalfBroken(nn.Module):
+    """Gives numbers for bright pictures only."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores = torch.stack([x.mean(dim=(1, 2, 3)), torch.full((len(x),), 0.1)], dim=1)
+        return torch.where(scores[:, :1] > 0, scores, scores * float("nan"))
+
+
+def test_outputs_that_are_not_numbers_count_in_the_interval_as_they_do_in_the_share() -> None:
+    pictures = torch.randn(100, 1, 4, 4, generator=torch.Generator().manual_seed(3))
+    found = measure("evaluate", HalfBroken(), pictures, labels=torch.zeros(100, dtype=torch.int64))
+    top1 = found.value("top1")
+    assert 0.05 < top1 < 0.6, "broken pictures are not recognised"
+    assert (np.asarray(found["prediction"]) < 0).any()
+    assert interval_of(found, "top1") == share_interval(top1, 100)
+    low, high = difference_interval(found, found, "top1")
+    assert low == pytest.approx(-high)

@@ -199,9 +199,10 @@ def test_of_two_maps_the_one_with_the_wanted_settings_is_shown(view: Attribution
     for steps, run in ((50, 0), (80, more.number)):
         view.form.steps.setValue(steps)
         settle()
-        found = reading.explanation(view.workspace, 12)
+        known = reading.explained_here(view.workspace)
+        found = reading.newest(known, 12)
         assert found is not None
-        shown = {item.algorithm.name: item for item in reading.gathered(view.workspace, found, view.form.wish)}
+        shown = {item.algorithm.name: item for item in reading.gathered(known, found, view.form.wish)}
         assert (shown["integrated_gradients"].run.number == more.number) == bool(run)
         assert set(shown) == set(reading.DEFAULT)
         assert not view.badges.isVisible()

@@ -171,7 +171,7 @@ def test_the_second_network_has_a_row_below_each_picture(theme: Theme, qtbot: Qt
 
 def test_arrows_follow_the_pictures_that_samples_shows(view: AttributionView) -> None:
     workspace = view.workspace
-    workspace.shown = np.array([31, 5, 12, 90])
+    workspace.show_samples(np.array([31, 5, 12, 90]))
     workspace.select_sample(12)
     settle()
     assert view.form.picture.toolTip() == "3 of 4 in Samples"
@@ -190,9 +190,9 @@ def test_arrows_follow_the_pictures_that_samples_shows(view: AttributionView) ->
 
 def test_other_pictures_have_an_order_of_their_own() -> None:
     workspace = scenes.opened()
-    workspace.shown = np.array([3, 1])
+    workspace.show_samples(np.array([3, 1]))
     workspace.set_images(ImageSource("demo:train"))
-    assert workspace.shown.size == 0
+    assert workspace.shown_samples is None
     workspace.filter_samples(SampleFilter("cats", np.array([4, 9])))
     workspace.select_sample(4)
     assert turn_of(workspace, 0, 24).after == 9
@@ -245,7 +245,7 @@ def test_panes_begin_at_the_top(view: AttributionView) -> None:
 
 
 def test_the_figure_of_the_table_has_a_row_for_each_picture(view: AttributionView) -> None:
-    view.workspace.shown = np.array([31, 12, 30])
+    view.workspace.show_samples(np.array([31, 12, 30]))
     spec = view.figure_spec()
     assert spec is not None
     results = {str(run.folder): run.result for run in view.workspace.runs.values()}
@@ -259,7 +259,6 @@ def test_the_figure_of_the_table_has_a_row_for_each_picture(view: AttributionVie
         for drawn, pane in zip(tiles.overlays, view.table.rows[row].panes, strict=True):
             np.testing.assert_array_equal(drawn, pane.values)
     assert "N =" not in sheet.note
-    view.workspace.shown = np.empty(0, dtype=np.int64)
 
 
 @pytest.mark.parametrize("size", ["column", "page"])

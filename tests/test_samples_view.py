@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from analysis.edits import Edits
 from analysis.request import ImageSource
 from app.reading.samples import Wish
 from app.theme import Theme
@@ -172,6 +174,17 @@ def test_a_newer_run_on_other_pictures_does_not_hide_the_one_on_these(view: Samp
     settle()
     assert view._run() is view.workspace.latest("evaluate")
     assert "1 right, 1 wrong" in view.summary.text
+
+
+def test_answers_of_an_edit_that_was_taken_back_go_with_it(view: SamplesView) -> None:
+    first = view._run()
+    edits = Edits(widths=(("conv1", 8),))
+    later = scenes.play(view.workspace, run_events([0, 1], [1, 1], [0.5, 0.6], images=ImageSource("demo:test")), folder="runs/e")
+    later.request = replace(later.request, edits=edits)
+    view.workspace.set_edits(edits)
+    assert view._run() is later
+    view.workspace.set_edits(Edits())
+    assert view._run() is first
 
 
 def test_filters_of_label_and_prediction_make_a_cell_of_the_confusion_matrix(view: SamplesView) -> None:

@@ -20,7 +20,7 @@ from app.measuring import Measuring
 from app.notices import Notices
 from app.panels.comparison_bar import ComparisonBar
 from app.panels.inspector import Inspector
-from app.reading.asking_second import all_of_second, structures_wanted
+from app.reading.asking_second import all_of_second, structures_outdated, structures_wanted
 from app.reading.checkpoints import checkpoints, left_out
 from app.reading.comparing import deltas, differences, is_open_network, shown_layers, why_no_difference
 from app.reading.layer_comparison import layer_differences, measured, row_in, second_layer
@@ -234,6 +234,22 @@ def test_what_corresponds_is_not_known_without_the_structure(qapp: Any) -> None:
     other = second_layer(workspace, linear)
     assert other is not None
     assert other.name == "linear"
+
+
+def test_structures_of_edits_that_are_made_no_longer_go(qapp: Any) -> None:
+    workspace = scenes.full()
+    second = structure(workspace, scenes.network(9), OTHER)
+    workspace.compare_with(second.number)
+    group = next(layer.name for layer in workspace.layers if layer.kind == "conv")
+    for width in (8, 9):
+        workspace.set_edits(Edits(widths=((group, width),)))
+        (wanted,) = structures_wanted(workspace)
+        assert wanted.model == workspace.shown_model
+        structure(workspace, workspace.layers, wanted.model, wanted.edits)
+    assert [run.request.edits.widths for run in structures_outdated(workspace)] == [((group, 8),)]
+    workspace.set_edits(Edits())
+    assert len(structures_outdated(workspace)) == 2
+    assert second not in structures_outdated(workspace)
 
 
 def test_the_network_that_is_shown_is_said_to_be_it(qapp: Any) -> None:

@@ -261,6 +261,22 @@ def test_failed_run_says_why_and_can_be_repeated(desk: Desk, engine: FakeEngine,
     assert "out of memory" not in texts(desk)  # no longer true
 
 
+def test_a_success_takes_back_no_other_failure(desk: Desk, engine: FakeEngine, qtbot: Any) -> None:
+    opened(desk, qtbot)
+    desk.session.open_images(ImageSource("demo:test"))
+    engine.scripts["feature_rank"] = failing(Problem("The GPU is out of memory.", "Use a smaller batch."))
+    request = desk.workspace.new_request("feature_rank")
+    other = replace(request, model=ModelSource("demo:b"))
+    for asked in (request, other):
+        desk.measuring.measure(asked)
+        settle(desk, qtbot)
+    assert texts(desk).count("out of memory") == 2
+    engine.scripts["feature_rank"] = rank
+    desk.measuring.measure(other, anew=True)
+    settle(desk, qtbot)
+    assert texts(desk).count("out of memory") == 1
+
+
 def test_warnings_are_said_but_not_what_the_chip_says(desk: Desk, engine: FakeEngine, qtbot: Any) -> None:
     opened(desk, qtbot)
     desk.session.open_images(ImageSource("demo:test"))

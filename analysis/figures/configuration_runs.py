@@ -107,6 +107,17 @@ class Tried:
         if not self.same_configurations():
             raise refused(self.second, "it was tried with other configurations")
 
+    def insist_some_configuration(self) -> None:
+        """Refuse runs without a configuration in common.
+
+        Raises
+        ------
+        AnalysisError
+            Saying so.
+        """
+        if (self.columns < 0).all():
+            raise refused(self.second, "it was tried with other configurations")
+
     def insist_classes(self) -> None:
         """Refuse runs over other classes.
 
@@ -158,8 +169,7 @@ class Tried:
         AnalysisError
             If no configuration corresponds.
         """
-        if (self.columns < 0).all():
-            raise refused(self.second, "it was tried with other configurations")
+        self.insist_some_configuration()
         return by_rows(values, self.columns)
 
 

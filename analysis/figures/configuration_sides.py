@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -28,60 +28,75 @@ OTHERS = (("opportunity", "neutral", "dash"), ("median", "sharing", "circle"), (
 """What is marked over the bars of best choices: hue and shape."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Answers:
+    """Colours of the answer matrix: (rows, configurations) values, names of the rows, cells without any value, words.
+
+    Attributes
+    ----------
+    row
+        What a row is.
+    """
+
+    values: Floats
+    names: tuple[str, ...]
+    blank: Bools | None
+    label: str
+    told: str
+    row: str
+
+
 def answers(results: list[Result], options: Options) -> Sheet:
-    """Draw which configurations help and which harm: pictures, or classes where pictures are many, by accuracy."""
+    """Draw which configurations help and which harm: pictures, or classes where pictures are many, by accuracy.
+
+    With a second network: where only one of the two is right.
+    """
     _, result, rows, theirs = opened(results, options)
-    if theirs is not None:
-        return _answers_apart(theirs, results)
     correct = correct_of(result, rows)
+    found = _answers_alone(result, rows, correct) if theirs is None else _answers_apart(theirs, correct)
     columns = np.concatenate([[0], 1 + np.argsort(-correct[:, 1:].mean(axis=0), kind="stable")])
-    change = correct.astype(np.float64) - correct[:, :1]
-    label = result["label"][rows].astype(np.int64)
-    if len(rows) > MOST_ROWS:
-        present = np.unique(label)
-        values = 100 * np.stack([change[label == number].mean(axis=0) for number in present])[:, columns]
-        names, blank, words = tuple(_class(result, int(one)) for one in present), None, "points more than as it is"
-        told = "rows: classes"
-    else:
-        order = np.argsort(-correct.sum(axis=1), kind="stable")
-        values, blank = change[order][:, columns], ~correct[order][:, columns] & ~correct[order, :1]
-        names = tuple(str(place) for place in places_of(result, rows)[order])
-        told = "1: right, wrong as it is; −1: wrong, right as it is; 0: right in both; blank: wrong in both"
-        words = "right here less as it is"
     configurations = tuple(result.names("configuration")[number] for number in columns)
-    matrix = Matrix(values, names, configurations, words, "signed", blank)
-    panel = Panel((matrix,), x_title="configuration, by accuracy", y_title="picture" if blank is not None else "class")
-    return _sheet(panel, result, results, told, None)
+    blank = None if found.blank is None else found.blank[:, columns]
+    matrix = Matrix(found.values[:, columns], found.names, configurations, found.label, "signed", blank)
+    panel = Panel((matrix,), x_title="configuration, by accuracy", y_title=found.row)
+    return _sheet(panel, result, results, found.told, theirs)
 
 
-def _answers_apart(theirs: Tried, results: list[Result]) -> Sheet:
-    """Draw where only one of two networks is right: pictures, or classes where pictures are many."""
+def _answers_alone(result: Result, rows: Integers, correct: Bools) -> _Answers:
+    """Tell where a configuration is right and the network as it is wrong, and the other way round."""
+    change = correct.astype(np.float64) - correct[:, :1]
+    if len(rows) > MOST_ROWS:
+        label = result["label"][rows].astype(np.int64)
+        present = np.unique(label)
+        values = 100 * np.stack([change[label == number].mean(axis=0) for number in present])
+        names = tuple(_class(result, int(one)) for one in present)
+        return _Answers(values, names, None, "points more than as it is", "rows: classes", "class")
+    order = np.argsort(-correct.sum(axis=1), kind="stable")
+    names = tuple(str(place) for place in places_of(result, rows)[order])
+    blank = (~correct & ~correct[:, :1])[order]
+    told = "1: right, wrong as it is; −1: wrong, right as it is; 0: right in both; blank: wrong in both"
+    return _Answers(change[order], names, blank, "right here less as it is", told, "picture")
+
+
+def _answers_apart(theirs: Tried, correct: Bools) -> _Answers:
+    """Tell where only one of two networks is right."""
     result, rows, name = theirs.first, theirs.shown, theirs.name
-    correct = correct_of(result, rows)
-    columns = np.concatenate([[0], 1 + np.argsort(-correct[:, 1:].mean(axis=0), kind="stable")])
-    theirs.aligned(np.ones(len(theirs.columns)))  # refuses runs without a configuration in common
+    theirs.insist_some_configuration()
     if len(rows) > MOST_ROWS:
         theirs.insist_classes()
-        present = np.unique(result["label"][rows].astype(np.int64))
-        ours = _shares_by_class(correct, result["label"][rows].astype(np.int64), present)
+        label = result["label"][rows].astype(np.int64)
+        present = np.unique(label)
         there = by_rows(_shares_by_class(theirs.correct, theirs.label, present).T, theirs.columns).T
-        values = 100 * (ours - there)[:, columns]
-        names, x_title = tuple(_class(result, int(one)) for one in present), "class"
-        blank, words, told = np.isnan(values), f"points, difference from {name}", "rows: classes"
-    else:
-        order = np.argsort(-correct.sum(axis=1), kind="stable")
-        there = theirs.cells("correct")
-        values = (correct - np.where(there < 2, there, np.nan))[order][:, columns]
-        blank = np.isnan(values) | ((values == 0) & ~correct[order][:, columns])
-        names, x_title = tuple(str(place) for place in places_of(result, rows)[order]), "picture"
-        words = f"right here less right in {name}"
-        told = (
-            f"1: right only here; −1: right only in {name}; 0: right in both; blank: wrong in both, or not tried there"
-        )
-    configurations = tuple(result.names("configuration")[number] for number in columns)
-    matrix = Matrix(values, names, configurations, words, "signed", blank)
-    panel = Panel((matrix,), x_title="configuration, by accuracy", y_title=x_title)
-    return _sheet(panel, result, results, told, theirs)
+        values = 100 * (_shares_by_class(correct, label, present) - there)
+        names = tuple(_class(result, int(one)) for one in present)
+        return _Answers(values, names, np.isnan(values), f"points, difference from {name}", "rows: classes", "class")
+    order = np.argsort(-correct.sum(axis=1), kind="stable")
+    there = theirs.cells("correct")
+    values = (correct - np.where(there < 2, there, np.nan))[order]
+    blank = np.isnan(values) | ((values == 0) & ~correct[order])
+    names = tuple(str(place) for place in places_of(result, rows)[order])
+    told = f"1: right only here; −1: right only in {name}; 0: right in both; blank: wrong in both, or not tried there"
+    return _Answers(values, names, blank, f"right here less right in {name}", told, "picture")
 
 
 def _shares_by_class(correct: Bools, label: Integers, present: Integers) -> Floats:
@@ -244,10 +259,10 @@ def _by_group(result: Result, rows: Integers, by: str) -> list[Group]:
 def _second_groups(panel: Panel, theirs: Tried, by: str, ours: list[Group]) -> Panel:
     """Add the groups of a second network with the same pictures, by what they are called."""
     needs(theirs.second, "label" if by == LABEL else by)
-    same = bool((theirs.pictures >= 0).any())
+    theirs.insist_pictures()
     known = {words: shares for words, _, shares in _by_group(theirs.second, theirs.rows, by)}
     there = np.array([known.get(words, (np.nan,) * 3) for words, _, _ in ours], dtype=np.float64)
-    if not same or not np.isfinite(there[:, 0]).any():
+    if not np.isfinite(there[:, 0]).any():
         raise refused(theirs.second, "its pictures fall into other groups")
     return _before(panel, theirs, there)
 
@@ -260,7 +275,7 @@ def agreement(results: list[Result], options: Options) -> Sheet:
     matrix = Matrix(alike, names, names, "equal answers (%)", "configurations", low=float(alike.min()))
     if theirs is not None:
         there = 100 * selection.agreement(theirs.second["prediction"][theirs.rows].astype(np.int64))
-        theirs.aligned(there[0])
+        theirs.insist_some_configuration()
         matrix = difference(matrix, by_cells(there, theirs.columns, theirs.columns), theirs.second)
     panel = Panel((matrix,), x_title="configuration", y_title="configuration", height=1.4)
     return _sheet(panel, result, results, "", theirs)

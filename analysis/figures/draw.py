@@ -54,7 +54,8 @@ HUES = {
     "faint": "#C9CDD1",
     "outline": "#111111",
 }
-PLAIN = {"neutral": "#000000", "outline": "#000000"}
+PLAIN = {"neutral": "#000000", "outline": "#000000", "faint": "#D0D0D0"}
+"""Greys of roles that are not the colour of a measure."""
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#8B5FBF", "#444444")
 GREYS = ("#222222", "#7A7A7A", "#4D4D4D", "#A0A0A0", "#333333", "#8C8C8C", "#5F5F5F", "#B0B0B0")
 DASHES = ("-", "--", ":", "-.", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 2)))
@@ -219,7 +220,7 @@ def _colour(hue: str, style: Style) -> str:
         return (
             GREYS[number]
             if number >= 0
-            else {"faint": "#D0D0D0", "neutral": "#000000", "outline": "#000000"}.get(hue, "#6E6E6E")
+            else PLAIN.get(hue, "#6E6E6E")
         )
     return SERIES[number] if number >= 0 else HUES.get(hue, HUES["neutral"])
 

@@ -79,7 +79,7 @@ def grid_of(mark: Tiles, width: float, font: float) -> Grid:
     most = max(1, int((width + GAP * SMALLEST) / ((1 + GAP) * SMALLEST)))
     rows = -(-count // min(mark.columns, most))
     columns = min(mark.columns, -(-count // rows)) if rows > 1 and most < mark.columns else min(mark.columns, count)
-    side = min((0.96 * width) / (columns + (columns - 1) * GAP), LARGEST[mark.columns > 4])
+    side = min((0.96 * width) / (columns + (columns - 1) * GAP), LARGEST[mark.among])
     letters = side / (LETTER * font * POINT)
     titled = mark.titled or rows > 1
     titles = max((len(_wrapped(name, letters)) for name in mark.names), default=1) if titled else 0
@@ -128,7 +128,7 @@ def draw_tiles(ax: Axes, mark: Tiles, grey: bool, width: float) -> None:
         below = top - down - 0.07 - SCALE - 1.1 * grid.line
         caption = _caption(mark.captions[number], grid.side / (NARROW * small * POINT))
         ax.text(left, below, caption, fontsize=small, va="top", color=SOFT)
-    ax.set_xlim(-0.01, width / grid.side - 0.01 if mark.columns > 4 else grid.columns + (grid.columns - 1) * GAP + 0.01)
+    ax.set_xlim(-0.01, width / grid.side - 0.01 if mark.among else grid.columns + (grid.columns - 1) * GAP + 0.01)
     above = grid.titles * grid.line + 0.02
     ax.set_ylim(above - grid.height, above)
     ax.set_aspect("equal", anchor="NW")
@@ -184,16 +184,16 @@ def short(value: float) -> str:
 
     Examples
     --------
-    >>> short(0.66912), short(14.92), short(1234.0), short(5.3e-10)
-    ('0.669', '14.9', '1,230', '5.3×10⁻¹⁰')
+    >>> short(0.66912), short(9.999), short(1234.0), short(5.3e-10)
+    ('0.669', '10.0', '1,230', '5.3×10⁻¹⁰')
     """
     if not value or not np.isfinite(value):
         return "0"
-    power = int(np.floor(np.log10(abs(value))))
+    rounded = float(f"{value:.2e}")  # first: 9.999 has one digit before its point, 10.0 has two
+    power = int(np.floor(np.log10(abs(rounded))))
     if power < -3:
         mantissa, _, exponent = f"{value:.1e}".partition("e")
         return f"{mantissa}×10{str(int(exponent)).translate(RAISED)}".replace("-", "−")
-    rounded = float(f"{value:.2e}")
     return f"{rounded:,.{max(0, 2 - power)}f}".replace("-", "−")
 
 

@@ -193,6 +193,8 @@ class Tiles:
         Most tiles beside each other.
     titled
         False to leave the names away, which a row above has said.
+    among
+        True for one of several rows below each other: tiles are small, and stand below those of the other rows.
     """
 
     picture: Floats
@@ -204,6 +206,7 @@ class Tiles:
     signed: tuple[bool, ...] = ()
     columns: int = 4
     titled: bool = True
+    among: bool = False
 
 
 Mark = Tiles | Boxes | Bars | Outline | Line | ThinLine | Points | Hatched | Matrix | Guide

@@ -129,11 +129,15 @@ def difference_interval(result: Result, other: Result, name: str) -> Interval:
 
 
 def _known(result: Result) -> NDArray[np.bool_] | None:
-    """Pictures that have a label and were classified, (picture,); None where there are no labels."""
+    """Pictures that have a label and were shown to the network, (picture,); None where there are no labels.
+
+    One whose outputs are not numbers has no prediction, yet counts, as not recognised.
+    """
     if "label" not in result or "prediction" not in result:
         return None
-    label, prediction = (np.asarray(result[name], dtype=np.int64) for name in ("label", "prediction"))
-    return (label >= 0) & (prediction >= 0)
+    answers = result["top_class"][:, 0] if "top_class" in result else result["prediction"]
+    label, answer = (np.asarray(values, dtype=np.int64) for values in (result["label"], answers))
+    return (label >= 0) & (answer >= 0)
 
 
 def _per_picture(result: Result, name: str) -> NDArray[np.float64] | None:

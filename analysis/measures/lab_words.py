@@ -149,7 +149,7 @@ def _order(found: dict[str, lab.Curve], layer: str) -> str:
         if gap > spread:
             ours = [name for name in means if abs(means[first][0] - means[name][0]) < TIED]
             words.append(f"{_named(ours)} {'is' if len(ours) == 1 else 'are'} {end} (published: {_named(group)})")
-    return f"Nor is the order: here, of the curves with points, {' and '.join(words)}." if words else ""
+    return f"The order differs: here, of the curves with points, {' and '.join(words)}." if words else ""
 
 
 def _named(names: list[str]) -> str:

@@ -219,13 +219,16 @@ def _amount(asked: Asked, item: Algorithm) -> int:
 def _targets(asked: Asked, scores: Tensor, labels: NDArray[np.int64] | None) -> NDArray[np.int64]:
     """Return the classes to explain, (picture,), for scores of axes (picture, class)."""
     outputs = scores.shape[1]
-    predictions = scores.argmax(dim=1).cpu().numpy()
-    return read_target(asked.target, asked.classes_of(outputs), outputs, predictions, labels)
+    return read_target(asked.target, asked.classes_of(outputs), outputs, _predictions(scores), labels)
+
+
+def _predictions(scores: Tensor) -> NDArray[np.int64]:
+    return np.asarray(scores.argmax(dim=1).cpu().numpy())
 
 
 def _known(job: Job, asked: Asked, seen: Seen) -> Known:
     scores = seen.scores
-    confidences, predictions = (part.cpu().numpy() for part in torch.softmax(scores.float(), dim=1).max(dim=1))
+    confidences = torch.softmax(scores.float(), dim=1).amax(dim=1).cpu().numpy()
     targets = _targets(asked, scores, asked.labels)
     own = torch.as_tensor(targets, device=scores.device)[:, None]
     reached = scores.gather(1, own)[:, 0]
@@ -236,7 +239,7 @@ def _known(job: Job, asked: Asked, seen: Seen) -> Known:
         found = torch.cat([class_scores(job.model.net(row[None].clone()), PURPOSE) for row in different])
         empty = found.expand(len(targets), -1).gather(1, own)[:, 0]
     return Known(
-        predictions,
+        _predictions(scores),
         targets,
         confidences.astype(np.float64),
         float64(reached),

@@ -46,22 +46,25 @@ def run(job: Job) -> Iterator[Step]:
         *(Output(name, ("layer",), (size,), "int64", unit, title) for name, unit, title in COLUMNS),
         *(Output(name, (), (), "int64", unit, title) for name, unit, title in TOTALS),
     )
-    facts = (
+    facts: tuple[tuple[str, str], ...] = (
         ("multiply-adds", "convolutions and linear layers only, for one picture; 1 MAC = 2 FLOPs"),
         ("parameters", "a tensor that several layers share counts at its first layer; parameters used: at every one"),
         ("activation memory", "outputs of one picture in the network's dtype; the total leaves repeated tensors out"),
         ("input", " x ".join(str(size) for size in job.model.input_shape)),
         ("edges", "rows that feed each other, by number; operations without a row are passed through"),
-        ("flow", "the same with joints: operations that pool, resize, concatenate or combine and have no row"),
     )
     edges = _edges(job, [layer.name for layer in layers])
     # Joints are numbered after all rows: some rows alone cannot say what lies between them.
     joints = job.model.recording.joints if size == len(job.model.recording.layers) else ()
     if len(edges):
         outputs += (Output("edge", ("edge", "end"), edges.shape, "int32", title="Edges between rows"),)
-    drawn = _graph(job.model.recording) if joints else {}
-    outputs += tuple(output for output, _ in drawn.values())
     kinds = tuple(dict.fromkeys(joint.type for joint in joints))
+    drawn = _graph(job.model.recording, kinds) if joints else {}
+    outputs += tuple(output for output, _ in drawn.values())
+    if joints:
+        facts += (
+            ("flow", "the same with joints: operations that pool, resize, concatenate or combine and have no row"),
+        )
     names = (("end", ("source", "target")), ("joint", tuple(joint.name for joint in joints)), ("kind", kinds))
     yield Declared(outputs, layers, names=names if joints else names[:1], facts=facts)
     if len(edges):
@@ -98,10 +101,9 @@ def _edges(job: Job, names: list[str]) -> NDArray[np.int32]:
     return np.array([pair for pair in pairs if min(pair) >= 0], dtype=np.int32).reshape(-1, 2)
 
 
-def _graph(recording: Recording) -> dict[str, tuple[Output, NDArray[np.int32]]]:
+def _graph(recording: Recording, kinds: tuple[str, ...]) -> dict[str, tuple[Output, NDArray[np.int32]]]:
     """Edges with joints between the rows, and what the joints are; a shape ends with -1 where it has fewer axes."""
     joints = recording.joints
-    kinds = list(dict.fromkeys(joint.type for joint in joints))
     deep = max(len(joint.shape) for joint in joints)
     columns = {
         "flow": (("flow", "end"), recording.flow, "Edges with joints, which are numbered after the rows"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QFontMetricsF, QImage, QPainter, QPaintEvent
+from PySide6.QtGui import QFontMetricsF, QImage, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy
 
 from app.drawing.attribution_pane import (
@@ -67,6 +67,8 @@ class AttributionBoard(NamedNumbers):
         self._opacity = 0.8
         self._networks = 1
         self._images: list[tuple[QImage, QImage]] = []
+        self._layout: Layout | None = None
+        """How the panes stand, None until it is asked for again."""
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Attributions")
         theme.changed.connect(self._repaint)
@@ -84,10 +86,15 @@ class AttributionBoard(NamedNumbers):
         self._repaint()
 
     def _repaint(self) -> None:
-        self._images = []
+        self._images, self._layout = [], None
         if self._picture is not None:
             self._images = [images_of(pane, self._picture, self._opacity, self.theme) for pane in self.panes]
         self.update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Place the panes anew."""
+        super().resizeEvent(event)
+        self._layout = None
 
     def sizeHint(self) -> QSize:
         """Return a size at which three panes can be seen well."""
@@ -104,6 +111,12 @@ class AttributionBoard(NamedNumbers):
         return (lines + 1 + captions) * self._line() + 10
 
     def layout_now(self) -> Layout:
+        """Return how the panes stand."""
+        if self._layout is None:
+            self._layout = self._arrange()
+        return self._layout
+
+    def _arrange(self) -> Layout:
         """Choose the number of columns that makes the panes largest; titles that are too long take two lines."""
         best, count = Layout(), -(-len(self.panes) // self._networks)
         for columns in range(1, count + 1):

@@ -78,10 +78,14 @@ def images_of(pane: Pane, picture: Floats, opacity: float, theme: Theme) -> tupl
     below = picture if pane.picture is None else pane.picture
     if pane.values is None:
         return (QImage() if pane.note else picture_image(below)), QImage()
-    grey = picture_image(below, theme.color("surface"))
+    return picture_image(below, theme.color("surface")), overlay_of(pane, pane.values, opacity, theme)
+
+
+def overlay_of(pane: Pane, values: Floats, opacity: float, theme: Theme) -> QImage:
+    """Return the colours of a pane's (y, x) values, to lay over its picture in grey."""
     if pane.signed:
-        return grey, signed_overlay(pane.values, pane.reach, opacity, theme)
-    return grey, magnitude_overlay(pane.values, pane.reach, opacity, theme.color(MAGNITUDE))
+        return signed_overlay(values, pane.reach, opacity, theme)
+    return magnitude_overlay(values, pane.reach, opacity, theme.color(MAGNITUDE))
 
 
 def magnitude_overlay(values: Floats, reach: float, opacity: float, color: QColor) -> QImage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from PySide6.QtCore import QRectF, Qt
@@ -16,11 +17,10 @@ from app.drawing.attribution_pane import (
     draw_note,
     elided,
     fill_scale,
-    images_of,
+    overlay_of,
     scale_words,
-    title_lines,
 )
-from app.drawing.map_image import draw_fitted
+from app.drawing.map_image import draw_fitted, picture_image
 from app.reading import numbers
 from app.reading.depth import Floats
 from app.theme import Theme
@@ -30,6 +30,8 @@ WORDS = 116.0
 """Pixels of the words beside a picture."""
 BAR = 6.0
 """Pixels of the height of a colour scale."""
+PICTURE, GREY = -1, -2
+"""In place of a column: the picture of a row in its colours, and in grey below its maps."""
 ENDS = {True: ("against", "", "for"), False: ("0", "", "largest")}
 """Ends of a colour scale whose values differ from map to map."""
 
@@ -79,17 +81,19 @@ class RowPainter:
         True if all maps have one scale, which then stands at the titles.
     title_font
         Name of the font of titles.
+    images
+        One for each part of a row that was seen, with what it depends on besides: end of the scale, and opacity.
     """
 
     def __init__(self, theme: Theme) -> None:
         self.theme = theme
         self.opacity, self.shared, self.title_font = 0.8, False, "bold"
-        self._images: dict[tuple[object, ...], tuple[QImage, QImage]] = {}
+        self.images: dict[tuple[tuple[object, ...], int], tuple[tuple[float, ...], QImage]] = {}
 
     def keep(self, rows: tuple[Row, ...]) -> None:
         """Forget the images of all other rows."""
         keys = {row.key for row in rows}
-        self._images = {key: images for key, images in self._images.items() if key[0] in keys}
+        self.images = {part: image for part, image in self.images.items() if part[0] in keys}
 
     def title_room(self, side: float) -> float:
         """Pixels that a title may take above maps of a size: up to the next column."""
@@ -99,13 +103,12 @@ class RowPainter:
         """Pixels of a line of text."""
         return QFontMetricsF(self.theme.font(font)).height() + 2
 
-    def draw_title(self, painter: QPainter, place: QRectF, pane: Pane) -> None:
-        """Paint a title at the bottom of a rectangle, with the colour scale of its column below."""
+    def draw_title(self, painter: QPainter, place: QRectF, pane: Pane, titles: tuple[str, ...]) -> None:
+        """Paint the lines of a title at the bottom of a rectangle, with the colour scale of its column below."""
         line = self.line()
         painter.setFont(self.theme.font(self.title_font))
         painter.setPen(self.theme.color("text"))
         room = self.title_room(place.width())
-        titles = title_lines(pane.title, room, QFontMetricsF(painter.font()))
         for number, words in enumerate(titles):
             top = place.bottom() - (len(titles) - number) * line
             painter.drawText(QRectF(place.left(), top, room + 2, line), LEFT, words)
@@ -123,7 +126,7 @@ class RowPainter:
     def draw_picture(self, painter: QPainter, place: QRectF, row: Row) -> None:
         """Paint the picture of a row with the words beside it."""
         if row.picture is not None:
-            draw_fitted(painter, self._images_of(row, -1, Pane(""))[0], place)
+            draw_fitted(painter, self._picture(row, row.picture), place)
         else:
             painter.fillRect(place, self.theme.color("not_applicable"))
         top = place.top()
@@ -143,10 +146,9 @@ class RowPainter:
         if pane.values is None or row.picture is None:
             draw_note(painter, place, pane.note, self.theme)
             return
-        below, over = self._images_of(row, column, pane)
-        shown = draw_fitted(painter, below, place)
+        shown = draw_fitted(painter, self._picture(row, row.picture, GREY), place)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
-        painter.drawImage(shown, over)
+        painter.drawImage(shown, self._overlay(row, column, pane, pane.values))
         metrics = QFontMetricsF(painter.font())
         end = "" if self.shared else f"{'±' if pane.signed else '≤ '}{numbers.short(pane.reach)}"
         rect = QRectF(place.left(), place.bottom() + 1, place.width() + 2, self.line("small"))
@@ -160,9 +162,17 @@ class RowPainter:
         painter.setPen(self.theme.readable(VERDICTS.get(pane.verdict, "text_soft")))
         painter.drawText(rect.adjusted(0, 0, -2 if both else 0, 0), RIGHT if both else LEFT, caption)
 
-    def _images_of(self, row: Row, column: int, pane: Pane) -> tuple[QImage, QImage]:
-        key = (row.key, column, pane.reach, self.opacity)
-        if key not in self._images:
-            assert row.picture is not None  # asked for after looking
-            self._images[key] = images_of(pane, row.picture, self.opacity, self.theme)
-        return self._images[key]
+    def _picture(self, row: Row, picture: Floats, part: int = PICTURE) -> QImage:
+        faded = self.theme.color("surface") if part == GREY else None
+        return self._image(row, part, (), lambda: picture_image(picture, faded))
+
+    def _overlay(self, row: Row, column: int, pane: Pane, values: Floats) -> QImage:
+        look = (pane.reach, self.opacity)
+        return self._image(row, column, look, lambda: overlay_of(pane, values, self.opacity, self.theme))
+
+    def _image(self, row: Row, part: int, look: tuple[float, ...], make: Callable[[], QImage]) -> QImage:
+        """Return the image of a part of a row; the one of another look is forgotten."""
+        kept = self.images.get((row.key, part))
+        if kept is None or kept[0] != look:
+            kept = self.images[row.key, part] = look, make()
+        return kept[1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QFontMetricsF, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame
@@ -15,6 +17,29 @@ from app.theme import Theme
 PAD = 12.0
 SMALLEST, LARGEST = 60.0, 120.0
 """Pixels of the side of a map."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a table has room for, in pixels.
+
+    Attributes
+    ----------
+    side
+        Of a map.
+    titles
+        Lines of each title.
+    high, head
+        Height of the titles, alone and with their colour scales.
+    row
+        Height of a row.
+    """
+
+    side: float
+    titles: tuple[tuple[str, ...], ...]
+    high: float
+    head: float
+    row: float
 
 
 class AttributionTable(QAbstractScrollArea):
@@ -34,6 +59,7 @@ class AttributionTable(QAbstractScrollArea):
         self.current = -1
         self.painting = RowPainter(theme)
         self.links = NameLinks(self.names)
+        self.room = self._room()
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.viewport().setMouseTracking(True)
@@ -52,7 +78,7 @@ class AttributionTable(QAbstractScrollArea):
         current
             Place of the picture that is selected; it is scrolled to when it changes.
         shared
-            True if all maps have one scale, which then stands at the titles.
+            True if all maps have one scale, which then stands at the titles; else each map tells the end of its own.
         """
         moved = current != self.current
         self.titles, self.rows, self.current = titles, rows, current
@@ -72,43 +98,33 @@ class AttributionTable(QAbstractScrollArea):
 
     # -- geometry ----------------------------------------------------------------------------------------------------
 
-    def side(self) -> float:
-        """Pixels of the side of a map: as many as have room beside each other, within limits."""
-        count = len(self.titles) + 1
-        room = self.viewport().width() - 2 * PAD - WORDS - count * GAP
-        return min(max(room / count, SMALLEST), LARGEST)
-
-    def _lines(self) -> int:
-        metrics = QFontMetricsF(self.theme.font(self.painting.title_font))
-        return max(
-            (len(title_lines(pane.title, self.painting.title_room(self.side()), metrics)) for pane in self.titles),
-            default=1,
-        )
-
-    def head(self) -> float:
-        """Pixels of the titles with their colour scales."""
-        return 4 + self._lines() * self.painting.line() + BAR + self.painting.line("small") + 6
-
-    def _row_height(self) -> float:
-        return (
-            max(self.side(), 4 * self.painting.line("small") + self.painting.line()) + self.painting.line("small") + GAP
-        )
+    def _room(self) -> Room:
+        """Measure what there is room for; side: as many pixels as have room beside each other, within limits."""
+        painting, count = self.painting, len(self.titles) + 1
+        across = self.viewport().width() - 2 * PAD - WORDS - count * GAP
+        side = min(max(across / count, SMALLEST), LARGEST)
+        width = painting.title_room(side)
+        painting.title_font = title_font((pane.title for pane in self.titles), width, self.theme)
+        metrics = QFontMetricsF(self.theme.font(painting.title_font))
+        titles = tuple(title_lines(pane.title, width, metrics) for pane in self.titles)
+        lines = max(map(len, titles), default=1)
+        line, small = painting.line(), painting.line("small")
+        row = max(side, 4 * small + line) + small + GAP
+        return Room(side, titles, lines * line, 4 + lines * line + BAR + small + 6, row)
 
     def _fit(self) -> None:
-        """Tell the scroll bars how much there is."""
-        self.painting.title_font = title_font(
-            (pane.title for pane in self.titles), self.painting.title_room(self.side()), self.theme
-        )
-        room = self.viewport().size()
-        high = self.head() + len(self.rows) * self._row_height()
+        """Measure everything anew, and tell the scroll bars how much there is."""
+        self.room = made = self._room()
+        seen = self.viewport().size()
+        high = made.head + len(self.rows) * made.row
         wide = self._left(len(self.titles)) - GAP + PAD
-        for bar, all_of_it, seen in (
-            (self.verticalScrollBar(), high, room.height()),
-            (self.horizontalScrollBar(), wide, room.width()),
+        for bar, all_of_it, part in (
+            (self.verticalScrollBar(), high, seen.height()),
+            (self.horizontalScrollBar(), wide, seen.width()),
         ):
-            bar.setRange(0, max(0, round(all_of_it) - seen))
-            bar.setPageStep(seen)
-            bar.setSingleStep(round(self._row_height() / 3))
+            bar.setRange(0, max(0, round(all_of_it) - part))
+            bar.setPageStep(part)
+            bar.setSingleStep(round(made.row / 3))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Make maps as large as they fit."""
@@ -117,15 +133,15 @@ class AttributionTable(QAbstractScrollArea):
 
     def _left(self, column: int) -> float:
         """Left edge of a column of maps, without scrolling."""
-        return PAD + WORDS + (column + 1) * (self.side() + GAP)
+        return PAD + WORDS + (column + 1) * (self.room.side + GAP)
 
     def _band(self, row: int) -> QRectF:
-        top = self.head() + row * self._row_height() - self.verticalScrollBar().value()
-        return QRectF(0, top, self.viewport().width(), self._row_height())
+        top = self.room.head + row * self.room.row - self.verticalScrollBar().value()
+        return QRectF(0, top, self.viewport().width(), self.room.row)
 
     def place(self, row: int, column: int) -> QRectF:
         """Rectangle of a map as it is scrolled now; column -1 is the picture."""
-        side, across = self.side(), self.horizontalScrollBar().value()
+        side, across = self.room.side, self.horizontalScrollBar().value()
         left = PAD if column < 0 else self._left(column)
         return QRectF(left - across, self._band(row).top() + GAP / 2, side, side)
 
@@ -134,8 +150,8 @@ class AttributionTable(QAbstractScrollArea):
         if row < 0:
             return
         bar, band = self.verticalScrollBar(), self._band(row)
-        if band.top() < self.head():
-            bar.setValue(bar.value() + round(band.top() - self.head()))
+        if band.top() < self.room.head:
+            bar.setValue(bar.value() + round(band.top() - self.room.head))
         elif band.bottom() > self.viewport().height():
             bar.setValue(bar.value() + round(band.bottom()) - self.viewport().height())
 
@@ -146,23 +162,23 @@ class AttributionTable(QAbstractScrollArea):
         metrics = QFontMetricsF(self.theme.font(self.painting.title_font))
         line, across = self.painting.line(), self.horizontalScrollBar().value()
         found = []
-        for column, pane in enumerate(self.titles):
-            lines = title_lines(pane.title, self.painting.title_room(self.side()), metrics)
+        for column, (pane, lines) in enumerate(zip(self.titles, self.room.titles, strict=True)):
             width = max(metrics.horizontalAdvance(words) for words in lines)
-            top = 4 + (self._lines() - len(lines)) * line
+            top = 4 + self.room.high - len(lines) * line
             place = QRectF(self._left(column) - across, top, width, len(lines) * line)
             found.append(Name(place, page_of("attribution"), pane.tip))
         return tuple(found)
 
     def row_at(self, at: QPointF) -> int:
         """Return the row at a place of the viewport, -1 for none."""
-        if at.y() < self.head():
+        if at.y() < self.room.head:
             return -1
-        return next((row for row in range(len(self.rows)) if self._band(row).contains(at)), -1)
+        row = int((at.y() - self.room.head + self.verticalScrollBar().value()) / self.room.row)
+        return row if row < len(self.rows) else -1
 
     def tip_at(self, at: QPointF) -> str:
         """Return what is known at a place: of a title, of a pixel, or of a picture."""
-        if at.y() < self.head():
+        if at.y() < self.room.head:
             name = self.links.at(at)
             return tip_of(name.tip, name.page) if name is not None else ""
         row = self.row_at(at)
@@ -183,10 +199,14 @@ class AttributionTable(QAbstractScrollArea):
     # -- events ------------------------------------------------------------------------------------------------------
 
     def viewportEvent(self, event: QEvent) -> bool:
-        """Say what is under the mouse."""
+        """Say what is under the mouse, and forget it when it leaves."""
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
             show_tip(self.tip_at(QPointF(event.pos())), event, self)
             return True
+        if event.type() == QEvent.Type.Leave and self.links.over >= 0:
+            self.links.over = -1
+            self.viewport().unsetCursor()
+            self.viewport().update()
         return super().viewportEvent(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
@@ -213,7 +233,7 @@ class AttributionTable(QAbstractScrollArea):
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Open the definition of the title that was clicked."""
         page = self.links.released(event.position())
-        if page and event.button() == Qt.MouseButton.LeftButton and event.position().y() < self.head():
+        if page and event.button() == Qt.MouseButton.LeftButton and event.position().y() < self.room.head:
             self.help_wanted.emit(page)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
@@ -244,12 +264,13 @@ class AttributionTable(QAbstractScrollArea):
         for number in range(len(self.rows)):
             if self._band(number).intersects(room):
                 self._draw_row(painter, number)
-        painter.fillRect(QRectF(0, 0, room.width(), self.head()), self.theme.color("surface"))
-        across, high = self.horizontalScrollBar().value(), self._lines() * self.painting.line()
-        for column, pane in enumerate(self.titles):
-            self.painting.draw_title(painter, QRectF(self._left(column) - across, 4, self.side(), high), pane)
+        head, across = self.room.head, self.horizontalScrollBar().value()
+        painter.fillRect(QRectF(0, 0, room.width(), head), self.theme.color("surface"))
+        for column, (pane, lines) in enumerate(zip(self.titles, self.room.titles, strict=True)):
+            place = QRectF(self._left(column) - across, 4, self.room.side, self.room.high)
+            self.painting.draw_title(painter, place, pane, lines)
         painter.setPen(self.theme.color("line"))
-        painter.drawLine(QPointF(0, self.head() - 1), QPointF(room.width(), self.head() - 1))
+        painter.drawLine(QPointF(0, head - 1), QPointF(room.width(), head - 1))
         self.links.underline(painter, self.theme.color("text"), self.links.over)
 
     def _draw_row(self, painter: QPainter, number: int) -> None:

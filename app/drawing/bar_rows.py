@@ -229,7 +229,8 @@ class BarRowsPlot(Plot):
         self.texts.texts = tuple(row.text for row in rows)
         self.margins = Margins(round(self.names.room()), TOP, round(self.texts.room()), BOTTOM)
         self._span = span
-        self.links.over = self.links.current = -1
+        self._point_at_title(None)
+        self.links.current = -1
         self.arrange()
         if anew:
             self._fit()

@@ -72,7 +72,7 @@ def board_panes(answers: Sequence[Answer], wish: Wish, shared: bool) -> tuple[Pa
 
 
 def title_panes(wish: Wish, ends: Mapping[MapReading, float]) -> tuple[Pane, ...]:
-    """Return the titles of a table, with the end of a shared scale."""
+    """Return the titles of a table, with the end of the scale where all maps have one."""
     reach = max(ends.values(), default=1.0)
     items = [algorithm(name) for name in wish.algorithms]
     return tuple(Pane(item.title, tip=item.summary, signed=item.signed, reach=reach) for item in items)
@@ -80,8 +80,10 @@ def title_panes(wish: Wish, ends: Mapping[MapReading, float]) -> tuple[Pane, ...
 
 def table_rows(
     places: Sequence[int], answers: Mapping[int, Sequence[Answer]], wish: Wish, shared: bool, lack: str
-) -> tuple[tuple[Pane, ...], tuple[Row, ...]]:
-    """Return titles and rows of a table.
+) -> tuple[tuple[Pane, ...], tuple[Row, ...], bool]:
+    """Return titles and rows of a table, and whether all maps have one scale, which then stands at the titles.
+
+    Two networks have a shared scale each: what either ends at stands below its maps then.
 
     Parameters
     ----------
@@ -100,7 +102,7 @@ def table_rows(
             panes = tuple(Pane(algorithm(name).title, note=lack) for name in wish.algorithms)
             rows.append(Row(place, (f"#{place}",), panes))
         rows += [_row(place, one, wish, ends) for one in found]
-    return title_panes(wish, ends), tuple(rows)
+    return title_panes(wish, ends), tuple(rows), shared and len({*ends.values()}) <= 1
 
 
 def _row(place: int, one: Answer, wish: Wish, ends: Mapping[MapReading, float]) -> Row:

@@ -104,17 +104,20 @@ class NameLinks:
 
     def index(self, place: QPointF) -> int:
         """Return the name at a place, -1 for none."""
-        return next((i for i, name in enumerate(self._names()) if name.place.contains(place)), -1)
+        return self._find(place)[0]
 
     def at(self, place: QPointF) -> Name | None:
         """Return the name at a place."""
-        found = self.index(place)
-        return self._names()[found] if found >= 0 else None
+        return self._find(place)[1]
+
+    def _find(self, place: QPointF) -> tuple[int, Name | None]:
+        found = ((index, name) for index, name in enumerate(self._names()) if name.place.contains(place))
+        return next(found, (-1, None))
 
     def point(self, place: QPointF) -> bool:
         """Take the place of the mouse; True if it is over another name that can be clicked, or no longer over one."""
-        index = self.index(place)
-        over = index if index >= 0 and self._names()[index].page else -1
+        index, name = self._find(place)
+        over = index if name is not None and name.page else -1
         changed, self.over = over != self.over, over
         return changed
 
@@ -132,14 +135,16 @@ class NameLinks:
 
     def reached(self) -> int:
         """Return the name at the keyboard: the first one with a definition to begin with, -1 for none."""
-        known = self._known()
+        return self._reached(self._known())
+
+    def _reached(self, known: list[int]) -> int:
         return self.current if self.current in known else next(iter(known), -1)
 
     def step(self, steps: int) -> bool:
         """Go to another name by keyboard; False if there is none."""
-        known, at = self._known(), self.reached()
+        known = self._known()
         if known:
-            self.current = known[(known.index(at) + steps) % len(known)]
+            self.current = known[(known.index(self._reached(known)) + steps) % len(known)]
         return bool(known)
 
     def page_at(self, index: int) -> str:
@@ -152,9 +157,10 @@ class NameLinks:
 
     def underline(self, painter: QPainter, color: QColor, *chosen: int) -> None:
         """Draw the line below some names that can be clicked."""
-        names = self._names()
-        for index in {*chosen}:
-            if 0 <= index < len(names) and names[index].page:
+        wanted = {index for index in chosen if index >= 0}
+        names = self._names() if wanted else ()
+        for index in wanted:
+            if index < len(names) and names[index].page:
                 place = names[index].place
                 painter.setPen(QPen(color, 1))
                 y = round(place.bottom()) - 1.5

@@ -198,6 +198,8 @@ class Plot(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
         else:
             changed, self.links.over = self.links.over >= 0, -1
         if changed:
+            if self.links.over < 0:
+                self.viewport().unsetCursor()
             name = self.links.at(place) if place is not None and self.links.over >= 0 else None
             self._frame.setToolTip(tip_of(name.tip, name.page) if name is not None else "")
             self.viewport().update()

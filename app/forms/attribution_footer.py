@@ -19,7 +19,9 @@ from app.reading.attribution_wish import Wish
 from app.theme import Theme
 from app.workspace import Run, Workspace
 
-SCALES = {True: "one colour scale for all maps", False: "each map has its own colour scale"}
+OWN_SCALES = "each map has its own colour scale"
+SHARED = {1: "one colour scale for all maps", 2: "one colour scale for each network"}
+"""What is said of a shared scale, by the number of networks that are shown."""
 
 
 class AttributionFooter(QWidget):
@@ -50,14 +52,14 @@ class AttributionFooter(QWidget):
         unknown
             Why the class that is wanted is none, "" if it is one.
         shared
-            True if all maps have one colour scale.
+            True if all maps of a network have one colour scale.
         """
         own = answering.own_of(answers)
         shown = answering.maps_of(own)
         parts = [
             _progress(busy),
             *reading.facts_of(shown),
-            SCALES[shared] if shown else "",
+            (SHARED[max(map(len, answers.values()))] if shared else OWN_SCALES) if shown else "",
             self._say_second(answers, wish),
         ]
         details = conditions.details(own[0].found.run.result) if own else ""

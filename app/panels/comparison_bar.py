@@ -33,7 +33,7 @@ from app.reading.comparing import compared_run, is_open_network, network_name
 from app.reading.second_choices import choices
 from app.reading.second_size import second_words
 from app.theme import Theme
-from app.workspace import Workspace
+from app.workspace import Run, Workspace
 
 STATE_WORDS = {MEASURED: "", PENDING: "being measured", UNMEASURED: "not measured"}
 SLIDE = "Show the weights of another checkpoint in every view; what is not measured of it can be measured there"
@@ -164,6 +164,8 @@ class ComparisonBar(QWidget):
         self.choose.setText(CHOOSE if compared is None else CHOOSE[-1])  # the chip says the rest
         for widget in (self.slider, self.title, self.all):
             widget.setVisible(bool(self.found))
+        if compared is not None:
+            self._explain(compared)
         self._fit()
         if self.found:
             self._show_checkpoint(tuple(why for weights, why in wrong.items() if set(weights) & set(files)))
@@ -176,14 +178,15 @@ class ComparisonBar(QWidget):
         most = round(NAME_WIDTH * self.theme.scale) * (2 if wide else 1)
         short = self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, most)
         self.chip.setText(f"{'Compared with' if wide else 'vs'} {short}  ✕")
-        self.chip.setAccessibleName(f"End the comparison with {name}")
-        itself = "It is the network that is shown: nothing differs." if self._is_shown() else ""
-        words = (f"Compared with {name}", itself or second_words(self.workspace), "A click ends it in every view.")
-        self.chip.setToolTip("\n".join(word for word in words if word))
 
-    def _is_shown(self) -> bool:
-        compared = compared_run(self.workspace)
-        return compared is not None and is_open_network(self.workspace, compared)
+    def _explain(self, compared: Run) -> None:
+        """Say on hovering the chip what is compared, and how much of it corresponds."""
+        name = network_name(compared)
+        self.chip.setAccessibleName(f"End the comparison with {name}")
+        itself = "It is the network that is shown: nothing differs."
+        known = itself if is_open_network(self.workspace, compared) else second_words(self.workspace)
+        words = (f"Compared with {name}", known, "A click ends it in every view.")
+        self.chip.setToolTip("\n".join(word for word in words if word))
 
     def _fit(self) -> None:
         compared = compared_run(self.workspace)

@@ -29,6 +29,9 @@ class PictureSection(QWidget):
         super().__init__()
         self.workspace, self.theme = workspace, theme
         self._source: tuple[object, ...] = ()
+        self._decoded: tuple[PictureSet | None, int] = (None, -1)
+        self._told: tuple[object, ...] = ()
+        self._image, self._trouble, self._any = QImage(), "", False
         self.thumbnails = Thumbnails(self)
         self.thumbnails.opened.connect(self.refresh)
         self.heading, self.note = label("", wrap=True), label("", "soft", wrap=True)
@@ -76,17 +79,27 @@ class PictureSection(QWidget):
             self._show_picture(pictures, place)
 
     def _show_picture(self, pictures: PictureSet, place: int) -> None:
-        image, trouble = QImage(), ""
-        try:
-            image = image_of(pictures.picture(place))
-        except Exception as error:  # a damaged picture is no reason to stop
-            trouble = f"This picture cannot be read: {error}"
+        self._decode(pictures, place)
         run = shown_run(self.workspace)
         result = run.result if run is not None else None
-        table = sample_table(pictures, result)
-        found = guesses(table, result, place)
-        self.pixels.show_image(image)
-        self.pixels.setVisible(not image.isNull())
-        self.facts.say("\n".join(line for line in (trouble, fact_words(table, place, None)) if line))
-        self.bars.show_guesses(found)
-        self.bars.setVisible(bool(found))
+        known = (pictures, place, result, result.arrived.get("prediction", 0) if result is not None else 0)
+        if known != self._told:
+            self._told = known
+            table = sample_table(pictures, result)
+            found = guesses(table, result, place)
+            self.facts.say("\n".join(line for line in (self._trouble, fact_words(table, place, None)) if line))
+            self.bars.show_guesses(found)
+            self._any = bool(found)
+        self.pixels.setVisible(not self._image.isNull())
+        self.bars.setVisible(self._any)
+
+    def _decode(self, pictures: PictureSet, place: int) -> None:
+        """Read the picture once: a panel is refreshed at every step of a run, and a photograph takes a while."""
+        if self._decoded == (pictures, place):
+            return
+        self._decoded, self._image, self._trouble = (pictures, place), QImage(), ""
+        try:
+            self._image = image_of(pictures.picture(place))
+        except Exception as error:  # a damaged picture is no reason to stop
+            self._trouble = f"This picture cannot be read: {error}"
+        self.pixels.show_image(self._image)

@@ -9,10 +9,10 @@ from analysis.edits import Edits
 from analysis.request import ModelSource, Request
 from app.reading.comparing import compared_run, is_open_network, same_network
 from app.reading.layer_comparison import second_layer
-from app.workspace import Workspace
+from app.workspace import Run, Workspace
 
 AT_ONCE = ("feature_rank", "evaluate", "weight_spectrum", "conflicting_bundles")
-"""Methods that a network is measured with as soon as it is compared with; views offer all others."""
+"""Methods by which a network is measured at once that was opened to be compared with; views offer all others."""
 
 
 def of_second(workspace: Workspace, request: Request) -> Request | None:
@@ -57,6 +57,20 @@ def structures_wanted(workspace: Workspace) -> tuple[Request, ...]:
         Request("structure", model, edits=edits, compute=workspace.compute)
         for model, edits in wanted
         if not any(_same(model, edits, *one) for one in known)
+    )
+
+
+def structures_outdated(workspace: Workspace) -> tuple[Run, ...]:
+    """Return the structures that were read for a comparison and are of edits made no longer, and not compared with."""
+    return tuple(
+        run
+        for run in workspace.runs.values()
+        if run.request.method == "structure"
+        and run.purpose == "glance"
+        and run.request.model == workspace.shown_model
+        and not run.request.edits.empty
+        and run.request.edits.steps != workspace.edits.steps
+        and run.number != workspace.compared
     )
 
 

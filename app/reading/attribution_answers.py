@@ -49,15 +49,15 @@ Answers = dict[int, list[Answer]]
 def answers_of(workspace: Workspace, wish: Wish, places: Iterable[int]) -> Answers:
     """Return what is known of some pictures."""
     found: Answers = {}
+    known, second = reading.explained_here(workspace), reading.second_network(workspace)
     for place in places:
-        own = reading.explanation(workspace, place, wish.target)
+        own = reading.newest(known, place, wish.target)
         if own is None:
             continue
-        found[place] = [_answer(own, reading.gathered(workspace, own, wish))]
-        second = reading.second_explanation(workspace, place)
-        if second is not None and second[1] is not None:
-            maps = (item for item in second[1].maps() if item.algorithm.name in wish.algorithms)
-            found[place].append(_answer(second[1], maps, second[0]))
+        found[place] = [_answer(own, reading.gathered(known, own, wish))]
+        name, other, _ = second.explanation(place) if second is not None else ("", None, "")
+        if other is not None:
+            found[place].append(_answer(other, other.maps(wish.algorithms), name))
     return found
 
 
@@ -145,7 +145,7 @@ def lack_words(workspace: Workspace, wish: Wish, place: int, busy: Run | None) -
     failed = failure_words(workspace, wish, (place,))
     if failed:
         return f"Picture #{place} could not be explained. {failed}"
-    if any(reading.fits(run, workspace) for run in workspace.runs.values()):
+    if reading.explained_here(workspace):
         return f"Picture #{place} has not been explained yet."
     took = asking.seconds(workspace, wish)
     size = f"{max(1, round(took))}{numbers.SPACE}s"

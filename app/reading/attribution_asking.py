@@ -35,12 +35,15 @@ def request(workspace: Workspace, wish: Wish, *samples: int) -> Request:
     return replace(workspace.new_request(METHOD, **wish.params(*samples)), limit=0)
 
 
-def asks_here(run: Run, workspace: Workspace) -> bool:
-    """Tell whether a run is asked of the network, the edits and the pictures that are open."""
-    asked, shown = run.request, workspace.new_request(METHOD)
-    return asked.method == METHOD and (asked.model, asked.images, asked.edits) == (
-        shown.model, shown.images, shown.edits,
-    )  # fmt: skip
+def asked_here(workspace: Workspace) -> list[Run]:
+    """List the runs that are asked of the network, the edits and the pictures that are open."""
+    shown = workspace.new_request(METHOD)
+    asked = (run for run in workspace.runs.values() if run.request.method == METHOD)
+    return [
+        run
+        for run in asked
+        if (run.request.model, run.request.images, run.request.edits) == (shown.model, shown.images, shown.edits)
+    ]
 
 
 def asked_pictures(run: Run) -> tuple[int, ...]:
@@ -54,7 +57,7 @@ def asked_pictures(run: Run) -> tuple[int, ...]:
 def answering(workspace: Workspace, places: Iterable[int]) -> Run | None:
     """Return the run that explains one of some pictures now, or waits to; None for none."""
     wanted = set(places)
-    runs = (run for run in workspace.runs.values() if run.open and asks_here(run, workspace))
+    runs = (run for run in asked_here(workspace) if run.open)
     return next((run for run in runs if wanted & set(asked_pictures(run)) or not asked_pictures(run)), None)
 
 
@@ -66,10 +69,8 @@ def failure(workspace: Workspace, wish: Wish, places: Sequence[int]) -> Problem 
     wanted = dict(request(workspace, wish, *places).params) | {"samples": ""}
     runs = [
         run
-        for run in workspace.runs.values()
-        if asks_here(run, workspace)
-        and dict(run.request.params) | {"samples": ""} == wanted
-        and set(asked_pictures(run)) & set(places)
+        for run in asked_here(workspace)
+        if dict(run.request.params) | {"samples": ""} == wanted and set(asked_pictures(run)) & set(places)
     ]
     newest = max(runs, key=lambda run: run.number, default=None)
     if newest is None or newest.state != "failed" or newest.result.finished is None:

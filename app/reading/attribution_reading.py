@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from analysis.measures.attributions import ALGORITHMS, Algorithm, delta_words, relative_delta, scale_of
+from analysis.measures.attributions import ALGORITHMS, NAMES, Algorithm, delta_words, relative_delta, scale_of
 from app.reading import numbers
 from app.reading.attribution_wish import DEFAULT as DEFAULT
 from app.reading.attribution_wish import PLAIN as PLAIN
@@ -20,7 +22,7 @@ METHOD = "attribution"
 DELTA = "Sum of the attribution less the difference between the scores of picture and baseline; ideally 0."
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)  # without slots, so that the end of its scale can be kept
 class MapReading:
     """One algorithm's answer for one picture.
 
@@ -57,6 +59,11 @@ class MapReading:
     def arrived(self) -> bool:
         """True if all of the map is there."""
         return bool(np.isfinite(self.values).all())
+
+    @cached_property
+    def end(self) -> float:
+        """End of a colour scale of its own."""
+        return scale_of(self.values)
 
     @property
     def lack(self) -> str:
@@ -114,10 +121,11 @@ class Explanation:
         """Place of the picture in its source."""
         return int(self.run.result["place"][self.row])
 
-    def maps(self) -> tuple[MapReading, ...]:
-        """Return the answers of all algorithms of the run, in the order of the list."""
+    def maps(self, wanted: Collection[str] = NAMES) -> tuple[MapReading, ...]:
+        """Return what the run has of the algorithms that are wanted, in the order of the list."""
         names = self.run.result.names("algorithm")
-        return tuple(self._map(item, names.index(item.name)) for item in ALGORITHMS if item.name in names)
+        there = (item for item in ALGORITHMS if item.name in names and item.name in wanted)
+        return tuple(self._map(item, names.index(item.name)) for item in there)
 
     def _map(self, item: Algorithm, row: int) -> MapReading:
         result = self.run.result
@@ -184,31 +192,62 @@ def _short(value: float) -> str:
     return numbers.short(value) if np.isfinite(value) else numbers.NOTHING
 
 
-def fits(run: Run, workspace: Workspace) -> bool:
-    """Tell whether a run is of the network, the edits and the pictures that are open, and has something to show."""
-    asked, shown = run.request, workspace.new_request(METHOD)
-    if asked.method != METHOD or not run.result.declared or not run.result.arrived.get("picture"):
-        return False
-    return (asked.model, asked.images, asked.edits) == (shown.model, shown.images, shown.edits)
+@dataclass(frozen=True, slots=True, eq=False)
+class Explained:
+    """The pictures that a run explains.
+
+    Attributes
+    ----------
+    run
+        The run.
+    rows
+        Row of each picture in the run, by its place in the source.
+    """
+
+    run: Run
+    rows: dict[int, int]
+
+    @staticmethod
+    def of(run: Run) -> Explained:
+        """List the pictures of a run; of one that it names twice, the first row."""
+        places = run.result["place"].tolist()
+        return Explained(run, {place: row for row, place in reversed([*enumerate(places)])})
 
 
-def explanations(workspace: Workspace, sample: int) -> list[Explanation]:
-    """Return all answers for a picture, newest first; for no picture (-1), those for the first of the newest run."""
-    runs = [run for run in workspace.runs.values() if fits(run, workspace)]
+def explained_here(workspace: Workspace) -> list[Explained]:
+    """List the runs of network, edits and pictures that are open which have something to show, newest first."""
+    shown = workspace.new_request(METHOD)
+    runs = [
+        run
+        for run in workspace.runs.values()
+        if run.request.method == METHOD
+        and (run.request.model, run.request.images, run.request.edits) == (shown.model, shown.images, shown.edits)
+        and run.result.declared
+        and run.result.arrived.get("picture")
+    ]
     runs.sort(key=lambda run: (run.began, run.number), reverse=True)
+    return [Explained.of(run) for run in runs]
+
+
+def explanations(known: Sequence[Explained], sample: int) -> list[Explanation]:
+    """Return all answers for a picture, newest first; for no picture (-1), those for the first of the newest run."""
     if sample < 0:
-        sample = next((int(run.result["place"][0]) for run in runs), -1)
-    places = [(run, run.result["place"].tolist()) for run in runs]
-    return [Explanation(run, listed.index(sample)) for run, listed in places if sample in listed]
+        sample = next((int(one.run.result["place"][0]) for one in known), -1)
+    return [Explanation(one.run, one.rows[sample]) for one in known if sample in one.rows]
 
 
-def explanation(workspace: Workspace, sample: int, target: str = "") -> Explanation | None:
+def newest(known: Sequence[Explained], sample: int, target: str = "") -> Explanation | None:
     """Return the newest answer for a picture, of the class that is asked for if there is one."""
-    found = explanations(workspace, sample)
+    found = explanations(known, sample)
     return next((one for one in found if target and one.explains(target)), found[0] if found else None)
 
 
-def gathered(workspace: Workspace, found: Explanation, wish: Wish) -> tuple[MapReading, ...]:
+def explanation(workspace: Workspace, sample: int, target: str = "") -> Explanation | None:
+    """Return the newest answer of what is open for a picture, of the class that is asked for if there is one."""
+    return newest(explained_here(workspace), sample, target)
+
+
+def gathered(known: Sequence[Explained], found: Explanation, wish: Wish) -> tuple[MapReading, ...]:
     """Return the wanted maps of a picture from all runs that explain the same class, in the order of the list.
 
     Of several the one with the settings that are wanted comes first, then one that has arrived, that is stored, and
@@ -216,14 +255,14 @@ def gathered(workspace: Workspace, found: Explanation, wish: Wish) -> tuple[MapR
     """
     target = int(found.run.result["target"][found.row])
     best: dict[str, tuple[tuple[bool, bool, bool], MapReading]] = {}
-    for one in explanations(workspace, found.place):
+    for one in explanations(known, found.place):
         if int(one.run.result["target"][one.row]) != target:
             continue
-        for item in one.maps():
+        for item in one.maps(wish.algorithms):
             rank = (not other_settings(item, wish), item.arrived, item.run.folder is not None)
             if item.algorithm.name not in best or rank > best[item.algorithm.name][0]:
                 best[item.algorithm.name] = rank, item
-    return tuple(best[item.name][1] for item in ALGORITHMS if item.name in wish.algorithms and item.name in best)
+    return tuple(best[item.name][1] for item in ALGORITHMS if item.name in best)
 
 
 def other_settings(item: MapReading, wish: Wish) -> list[str]:
@@ -247,30 +286,58 @@ def facts_of(maps: tuple[MapReading, ...]) -> list[str]:
     return words
 
 
-def second_explanation(workspace: Workspace, place: int) -> tuple[str, Explanation | None, str] | None:
-    """Find what the network that is compared with says of a picture.
+@dataclass(frozen=True, slots=True, eq=False)
+class Second:
+    """The network that is compared with.
 
-    Returns
-    -------
-    tuple[str, Explanation | None, str] or None
-        Its name; its newest answer for the picture; why there is none. None if nothing is compared. A network and
-        what was made of it by editing are two networks.
+    Attributes
+    ----------
+    name
+        What it is called.
+    known
+        Its runs on the pictures that are open: the one that is compared with, then the newest.
+    why
+        Why a picture that none of them holds has no answer.
+    """
+
+    name: str
+    known: tuple[Explained, ...]
+    why: str
+
+    def explanation(self, place: int) -> tuple[str, Explanation | None, str]:
+        """Return its name; its newest answer for a picture; why there is none."""
+        found = next((one for one in self.known if place in one.rows), None)
+        if found is None:
+            return self.name, None, self.why
+        return self.name, Explanation(found.run, found.rows[place]), ""
+
+
+def second_network(workspace: Workspace) -> Second | None:
+    """Find the network that is compared with, None if nothing is.
+
+    A network and what was made of it by editing are two networks.
     """
     compared = compared_run(workspace)
     if compared is None:
         return None
     name = network_name(compared)
     if is_open_network(workspace, compared):
-        return name, None, f"{name}: not compared, because it is the network that is shown."
+        return Second(name, (), f"{name}: not compared, because it is the network that is shown.")
     runs = [run for run in compared_runs(workspace, METHOD) if run.result.arrived.get("picture")]
     if not runs:
-        return name, None, f"{name} has no attributions yet."
-    same = [run for run in runs if run.request.images == workspace.images]
-    found = next((run for run in same if place in run.result["place"].tolist()), None)
-    if found is None:
-        why = "has not explained this picture" if same else "was explained on other pictures"
-        return name, None, f"{name} {why}."
-    return name, Explanation(found, found.result["place"].tolist().index(place)), ""
+        return Second(name, (), f"{name} has no attributions yet.")
+    same = tuple(Explained.of(run) for run in runs if run.request.images == workspace.images)
+    why = "has not explained this picture" if same else "was explained on other pictures"
+    return Second(name, same, f"{name} {why}.")
+
+
+def second_explanation(workspace: Workspace, place: int) -> tuple[str, Explanation | None, str] | None:
+    """Find what the network that is compared with says of a picture: see :meth:`Second.explanation`.
+
+    None if nothing is compared.
+    """
+    second = second_network(workspace)
+    return second.explanation(place) if second is not None else None
 
 
 def reaches(maps: tuple[MapReading, ...], shared: bool) -> tuple[float, ...]:
@@ -279,4 +346,4 @@ def reaches(maps: tuple[MapReading, ...], shared: bool) -> tuple[float, ...]:
         fine = [item.values.ravel() for item in maps if item.arrived]
         end = scale_of(np.concatenate(fine)) if fine else 1.0
         return tuple(end for _ in maps)
-    return tuple(scale_of(item.values) for item in maps)
+    return tuple(item.end for item in maps)

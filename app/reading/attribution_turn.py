@@ -40,8 +40,8 @@ class Turn:
 
 def order_of(workspace: Workspace) -> Ints:
     """Return the places of the pictures as Samples shows them, (n,) int64; empty where nothing is known of an order."""
-    if workspace.shown.size:
-        return workspace.shown
+    if workspace.shown_samples is not None:
+        return workspace.shown_samples
     chosen = workspace.sample_filter
     return chosen.places if chosen is not None else np.empty(0, dtype=np.int64)
 

@@ -11,7 +11,7 @@ from analysis.result import Result
 from app.reading import numbers
 from app.reading.comparing import compared_run, compared_runs, network_name
 from app.reading.samples import DISAGREE, ONLY_HERE, ONLY_THERE, Flags, Guess, SampleTable, sample_table
-from app.workspace import Run, Workspace, newest
+from app.workspace import Run, Workspace
 
 METHOD = "evaluate"
 SHOWN = "not compared, because its run is the one that is shown"
@@ -97,13 +97,7 @@ def shown_run(workspace: Workspace) -> Run | None:
 
     A newer one on other pictures says nothing about these.
     """
-    fits = [run for run in workspace.runs.values() if run.request.method == METHOD and run.result.declared]
-    return newest([run for run in fits if _is_shown(workspace, run) and on_loaded(workspace, run)])
-
-
-def _is_shown(workspace: Workspace, run: Run) -> bool:
-    model, shown = run.request.model, workspace.shown_model
-    return model is not None and shown is not None and (model.name, model.weights) == (shown.name, shown.weights)
+    return workspace.latest(METHOD, workspace.images.location) if workspace.images is not None else None
 
 
 def on_loaded(workspace: Workspace, run: Run) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from PySide6.QtCore import Qt
@@ -43,6 +43,26 @@ SUMMARY_TERMS = {
 """Words of the summary, and their terms in the glossary."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """What was read of the workspace when it was last drawn.
+
+    Attributes
+    ----------
+    turn, answers
+        The pictures, and what is known of them.
+    busy
+        The run that explains one of them, None for none.
+    unknown
+        Why the class that is wanted is none, "" if it is one.
+    """
+
+    turn: Turn
+    answers: Answers
+    busy: Run | None
+    unknown: str
+
+
 class AttributionView(View):
     """A picture with its attributions, or a table of several, and the controls above them."""
 
@@ -51,6 +71,7 @@ class AttributionView(View):
         self._asked: object = None
         self._network = workspace.model
         """Network that the choices of the form are about."""
+        self._drawn: Drawn | None = None
         self._build()
 
     def _build(self) -> None:
@@ -81,9 +102,10 @@ class AttributionView(View):
             part.help_wanted.connect(self.help_wanted)
         form.stepped.connect(self.step)
         form.changed.connect(self._changed)
-        form.shown_changed.connect(self._changed)
+        form.shown_changed.connect(self._look_changed)
         form.explain_wanted.connect(self.explain)
         form.cancel_wanted.connect(self.cancel)
+        workspace.shown_samples_changed.connect(self.invalidate)
         self.links.steps_wanted.connect(self._try_steps)
         self.links.unit_chosen.connect(self._select_unit)
         self.table.chosen.connect(lambda place: workspace.select_sample(place, workspace.selection.pictures))
@@ -100,28 +122,44 @@ class AttributionView(View):
         workspace = self.workspace
         if workspace.model is None or workspace.images is None:
             self._show_why_empty()
-            return
-        self.show_content()
-        self._offer_names()
-        turn = self._turn()
-        answers = self._answers(turn)
-        busy = asking.answering(workspace, turn.places)
-        unknown = asking.why_no_class(self.workspace, self._wish.target)
+        elif self._drawn is not None:
+            self._draw(self._drawn)
+        else:
+            self.show_content()
+            self._offer_names()
+            turn = self._turn()
+            busy, unknown = asking.answering(workspace, turn.places), asking.why_no_class(workspace, self._wish.target)
+            self._drawn = drawn = Drawn(turn, self._answers(turn), busy, unknown)
+            self._show_state(drawn)
+            self._draw(drawn)
+            if busy is None and not unknown:
+                self._ask_quietly([place for place in turn.places if place not in drawn.answers])
+            self._drop_outdated(drawn.answers)
+
+    def invalidate(self) -> None:
+        """Read and draw everything again soon."""
+        self._drawn = None
+        super().invalidate()
+
+    def _show_state(self, drawn: Drawn) -> None:
+        """Show which pictures there are, and how far their explanation is."""
+        turn, busy = drawn.turn, drawn.busy
         self.form.say_pictures(turn.words, turn.tip, turn.several, turn.before >= 0, turn.after >= 0)
-        self.form.set_busy(busy is not None, unknown)
+        self.form.set_busy(busy is not None, drawn.unknown)
         progress = busy.result.progress if busy else None
         self.bar.setVisible(busy is not None)
         self.bar.set_share(progress.done / progress.total if progress and progress.total else 0.0)
         self.shown.setCurrentWidget(self.table if turn.several and self._wish.algorithms else self.board)
+        self._say_summary(turn, drawn.answers)
+
+    def _draw(self, drawn: Drawn) -> None:
+        """Show the maps, with the opacity and the scales that are chosen now."""
+        turn, answers, busy = drawn.turn, drawn.answers, drawn.busy
         if turn.several:
             self._show_table(turn, answers, busy)
         else:
             self._show_board(turn, answers, busy)
-        self.footer.show_words(turn, answers, busy, self._wish, unknown, self.form.shared.isChecked())
-        self._say_summary(turn, answers)
-        if busy is None and not unknown:
-            self._ask_quietly([place for place in turn.places if place not in answers])
-        self._drop_outdated(answers)
+        self.footer.show_words(turn, answers, busy, self._wish, drawn.unknown, self.form.shared.isChecked())
 
     def _show_why_empty(self) -> None:
         if self.workspace.model is None:
@@ -131,12 +169,7 @@ class AttributionView(View):
 
     def fill(self) -> None:
         """Do what the button of the empty state says."""
-        if self.workspace.model is None:
-            self.action_wanted.emit("open_demo")
-        elif self.workspace.images is None:
-            self.action_wanted.emit("choose_images")
-        else:
-            self.explain()
+        self.action_wanted.emit("open_demo" if self.workspace.model is None else "choose_images")
 
     def _offer_names(self) -> None:
         """Offer classes and layers of the open network; a choice that only another one had is given up."""
@@ -172,8 +205,9 @@ class AttributionView(View):
         if not wish.algorithms:
             self.board.show_panes(None, (), 1.0, "Choose an algorithm.")
             return
-        titles, rows = table_rows(turn.places, answers, wish, shared, "…" if busy is not None else "Not computed.")
-        self.table.show_rows(titles, rows, self.workspace.selection.sample, self._opacity(), shared)
+        lack = "…" if busy is not None else "Not computed."
+        titles, rows, one_scale = table_rows(turn.places, answers, wish, shared, lack)
+        self.table.show_rows(titles, rows, self.workspace.selection.sample, self._opacity(), one_scale)
 
     def _say_summary(self, turn: Turn, answers: Answers) -> None:
         if turn.several:
@@ -222,8 +256,7 @@ class AttributionView(View):
         """Have pictures explained that were selected, where that takes no time to speak of."""
         workspace, wish = self.workspace, self._wish
         known = workspace.method(METHOD) is not None and workspace.structure is not None
-        begun = any(reading.fits(run, workspace) for run in workspace.runs.values())
-        if not (missing and known and begun and wish.algorithms):
+        if not (missing and known and wish.algorithms and reading.explained_here(workspace)):
             return
         request = asking.request(workspace, wish, *missing)
         cheap = len(missing) * asking.seconds(workspace, wish) <= asking.PATIENCE
@@ -240,6 +273,11 @@ class AttributionView(View):
 
     def _select_unit(self, layer: str, unit: int) -> None:
         self.workspace.select(replace(self.workspace.selection, layers=(layer,), channel=unit))
+
+    def _look_changed(self) -> None:
+        """Draw what is known once more; nothing of it has changed."""
+        self.state_changed.emit()
+        super().invalidate()
 
     def _changed(self) -> None:
         self.state_changed.emit()

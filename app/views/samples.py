@@ -197,7 +197,7 @@ class SamplesView(View):
         files = self._file_names() if wish.words.strip() else ()
         places = fitting(self.table, wish, chosen.places if chosen else None, of_two, files)
         self.grid.show_places(self.table, places)
-        self.workspace.shown = places
+        self.workspace.show_samples(places)
         selection = self.workspace.selection
         self.grid.take_selection(selection.sample, selection.pictures)
         self.chip.setVisible(chosen is not None)

@@ -11,7 +11,7 @@ PLACES: dict[str, Term] = {
     for name, title, unit, definition, page in (
         ("axis_layer", "Layers in order", "", "Layers as they first run in a forward pass.", AXES_PAGE),
         ("axis_block", "Blocks in order", "", "Blocks of layers as they first run, counted from 1.", AXES_PAGE),
-        ("axis_depth", "Share of depth", "", "Place in the order of layers: 0 % the first, 100 % the last.", AXES_PAGE),
+        ("axis_depth", "Share of depth", "", "(place − ½) / number of layers.", AXES_PAGE),
         ("axis_class", "Class", "", "Label of the pictures, in the order in which the source numbers them.", AXES_PAGE),
         ("axis_checkpoint", "Checkpoint", "", "Weight files of one training in natural order.", "concepts#Checkpoints"),
         ("axis_epoch", "Epoch", "epochs", "Passes over all training pictures.", "train_shared"),
