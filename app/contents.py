@@ -10,11 +10,12 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QUndoView, QWidget
 
-from analysis.problems import AnalysisError, Problem
+from analysis.problems import AnalysisError
 from analysis.request import Compute, Request
 from app.actions import ACTIONS, first_keys, keys_of
 from app.desk import Desk
 from app.docks import DockInfo
+from app.hints import told
 from app.panels.palette import Entry
 from app.reading.glossary import LAYER_TERMS, RUN_TERMS, TERMS, WEIGHT_TERMS
 from app.reading.help_pages import INDEX, page, pages
@@ -140,7 +141,7 @@ def _copy_line(desk: Desk, request: Request) -> None:
     try:
         QGuiApplication.clipboard().setText(desk.measuring.command_line(request))
     except AnalysisError as error:
-        desk.notices.problem(Problem(str(error), error.hint))
+        desk.notices.problem(told(error))
     else:
         desk.notices.say("The command line is on the clipboard.", "It gives the same result.", key="copied")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -11,7 +10,6 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from analysis.events import Finished
 from analysis.remote import Engine, EngineLost, Hello, InlineEngine, Message, RemoteEngine, RunEvent
 from analysis.request import DeviceInfo, Request
-from app.hints import told
 from app.workspace import Run, Workspace
 
 FRAME = 33
@@ -117,7 +115,6 @@ class EngineClient(QObject):
                 case RunEvent(run, event):
                     if isinstance(event, Finished):
                         self._cancelled.pop(run, None)
-                        event = replace(event, problem=told(event.problem) if event.problem else None)
                     self._workspace.apply(run, event)
                     changed[run] = None
                 case Hello():

@@ -17,6 +17,7 @@ from analysis.remote import Hello
 from analysis.request import Compute, Request
 from analysis.store import StoredRun, load
 from app.engine_client import EngineClient
+from app.hints import told
 from app.history import History, comparable
 from app.notices import Notice, NoticeAction, Notices
 from app.settings import Preferences
@@ -149,7 +150,7 @@ class Measuring(QObject):
         try:
             self.show_stored(folder)
         except AnalysisError as error:
-            self.notices.problem(Problem(str(error), error.hint))
+            self.notices.problem(told(error))
 
     def show_stored(self, folder: Path, title: str = "") -> Run:
         """Take a stored run into the window and make it the newest of its method.

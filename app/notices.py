@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from analysis.problems import Problem
+from app.hints import told
 
 SECONDS = 8.0
 """How long a plain message stays."""
@@ -96,7 +97,9 @@ class Notices(QObject):
         self._clock.timeout.connect(self._let_go)
 
     def add(self, notice: Notice) -> int:
-        """Say something; return its number. The same text again only raises a count."""
+        """Say something in words of the window; return its number. The same text again only raises a count."""
+        words = told(Problem(notice.text, notice.hint))
+        notice = replace(notice, text=words.message, hint=words.hint)
         for number, entry in self._entries.items():
             if notice.key and entry.notice.key == notice.key:
                 self._entries[number] = _Entry(notice)

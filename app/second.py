@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, QTimer
 
-from analysis.problems import AnalysisError, Problem
+from analysis.problems import AnalysisError
 from analysis.request import ModelSource, Request
 from app.engine_client import EngineClient
+from app.hints import told
 from app.measuring import REST, Measuring
 from app.notices import Notices
 from app.opening import recognise
@@ -53,7 +54,7 @@ class SecondNetwork(QObject):
         try:
             self.open_source(_source(text))
         except AnalysisError as error:
-            self.notices.problem(Problem(str(error), error.hint, "\n".join(error.items), error.code))
+            self.notices.problem(told(error))
 
     def open_source(self, source: ModelSource) -> None:
         """Read the structure of a network; once it is known, compare with it and measure it as the open one was."""

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from analysis.problems import AnalysisError, Problem
+from analysis.problems import AnalysisError
 from analysis.request import ImageSource, ModelSource, Request
 from analysis.store import list_runs
 from app.commands import SetImages
 from app.engine_client import EngineClient
+from app.hints import told
 from app.keeping import Keeper, redo_steps
 from app.measuring import Measuring
 from app.notices import Notices
@@ -249,7 +250,7 @@ class _Told:
 
     def __exit__(self, kind: object, error: BaseException | None, _trace: object) -> bool:
         if isinstance(error, AnalysisError):
-            self._notices.problem(Problem(str(error), error.hint, "\n".join(error.items), error.code))
+            self._notices.problem(told(error))
             return True
         return False
 

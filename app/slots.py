@@ -10,9 +10,10 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from analysis import __version__
-from analysis.problems import AnalysisError, Problem
+from analysis.problems import AnalysisError
 from app.actions import ACTIONS, first_keys, keys_of
 from app.desk import Desk
+from app.hints import told
 from app.log import diagnostics
 from app.notices import NoticeAction
 from app.workspace import Selection
@@ -127,7 +128,7 @@ class Slots(QObject):
         try:
             self._desk.keeper.save(path)
         except AnalysisError as error:
-            self._desk.notices.problem(Problem(str(error), error.hint))
+            self._desk.notices.problem(told(error))
             return
         self._desk.preferences.replace(self._desk.preferences.settings.with_workspace(str(path)))
         self._desk.notices.say(f"Saved as {path.name}.", key="saved")

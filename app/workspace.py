@@ -18,6 +18,7 @@ from analysis.events import Chunk, Event, Finished, Prepared, Progress, Started
 from analysis.problems import Problem
 from analysis.request import Compute, ImageSource, ModelSource, Request
 from analysis.result import Result
+from app.hints import told
 from app.runs import Run
 from app.runs import newest as newest
 from app.selection import ChosenBundle, ChosenConfiguration, SampleFilter, Selection, Trail
@@ -337,6 +338,8 @@ class Workspace(QObject):
     def add_stored(self, folder: Path, request: Request, result: Result, state: str, title: str = "") -> Run:
         """Take in a run that was read from disk."""
         run = Run(next(self._stored_numbers), request, result, state, folder, title)
+        if result.finished is not None:
+            result.apply(_told(result.finished))
         self.add_run(run)
         return run
 
@@ -357,7 +360,7 @@ class Workspace(QObject):
         run = self.runs.get(number)
         if run is None:
             return
-        run.result.apply(event)
+        run.result.apply(_told(event) if isinstance(event, Finished) else event)
         if isinstance(event, Started) and run.request.resume:
             run.request = replace(run.request, resume="")  # how it was begun is no part of what is measured
         match event:
@@ -410,10 +413,13 @@ class Workspace(QObject):
             fits = [run for run in fits if run.request.images is not None and run.request.images.location == location]
         return newest(fits, self.edits)
 
-    def _shown_runs(self) -> dict[str, int | None]:
+    def _shown_runs(self) -> dict[str, int]:
         """Tell which run of every method is shown now, by its number."""
-        methods = {run.request.method for run in self.runs.values()}
-        return {method: run.number if (run := self.latest(method)) else None for method in methods}
+        groups: dict[str, list[Run]] = {}
+        for run in self.runs.values():
+            if run.result.declared and self._is_of_open_model(run):
+                groups.setdefault(run.request.method, []).append(run)
+        return {method: found.number for method, runs in groups.items() if (found := newest(runs, self.edits))}
 
     def latest_series(self, method: str) -> Run | None:
         """Return the newest run over several checkpoints, the one that is shown among them; None for none."""
@@ -432,3 +438,8 @@ class Workspace(QObject):
     def raise_problem(self, problem: Problem) -> None:
         """Show the user a problem."""
         self.problem_raised.emit(problem)
+
+
+def _told(event: Finished) -> Finished:
+    """Return the end of a run with its problem in the words of the window."""
+    return replace(event, problem=told(event.problem)) if event.problem is not None else event

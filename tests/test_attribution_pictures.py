@@ -19,7 +19,8 @@ from analysis.figures.sheet import Tiles
 from analysis.methods import attribution
 from analysis.request import ImageSource, ModelSource
 from analysis.result import Result
-from app.drawing.attribution_pane import magnitude_overlay, scale_words, title_lines
+from app.drawing.attribution_pane import scale_words, title_lines
+from app.drawing.map_image import magnitude_overlay
 from app.reading import attribution_asking as asking
 from app.reading import attribution_reading as reading
 from app.reading.attribution_turn import in_order, turn_of

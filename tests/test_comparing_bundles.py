@@ -22,6 +22,7 @@ from app.bundling.tolerance_page import TolerancePage
 from app.bundling.training_page import TrainingPage
 from app.reading.bundle_comparison import SecondReading
 from app.reading.bundles import Reading
+from app.reading.comparing import second_names
 from app.theme import Theme
 from app.views.bundles import BundlesView
 from app.workspace import Run, Workspace
@@ -52,9 +53,9 @@ def same_points(own: Run, other: Run) -> list[tuple[int, int]]:
 
 
 def test_points_of_one_name_correspond_and_branches_never_to_outputs(qapp: Any) -> None:
-    _, own, other = bundles(5)
+    workspace, own, other = bundles(5)
     shown, second = Reading(own.result), Reading(other.result)
-    found = SecondReading(NAME, second, shown)
+    found = SecondReading(NAME, second, shown, second_names(workspace))
     for ours, theirs in same_points(own, other):
         assert found.points[ours] == theirs
     for ours, theirs in enumerate(found.points.tolist()):
@@ -131,8 +132,8 @@ def test_bundles_say_how_many_of_their_pictures_the_other_one_merges(theme: Them
 
 
 def test_other_pictures_are_not_counted(qapp: Any) -> None:
-    _, own, other = bundles(count=50)
-    found = SecondReading(NAME, Reading(other.result), Reading(own.result))
+    workspace, own, other = bundles(count=50)
+    found = SecondReading(NAME, Reading(other.result), Reading(own.result), second_names(workspace))
     assert not found.same_pictures
     assert found.together(3, len(own.result.layers) - 1, (0,)) == {}
 
@@ -159,9 +160,9 @@ def test_removal_has_the_other_curve_behind_it(theme: Theme, qtbot: QtBot) -> No
 
 
 def test_runs_that_were_measured_otherwise_are_not_subtracted(qapp: Any) -> None:
-    _, own, other = bundles()
+    workspace, own, other = bundles()
     shown, number = Reading(own.result), len(own.result.names("checkpoint")) - 1
-    second = SecondReading(NAME, Reading(other.result), shown)
+    second = SecondReading(NAME, Reading(other.result), shown, second_names(workspace))
     assert second.why_no_difference(number) == ""
     point = same_points(own, other)[-1][0]
     assert "in conflict" in differences(shown, second, number, point)[0].text
@@ -170,9 +171,9 @@ def test_runs_that_were_measured_otherwise_are_not_subtracted(qapp: Any) -> None
     text = differences(shown, second, number, point)[0].text
     assert "no difference: η" in text
     assert "in conflict" not in text
-    _, own, other = bundles(mode="exact")
+    workspace, own, other = bundles(mode="exact")
     assert "mode update-grid here, exact there" in SecondReading(
-        NAME, Reading(other.result), Reading(own.result)
+        NAME, Reading(other.result), Reading(own.result), second_names(workspace)
     ).why_no_difference(number)
 
 

@@ -412,3 +412,20 @@ def test_words_are_found_on_this_page_then_on_the_others(panel: HelpPanel, qtbot
     panel.search.clear()
     assert not panel.count.isVisible()
     assert not panel._text.extraSelections()
+
+
+def test_pages_passed_while_typing_are_no_places_to_come_back_to(panel: HelpPanel, qtbot: QtBot) -> None:
+    panel.show_page("latency")
+    passed = []
+    for end in range(1, len("jackknife") + 1):
+        panel.search.setText("jackknife"[:end])
+        passed.append(panel.name)
+    assert len({*passed}) > 2, "letters led through other pages"
+    assert panel.name == "feature_rank"
+    panel.step(-1)
+    assert panel.name == "latency"
+    panel.step(1)
+    assert panel.name == "feature_rank"
+    panel.search.setText("quartile")
+    panel.step(-1)
+    assert panel.name == "feature_rank", "one had come back to it before typing"

@@ -17,7 +17,7 @@ from app.panels.help_panel import HelpPanel
 from app.panels.log_panel import LogPanel
 from app.panels.measure_panel import MeasurePanel
 from app.panels.model_panel import ModelPanel
-from app.panels.palette import score
+from app.panels.palette import Entry, rating
 from app.panels.question_panel import QuestionPanel
 from app.panels.run_panel import RunPanel
 from app.questions import question_of
@@ -112,12 +112,12 @@ def test_search_finds_exactly_what_holds_the_letters_in_order(query: str, text: 
         letters = iter(text)
         return all(letter in letters for letter in word)
 
-    assert (score(query, text) > 0) == all(holds(word) for word in query.split())
+    assert (rating(query, Entry(text, "layer", print)) > 0) == all(holds(word) for word in query.split())
 
 
 def test_whole_words_come_before_parts_and_scattered_letters() -> None:
     order = ["conv1", "layer1.conv1", "layer1.conv12", "c o n v 1"]
-    rated = sorted(order, key=lambda text: score("conv1", text), reverse=True)
+    rated = sorted(order, key=lambda text: rating("conv1", Entry(text, "layer", print)), reverse=True)
     assert rated == order
 
 

@@ -179,7 +179,8 @@ def test_a_newer_run_on_other_pictures_does_not_hide_the_one_on_these(view: Samp
 def test_answers_of_an_edit_that_was_taken_back_go_with_it(view: SamplesView) -> None:
     first = view._run()
     edits = Edits(widths=(("conv1", 8),))
-    later = scenes.play(view.workspace, run_events([0, 1], [1, 1], [0.5, 0.6], images=ImageSource("demo:test")), folder="runs/e")
+    events = run_events([0, 1], [1, 1], [0.5, 0.6], images=ImageSource("demo:test"))
+    later = scenes.play(view.workspace, events, folder="runs/e")
     later.request = replace(later.request, edits=edits)
     view.workspace.set_edits(edits)
     assert view._run() is later

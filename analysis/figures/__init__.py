@@ -32,6 +32,7 @@ from analysis.result import Result
 __all__ = ["FIGURES", "FORMATS", "PALETTES", "SIZES", "FigureInfo", "FigureSpec", "Style", "figures_of", "make_sheet"]
 
 LAYERS_KNOWN = ("structure", "width_groups")
+STRUCTURE = ("structure",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class FigureInfo:
     why_alone
         Why a second network is not shown, one clause; "" if it is.
     several
-        True if it takes several runs of one network, or of many.
+        True if it takes several runs of one network, or of many; or the methods of which it does.
     beside
         Methods whose runs may stand beside the others: they tell which layers correspond.
     """
@@ -58,7 +59,7 @@ class FigureInfo:
     options: tuple[Param, ...]
     make: Callable[[list[Result], profile.Options], Sheet]
     why_alone: str = ""
-    several: bool = False
+    several: bool | tuple[str, ...] = False
     beside: tuple[str, ...] = ()
 
     @property
@@ -99,6 +100,7 @@ FIGURES = (
         (profile.LAYERS, profile.KINDS, rank.CENTRED, second.COMPARED),
         rank.spectrum,
         several=True,
+        beside=STRUCTURE,
     ),
     FigureInfo(
         "tolerance",
@@ -107,6 +109,7 @@ FIGURES = (
         (profile.LAYERS, profile.KINDS, rank.CENTRED, second.COMPARED),
         rank.tolerance,
         several=True,
+        beside=STRUCTURE,
     ),
     FigureInfo(
         "nuclear_norm",
@@ -168,6 +171,7 @@ FIGURES = (
         ("conflicting_bundles",),
         (bundles.CHECKPOINT, second.COMPARED),
         bundles.depth,
+        beside=STRUCTURE,
     ),
     FigureInfo(
         "bundle_heatmap",
@@ -175,6 +179,7 @@ FIGURES = (
         ("conflicting_bundles",),
         (bundles.VALUE, bundles.KIND, second.DIFFERENCE),
         bundles.heatmap,
+        beside=STRUCTURE,
     ),
     FigureInfo(
         "first_merge",
@@ -182,6 +187,7 @@ FIGURES = (
         ("conflicting_bundles",),
         (bundles.CHECKPOINT, second.COMPARED),
         bundles.merges,
+        beside=STRUCTURE,
     ),
     FigureInfo(
         "bundle_training",
@@ -189,6 +195,7 @@ FIGURES = (
         ("conflicting_bundles",),
         (bundles.POINT, second.COMPARED),
         bundles.training,
+        beside=STRUCTURE,
     ),
     FigureInfo(
         "critical_tolerance",
@@ -196,6 +203,7 @@ FIGURES = (
         ("conflicting_bundles",),
         (bundles.CHECKPOINT, second.COMPARED),
         bundles.sensitivity,
+        beside=STRUCTURE,
     ),
     FigureInfo(
         "block_removal", "Accuracy against removed blocks", ("block_removal",), (second.COMPARED,), bundles.removal
@@ -216,6 +224,7 @@ FIGURES = (
         ("parameter_sharing",),
         (sharing.RATIO, profile.LAYERS, second.COMPARED),
         sharing.error,
+        beside=STRUCTURE,
     ),
     FigureInfo(
         "ring_usage",
@@ -223,6 +232,7 @@ FIGURES = (
         ("parameter_sharing",),
         (profile.LAYERS, second.DIFFERENCE),
         sharing.usage,
+        beside=STRUCTURE,
     ),
     FigureInfo(
         "ring_correlation",
@@ -230,6 +240,7 @@ FIGURES = (
         ("parameter_sharing",),
         (profile.LAYERS, second.DIFFERENCE),
         sharing.likeness,
+        beside=STRUCTURE,
     ),
     FigureInfo(
         "ring_agreement",
@@ -237,6 +248,7 @@ FIGURES = (
         ("parameter_sharing",),
         (profile.LAYERS, second.DIFFERENCE),
         ring_detail.agreement,
+        beside=STRUCTURE,
     ),
     FigureInfo(
         "ring_spectrum",
@@ -244,6 +256,7 @@ FIGURES = (
         ("parameter_sharing",),
         (sharing.RATIO, ring_detail.LAYER, second.COMPARED),
         ring_detail.spectrum,
+        beside=STRUCTURE,
     ),
     FigureInfo("sharing_gap", "Learnt by heart", ("train_shared",), (second.COMPARED,), ring_detail.gap),
     FigureInfo(
@@ -252,7 +265,7 @@ FIGURES = (
         ("dynamic_configurations", "chance_pools"),
         (second.COMPARED,),
         configurations.growth,
-        several=True,
+        several=("chance_pools",),
     ),
     FigureInfo(
         "cost_map", "Accuracy against cost", ("dynamic_configurations",), (second.COMPARED,), configurations.cost_map
@@ -395,14 +408,16 @@ def make_sheet(spec: FigureSpec, results: list[Result]) -> Sheet:
 
 def _check_counts(info: FigureInfo, results: list[Result], options: dict[str, Value]) -> None:
     """Refuse runs that a figure would leave out without a word."""
-    if info.several:
+    if info.several is True:
         return
+    single = [method for method in info.methods if not info.several or method not in info.several]
     parts = second.split(results, options) if info.compares else (results, [])
     for runs, words in zip(parts, ("", " of a second network"), strict=True):
-        count = sum(1 for run in runs if run.request is None or run.request.method in info.methods)
+        count = sum(1 for run in runs if second.method_of(run) in ("", *single))
         if count > 1:
-            more = "Name one alone" + (", or add compared=1 if the last is of a second network." * info.compares)
-            raise AnalysisError(f"The figure '{info.name}' shows one run{words}, and {count} are named.", more)
+            more = info.compares and not parts[1]
+            hint = "Name one alone" + (", or add compared=1 if the last is of a second network." if more else ".")
+            raise AnalysisError(f"The figure '{info.name}' shows one run{words}, and {count} are named.", hint)
 
 
 def _options(info: FigureInfo, given: dict[str, Value]) -> dict[str, Value]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis.catalogue import Param, nearest
 from analysis.figures.profile import Options, fingerprints, note
-from analysis.figures.second import name_of, refused, split, with_second
+from analysis.figures.second import name_of, refused, split, why_other_pictures
 from analysis.figures.sheet import Floats, Panel, Sheet, Tiles
 from analysis.measures.attributions import ALGORITHMS, NAMES, algorithm, delta_words, relative_delta, scale_of
 from analysis.problems import AnalysisError
@@ -36,11 +36,10 @@ def attribution(results: list[Result], options: Options) -> Sheet:
         panels.append(drawn.panel)
         words += _facts(drawn.sources)
         if theirs:
-            below, missing = _second_row(ours[0], place, drawn, theirs, options)
+            below, missing = _second_row(place, drawn, theirs, options)
             panels.append(below)
             words += [f"not computed of {name_of(theirs[0])}: {name}" for name in missing]
     said = " · ".join(dict.fromkeys(word for word in words if word))
-    said = with_second(said, ours[0], theirs) if theirs else said
     return Sheet(tuple(panels), note=said, fingerprints=fingerprints(results))
 
 
@@ -48,30 +47,34 @@ def attribution(results: list[Result], options: Options) -> Sheet:
 class _Drawn:
     """A row of tiles, and the algorithms and runs that it is from."""
 
-    panel: Panel
+    tiles: Tiles
+    title: str
     names: list[str]
     sources: list[Result]
 
+    @property
+    def panel(self) -> Panel:
+        """The row as it is drawn."""
+        return Panel((self.tiles,), title=self.title)
 
-def _second_row(
-    first: Result, place: int, drawn: _Drawn, theirs: list[Result], options: Options
-) -> tuple[Panel, list[str]]:
+
+def _second_row(place: int, drawn: _Drawn, theirs: list[Result], options: Options) -> tuple[Panel, list[str]]:
     """Draw the maps of the same picture of a second network, and name those that it lacks."""
-    images = [run.request.images.location if run.request and run.request.images else "" for run in (first, theirs[0])]
-    if images[0] != images[1]:
-        raise refused(theirs[0], "it was explained on other pictures")
     runs = [run for run in theirs if place in run["place"].tolist()]
     if not runs:
         raise refused(theirs[0], "it has not explained this picture")
     known = {name for run in runs for name in run.names("algorithm")}
-    shown = [name for name in drawn.names if name in known]
-    if not shown:
+    if known.isdisjoint(drawn.names):
         raise refused(theirs[0], "none of these maps was computed of it")
-    alone = drawn.panel.marks[0].columns == ALONE if isinstance(drawn.panel.marks[0], Tiles) else True
-    panel = _row(runs, place, shown, options, alone=alone, titled=True).panel
+    found = _row(runs, place, drawn.names, options, alone=not drawn.tiles.among, titled=True)
+    for run in found.sources:
+        why = next(filter(None, (why_other_pictures(one, run, by_place=True) for one in drawn.sources)), "")
+        if why:
+            raise refused(run, why)
     titles = {item.name: item.title for item in ALGORITHMS}
-    title = f"{name_of(runs[0])}, {panel.title}"
-    return replace(panel, title=title), [titles[name] for name in drawn.names if name not in known]
+    tiles = replace(found.tiles, columns=drawn.tiles.columns, among=drawn.tiles.among, count=drawn.tiles.count)
+    below = replace(found, tiles=tiles, title=f"{name_of(runs[0])}, {found.title}")
+    return below.panel, [titles[name] for name in drawn.names if name not in known]
 
 
 def _row(results: list[Result], place: int, names: list[str], options: Options, *, alone: bool, titled: bool) -> _Drawn:
@@ -99,8 +102,10 @@ def _row(results: list[Result], place: int, names: list[str], options: Options, 
         tuple(item.signed for item in items),
         ALONE if alone else len(names) + 1,
         titled,
+        among=not alone,
+        count=len(there if alone else names) + 1,
     )
-    return _Drawn(Panel((tiles,), title=_title(explained[0], own)), there, sources)
+    return _Drawn(tiles, _title(explained[0], own), there, sources)
 
 
 def _picture(result: Result, place: int) -> Floats:

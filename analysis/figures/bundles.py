@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from analysis.catalogue import Param, nearest
 from analysis.figures.bundles_second import Aligned
 from analysis.figures.profile import Options, fingerprints, label_of, note, stages
-from analysis.figures.second import difference, found_something, key, name_of, needs, pair, refused, with_second
+from analysis.figures.second import difference, found_something, key, name_of, needs, pair, refused, split, with_second
 from analysis.figures.sheet import (
     Bars,
     Floats,
@@ -55,7 +55,7 @@ def depth(results: list[Result], options: Options) -> Sheet:
     rows = [i for i, point in enumerate(points) if point.kind not in dict(LINES)]
     if rows:
         lines.append(Points(x[rows], entropy[rows], "input and pooled feature", "neutral"))
-    theirs = None if second is None else Aligned(result, second)
+    theirs = None if second is None else Aligned(*split(results, options))
     if theirs is not None:
         lines += _second_entropies(theirs, place, x)
     lines.append(Guide("y", label_entropy(_labels(result)), "H(Y)"))
@@ -127,7 +127,7 @@ def heatmap(results: list[Result], options: Options) -> Sheet:
         shown, names, result.names("checkpoint"), label, "bundles", blank=np.isnan(values) & ~broken, hatched=broken
     )
     if second is not None:
-        theirs = Aligned(result, second)
+        theirs = Aligned(*split(results, options))
         theirs.insist(range(len(matrix.columns)))
         there = np.stack([theirs.values(name, place)[rows] for place in range(len(matrix.columns))], axis=1)
         matrix = difference(replace(matrix, values=values, blank=np.isnan(values - there) & ~broken), there, second)
@@ -148,7 +148,7 @@ def merges(results: list[Result], options: Options) -> Sheet:
     names = _classes(result)
     label = "points from the first merge on; grey: never merged"
     matrix = Matrix(left, names, names, label, "bundles", blank=same, low=0.0)
-    matrix = matrix if second is None else _framed(matrix, Aligned(result, second), place)
+    matrix = matrix if second is None else _framed(matrix, Aligned(*split(results, options)), place)
     panel = Panel((matrix,), x_title="class", y_title="class", height=1.4)
     found = np.argwhere(np.triu((first >= 0) & ~same))
     met, words = len(found), ""
@@ -195,7 +195,7 @@ def training(results: list[Result], options: Options) -> Sheet:
     entropy = np.asarray(result["entropy"][:, point], dtype=np.float64)
     exact = result.facts.get("mode", "").startswith("exact")
     bound = ", floor of the loss" if exact else ""
-    above, below = _second_training(Aligned(result, second), point) if second is not None else ((), ())
+    above, below = _second_training(Aligned(*split(results, options)), point) if second is not None else ((), ())
     upper = Panel(
         (
             *above,
@@ -258,7 +258,7 @@ def sensitivity(results: list[Result], options: Options) -> Sheet:
             marks.append(Points(x[rows], found[rows], kind, f"series{len(marks)}"))
     if second is not None:
         needs(second, "critical_tolerance")
-        there = Aligned(result, second).values("critical_tolerance", place)
+        there = Aligned(*split(results, options)).values("critical_tolerance", place)
         there = found_something(second, np.where(there > 0, there, np.nan), "point")
         marks.insert(0, ThinLine(x, there, name_of(second)))
     marks.append(Guide("y", 1.0, "τ"))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from analysis.figures.second import refused
+from analysis.figures.second import measured, refused, rows_between
 from analysis.figures.sheet import Floats
-from analysis.measures.alignment import by_rows, checkpoint_places, matching_checkpoint, matching_points
+from analysis.measures.alignment import by_rows, checkpoint_places, matching_checkpoint
 from analysis.result import Result
 
 
 class Aligned:
-    """Two runs of `conflicting_bundles`.
+    """Two runs of `conflicting_bundles`, out of all runs of both networks that a figure has.
 
     Attributes
     ----------
@@ -23,9 +23,9 @@ class Aligned:
         (points of the first,) int64, those of the second that correspond, -1 for none.
     """
 
-    def __init__(self, first: Result, second: Result) -> None:
-        self.first, self.second = first, second
-        self.points = matching_points(first.layers, second.layers)
+    def __init__(self, ours: Sequence[Result], theirs: Sequence[Result]) -> None:
+        self.first, self.second = measured(ours)[0], measured(theirs)[0]
+        self.points = rows_between(ours, theirs, self.first.layers, self.second)
 
     def checkpoint(self, place: int) -> int:
         """Checkpoint of the second run for one of the first: of the same name, else the last with numbers.

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from analysis.figures.profile import Options
-from analysis.figures.second import name_of, refused, split
+from analysis.figures.second import name_of, refused, split, why_other_pictures
 from analysis.figures.sheet import Floats
 from analysis.measures.alignment import by_cells, by_rows, same_names
 from analysis.measures.findings import picture_of
@@ -136,26 +136,28 @@ class Tried:
         Raises
         ------
         AnalysisError
+            See :meth:`insist_pictures`.
+        """
+        self.insist_pictures()
+        return self._same_places
+
+    def insist_pictures(self) -> None:
+        """Refuse runs without a picture in common.
+
+        Raises
+        ------
+        AnalysisError
             If it was tried on other pictures, or they have changed since.
         """
-        asked = [run.request.images if run.request else None for run in (self.first, self.second)]
-        if asked[0] is None or asked[1] is None or asked[0].location != asked[1].location:
-            raise refused(self.second, "it was tried on other pictures")
-        ours, theirs = (places_of(run, rows) for run, rows in ((self.first, self.shown), (self.second, self.rows)))
-        if self._changed(np.array_equal(ours, theirs)):
-            raise refused(self.second, "the pictures have changed since")
-        known = {int(place): row for row, place in zip(self.rows.tolist(), theirs.tolist(), strict=True)}
-        found = np.array([known.get(int(place), -1) for place in ours], dtype=np.int64)
-        if (found < 0).all():
-            raise refused(self.second, "it was tried on other pictures")
-        return found
+        why = why_other_pictures(self.first, self.second, by_place=True)
+        if why or (self._same_places < 0).all():
+            raise refused(self.second, why or "it saw other pictures")
 
-    def _changed(self, same_places: bool) -> bool:
-        one, other = self.first.prepared, self.second.prepared
-        if one is None or other is None or one.samples.total != other.samples.total:
-            return True
-        known = bool(one.samples.sha256) and one.samples.count == other.samples.count
-        return known and same_places and one.samples.sha256 != other.samples.sha256
+    @cached_property
+    def _same_places(self) -> Integers:
+        ours, theirs = (places_of(run, rows) for run, rows in ((self.first, self.shown), (self.second, self.rows)))
+        known = {int(place): row for row, place in zip(self.rows.tolist(), theirs.tolist(), strict=True)}
+        return np.array([known.get(int(place), -1) for place in ours], dtype=np.int64)
 
     def cells(self, name: str) -> Floats:
         """Values of a (picture, configuration) output at the pictures and configurations of the figure, or NaN."""

@@ -217,11 +217,7 @@ def _draw_panel(figure: Figure, ax: Axes, panel: Panel, style: Style, *, names: 
 def _colour(hue: str, style: Style) -> str:
     number = int(hue[6:]) % len(SERIES) if hue.startswith("series") else -1
     if style.palette == "grey":
-        return (
-            GREYS[number]
-            if number >= 0
-            else PLAIN.get(hue, "#6E6E6E")
-        )
+        return GREYS[number] if number >= 0 else PLAIN.get(hue, "#6E6E6E")
     return SERIES[number] if number >= 0 else HUES.get(hue, HUES["neutral"])
 
 

@@ -75,10 +75,12 @@ def grid_of(mark: Tiles, width: float, font: float) -> Grid:
     font
         Size of the text in points.
     """
-    count = len(mark.overlays) + 1
+    own = len(mark.overlays) + 1
+    count = max(mark.count, own)
     most = max(1, int((width + GAP * SMALLEST) / ((1 + GAP) * SMALLEST)))
     rows = -(-count // min(mark.columns, most))
     columns = min(mark.columns, -(-count // rows)) if rows > 1 and most < mark.columns else min(mark.columns, count)
+    rows = -(-own // columns)
     side = min((0.96 * width) / (columns + (columns - 1) * GAP), LARGEST[mark.among])
     letters = side / (LETTER * font * POINT)
     titled = mark.titled or rows > 1

@@ -10,10 +10,10 @@ from analysis.catalogue import Param
 from analysis.config import LayerSpec
 from analysis.figures.measured import SERIES, at_checkpoint, has, measures, pick
 from analysis.figures.profile import Options, fingerprints, note
-from analysis.figures.second import found_something, name_of, refused, split, with_second
+from analysis.figures.second import counterparts, found_something, known_layers, name_of, refused, split, with_second
 from analysis.figures.sheet import Boxes, Floats, Line, Panel, Sheet
+from analysis.measures.alignment import same_names
 from analysis.measures.architecture import GraphNode, architecture_of, subtitle, title
-from analysis.measures.depth import matching_rows
 from analysis.measures.layering import Box, lay_out
 from analysis.problems import AnalysisError
 from analysis.result import Result
@@ -99,11 +99,13 @@ def _values(
     owners = [result for result in results if _knows(result, measure)]
     if not owners:
         raise AnalysisError(f"No run has one value per layer called '{measure}'.", "Add the run that measured it.")
-    own = values = _at_rows(owners[0], structure.layers, measure, str(options.get("checkpoint", "")))
+    layers = [layer.name for layer in structure.layers]
+    own = values = _at_rows(owners[0], layers, measure, str(options.get("checkpoint", "")))
     title = _title(owners[0], measure)
     if theirs:
         other = _second(theirs, measure)
-        values = own - _at_rows(other, matched(structure.layers, other), measure, "")
+        names = counterparts(structure.layers, known_layers(theirs), layers)
+        values = own - _at_rows(other, names, measure, "")
         found_something(other, values)
         title = f"{title}, difference from {name_of(other)}"
     found = np.full(len(nodes), np.nan)
@@ -123,22 +125,16 @@ def _knows(result: Result, measure: str) -> bool:
 
 
 def _second(theirs: list[Result], measure: str) -> Result:
-    """Run from which the first network differs: the last that has the measure."""
-    found = next((run for run in reversed(theirs) if _knows(run, measure)), None)
-    if found is None:
+    """Run from which the first network differs: the last that has the measure; of what all know, the fullest."""
+    found = [run for run in reversed(theirs) if _knows(run, measure)]
+    if not found:
         raise refused(theirs[0], f"it was measured without '{measure}'")
-    return found
+    return max(found, key=lambda run: len(run.layers)) if measure in STRUCTURE else found[0]
 
 
-def matched(layers: tuple[LayerSpec, ...], other: Result) -> tuple[LayerSpec | None, ...]:
-    """Layer of another network that corresponds to each of ours, None for none."""
-    return tuple(other.layers[row] if row >= 0 else None for row in matching_rows(layers, other.layers).tolist())
-
-
-def _at_rows(result: Result, layers: Sequence[LayerSpec | None], measure: str, checkpoint: str) -> Floats:
+def _at_rows(result: Result, names: Sequence[str], measure: str, checkpoint: str) -> Floats:
     """Values of a run at layers that it knows by name; what the structure says is read off the layers themselves."""
-    names = {layer.name: row for row, layer in enumerate(result.layers)}
-    rows = [names.get(layer.name, -1) if layer is not None else -1 for layer in layers]
+    rows = same_names(names, [layer.name for layer in result.layers]).tolist()
     if measure in STRUCTURE:
         values = np.array([_of_structure(layer, measure) for layer in result.layers])
     elif has(result, measure):

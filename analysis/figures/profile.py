@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
-from pathlib import PurePath
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from analysis.config import LayerSpec, matching
 from analysis.events import Output
 from analysis.figures.measured import RATIO, has, measures, pick, told_apart
 from analysis.figures.point_tracks import point_marks, point_measures
-from analysis.figures.second import insist, named_once, outline, split, with_second
+from analysis.figures.second import insist, measured, method_of, named_once, outline, short_name, split, with_second
 from analysis.figures.sheet import Bars, Floats, Hatched, Mark, Panel, Points, Sheet
 from analysis.measures.spectra import linear_cap, sample_cap
 from analysis.problems import AnalysisError
@@ -43,8 +42,9 @@ MEASURE_HUES = {"width": "widths", "channels": "widths"}
 
 def profile(results: list[Result], options: Options) -> Sheet:
     """Draw one measure per layer, of one or several runs, in execution order."""
-    results, theirs = split(results, options)
-    first = results[0]
+    ours, theirs = split(results, options)
+    first = ours[0]
+    results = ours if method_of(first) == "structure" else measured(ours)
     measure = _measure(first, str(options["measure"]))
     rows = chosen_rows(first, options)
     names = tuple(first.layers[i].name for i in rows)
@@ -55,7 +55,7 @@ def profile(results: list[Result], options: Options) -> Sheet:
         marks.append(_bars(result, aligned, measure, number, labels))
     if measure == "rank_ratio" and len(results) == 1:
         marks += _caps(first, rows)
-    behind = outline(results, theirs, _method(first), measure, [first.layers[i] for i in rows])
+    behind = outline(ours, theirs, method_of(first), measure, [first.layers[i] for i in rows])
     marks += [behind] if behind is not None else []
     panel = Panel(
         tuple(marks),
@@ -65,9 +65,9 @@ def profile(results: list[Result], options: Options) -> Sheet:
         stages=stages([first.layers[i] for i in rows]),
         y_range=(0.0, 1.05) if measure in ("rank_ratio", RATIO) else None,
     )
-    insist(theirs, (panel,), _method(first))
+    insist(theirs, (panel,), method_of(first))
     words = with_second(note(first, FACTS.get(measure)), first, theirs)
-    return Sheet((panel,), note=words, fingerprints=fingerprints([*results, *theirs]))
+    return Sheet((panel,), note=words, fingerprints=fingerprints([*ours, *theirs]))
 
 
 def tracks(results: list[Result], options: Options) -> Sheet:
@@ -80,7 +80,7 @@ def tracks(results: list[Result], options: Options) -> Sheet:
     found: dict[str, tuple[Result, str]] = {}
     for number, result in enumerate(results, 1):
         for name in along(result):
-            for word in (name, f"{_method(result)}.{name}"):
+            for word in (name, f"{method_of(result)}.{name}"):
                 found.setdefault(word, (result, name))
                 found[f"{word}@{number}"] = (result, name)
     wanted = [word.strip() for word in str(options["measures"]).split(",") if word.strip()]
@@ -113,7 +113,9 @@ def along(result: Result) -> dict[str, Output]:
 
 def _run_word(pair: tuple[Result, str], chosen: list[tuple[Result, str]]) -> str:
     """Words that tell a track from those of the same measure of other runs; "" if there are none."""
-    runs = list({id(run): run for run, name in chosen if (_method(run), name) == (_method(pair[0]), pair[1])}.values())
+    runs = list(
+        {id(run): run for run, name in chosen if (method_of(run), name) == (method_of(pair[0]), pair[1])}.values()
+    )
     return told_apart(runs)[runs.index(pair[0])] if len(runs) > 1 else ""
 
 
@@ -129,15 +131,11 @@ def _track(
     if measure in point_measures(result):
         marks = point_marks(result, measure, layers, *runs, checkpoint)
     else:
-        behind = outline(*runs, _method(result), measure, layers)
+        behind = outline(*runs, method_of(result), measure, layers)
         bars: Mark = _bars(result, _align(result, measure, names), measure, 0, [""])
         marks = (bars,) if behind is None else (bars, behind)
     title = "\n".join(textwrap.fill(words, 18) for words in (axis_title(along(result)[measure]), run) if words)
     return Panel(marks, y_title=title, x_names=names, stages=stages(layers), height=0.55)
-
-
-def _method(result: Result) -> str:
-    return result.request.method if result.request else ""
 
 
 def _measure(result: Result, name: str) -> str:
@@ -185,7 +183,7 @@ def _bars(result: Result, rows: list[int], measure: str, number: int, labels: li
         label=labels[number],
         low=pick(result, low, rows) if has(result, low) else None,
         high=pick(result, high, rows) if has(result, high) else None,
-        hue=MEASURE_HUES.get(measure, HUES.get(_method(result), "cost")) if count == 1 else f"series{number}",
+        hue=MEASURE_HUES.get(measure, HUES.get(method_of(result), "cost")) if count == 1 else f"series{number}",
     )
 
 
@@ -240,7 +238,7 @@ def note(result: Result, facts: tuple[str, ...] | None = None) -> str:
     words = []
     if result.prepared:
         prepared = result.prepared
-        words.append(PurePath(prepared.model).name if ".py" in prepared.model else prepared.model)
+        words.append(short_name(prepared.model))
         if prepared.samples.count:
             words.append(f"N = {prepared.samples.count:,} picture{'s' if prepared.samples.count != 1 else ''}")
         words += prepared.badges

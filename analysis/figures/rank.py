@@ -7,9 +7,8 @@ import numpy as np
 from analysis.catalogue import Param
 from analysis.config import LayerSpec
 from analysis.figures.profile import FACTS, Options, chosen_rows, fingerprints, label_of, note
-from analysis.figures.second import key, name_of, needs, refused, split, with_second
+from analysis.figures.second import key, measured, name_of, needs, refused, rows_between, split, with_second
 from analysis.figures.sheet import Guide, Line, Mark, Panel, Points, Sheet, ThinLine
-from analysis.measures.depth import matching_rows
 from analysis.measures.spectra import CURVE_RTOLS, correlation, distribution, elbow, rank_curve
 from analysis.problems import AnalysisError
 from analysis.result import Result
@@ -21,10 +20,11 @@ MOST_LINES = 8
 def spectrum(results: list[Result], options: Options) -> Sheet:
     """Draw the share of singular values up to a size, one step curve per layer (rows) and run."""
     ours, theirs = split(results, options)
+    shown = measured(ours)
     marks: list[Mark] = []
     name = "singular_values_centred" if options["centred"] else "singular_values"
-    several = len(ours) > 1
-    for result in ours:
+    several = len(shown) > 1
+    for result in shown:
         _need(result, name)
         for row in _few(chosen_rows(result, options)):
             layer = result.layers[row]
@@ -32,9 +32,9 @@ def spectrum(results: list[Result], options: Options) -> Sheet:
             label = f"{label_of(result)} {layer.name}" if several else layer.name
             marks.append(Line(x, 100 * y, label, f"series{len(marks)}", steps=True))
     lines = len(marks)
-    marks += _guides(ours[0], _few(chosen_rows(ours[0], options))) if lines == 1 else []
-    for second in theirs:
-        for number, layer, values in _second_values(ours[0], second, options, name):
+    marks += _guides(shown[0], _few(chosen_rows(shown[0], options))) if lines == 1 else []
+    for second in measured(theirs):
+        for number, layer, values in _second_values(ours, theirs, second, options, name):
             x, y = distribution(values, layer.channels)
             of = f"{name_of(second)}: {layer.name}"
             marks.append(ThinLine(x, 100 * y, hue=_hue(number, several), of=of, steps=True))
@@ -47,16 +47,18 @@ def spectrum(results: list[Result], options: Options) -> Sheet:
         x_range=(1e-4, 1.2),
         y_range=(0.0, 102.0),
     )
-    words = with_second(note(results[0], FACTS["spectrum"]), results[0], theirs)
+    words = with_second(note(shown[0], FACTS["spectrum"]), shown[0], theirs)
     return Sheet((panel,), note=words, fingerprints=fingerprints(results))
 
 
 def _second_values(
-    first: Result, second: Result, options: Options, name: str
+    ours: list[Result], theirs: list[Result], second: Result, options: Options, name: str
 ) -> list[tuple[int, LayerSpec, np.ndarray[tuple[int], np.dtype[np.float64]]]]:
     """Layers of a second network that correspond to the drawn ones: which of these, which, and its singular values."""
     needs(second, name)
-    rows = matching_rows(first.layers, second.layers)[_few(chosen_rows(first, options))]
+    first = measured(ours)[0]
+    layers = [first.layers[row] for row in _few(chosen_rows(first, options))]
+    rows = rows_between(ours, theirs, layers, second)
     if (rows < 0).all():
         raise refused(second, "no layer corresponds")
     places = ((number, row) for number, row in enumerate(rows.tolist()) if row >= 0)
@@ -81,22 +83,23 @@ def _guides(result: Result, rows: list[int]) -> list[Mark]:
 def tolerance(results: list[Result], options: Options) -> Sheet:
     """Draw the numerical rank against the tolerance: a plateau means that the rank is well defined."""
     ours, theirs = split(results, options)
+    shown = measured(ours)
     marks: list[Mark] = []
     name = "singular_values_centred" if options["centred"] else "singular_values"
-    for result in ours:
+    for result in shown:
         _need(result, name)
         for row in _few(chosen_rows(result, options)):
             layer = result.layers[row]
             ranks = rank_curve(_known(result, name, row)) / max(layer.channels, 1)
             marks.append(Line(np.asarray(CURVE_RTOLS), ranks, layer.name, f"series{len(marks)}"))
-    for second in theirs:
-        for number, layer, values in _second_values(ours[0], second, options, name):
+    for second in measured(theirs):
+        for number, layer, values in _second_values(ours, theirs, second, options, name):
             ranks = rank_curve(values) / max(layer.channels, 1)
             of = f"{name_of(second)}: {layer.name}"
-            marks.append(ThinLine(np.asarray(CURVE_RTOLS), ranks, hue=_hue(number, len(ours) > 1), of=of))
+            marks.append(ThinLine(np.asarray(CURVE_RTOLS), ranks, hue=_hue(number, len(shown) > 1), of=of))
         marks += key(second)
     panel = Panel(tuple(marks), x_title="tolerance σ / σ_max", y_title="rank ratio", x_log=True, y_range=(0.0, 1.05))
-    words = with_second(note(results[0], FACTS["spectrum"]), results[0], theirs)
+    words = with_second(note(shown[0], FACTS["spectrum"]), shown[0], theirs)
     return Sheet((panel,), note=words, fingerprints=fingerprints(results))
 
 

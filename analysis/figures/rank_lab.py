@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.catalogue import Param
+from analysis.catalogue import Param, nearest
 from analysis.figures.profile import Options, fingerprints, note
 from analysis.figures.sheet import Floats, Guide, Line, Mark, Panel, Points, Sheet, ThinLine
 from analysis.measures import lab_words
@@ -74,7 +74,7 @@ def _networks(result: Result) -> int:
 def _panel(result: Result, behind: Result | None, layer: str, options: Options, named: bool) -> Panel:
     marks: list[Mark] = []
     quantity = str(options["quantity"])
-    hidden = {name.strip() for name in str(options["hidden"]).split(",")}
+    hidden = _hidden(str(options["hidden"]))
     shown = bool(options["published"]) and quantity == "rank" and lab.comparable(result, layer)
     for number, activation in enumerate(lab.ACTIVATIONS):
         found = lab.curve(result, layer, activation, quantity)
@@ -103,6 +103,20 @@ def _panel(result: Result, behind: Result | None, layer: str, options: Options, 
         y_log=quantity == "condition",
         height=0.9,
     )
+
+
+def _hidden(text: str) -> set[str]:
+    """Read the nonlinearities that are left out.
+
+    Raises
+    ------
+    AnalysisError
+        If there is none of a name.
+    """
+    names = {name.strip() for name in text.split(",") if name.strip()}
+    for name in sorted(names - set(lab.ACTIVATIONS)):
+        raise AnalysisError(f"There is no nonlinearity '{name}'.", nearest(name, lab.ACTIVATIONS), "hidden")
+    return names
 
 
 def _size(values: Floats, quantity: str) -> Floats:

@@ -119,6 +119,9 @@ def script(sheet: Sheet, csv_name: str) -> str:
             "x_range": panel.x_range,
             "y_range": panel.y_range,
             "height": panel.height,
+            "steps": [i for i, mark in enumerate(panel.marks) if isinstance(mark, Line | ThinLine) and mark.steps],
+            "dashed": [i for i, mark in enumerate(panel.marks) if isinstance(mark, Line | ThinLine) and mark.dashed],
+            "framed": [mark.framed_label for mark in panel.marks if isinstance(mark, Matrix) and mark.framed_label],
         }
         for panel in sheet.panels
     ]
@@ -152,8 +155,10 @@ def column(rows, name):
 heights = [panel["height"] for panel in PANELS]
 size = (7.2, 3.5 * sum(heights))
 figure, axes = plt.subplots(len(PANELS), 1, squeeze=False, figsize=size, layout="constrained", height_ratios=heights)
-for (number, _, kind, label), rows in marks.items():
-    ax = axes[number, 0]
+for (number, place, kind, label), rows in marks.items():
+    ax, panel = axes[number, 0], PANELS[number]
+    look = dict(ls="--" if place in panel["dashed"] else "-", label=label or None)
+    look["drawstyle"] = "steps-post" if place in panel["steps"] else "default"
     x, y, low, high = (column(rows, name) for name in ("x", "y", "low", "high"))
     if kind == "bars":
         ax.bar(x, y, label=label or None)
@@ -164,9 +169,12 @@ for (number, _, kind, label), rows in marks.items():
         ax.bar(x, y, 0.92, fc="none", ec="black", lw=0.6, label=label or None)
     elif kind == "line":
         ax.fill_between(x, low, high, alpha=0.2, lw=0)
-        ax.plot(x, y, drawstyle="steps-post" if "singular" in PANELS[number]["y_title"] else "default", label=label)
+        ax.plot(x, y, **look)
     elif kind == "thinline":
-        ax.plot(x, y, "o-", mfc="none", ms=3, lw=0.6, color="black", zorder=1.5, label=label or None)
+        ax.plot(x, y, lw=0.6, color="black", zorder=1.5, **look)
+        gaps = [True, *(value != value for value in y), True]  # NaN on both sides: no line shows the value
+        alone = [i for i, value in enumerate(y) if value == value and gaps[i] and gaps[i + 2]]
+        ax.plot([x[i] for i in alone], [y[i] for i in alone], "o", mfc="none", ms=3, color="black", zorder=1.5)
     elif kind == "points":
         ax.plot(x, y, "o" if len(x) < 30 else ".", label=label or None)
     elif kind == "hatched":
@@ -177,6 +185,10 @@ for (number, _, kind, label), rows in marks.items():
         for a, b, value in zip(x, y, low):
             grid[int(b)][int(a)] = value
         figure.colorbar(ax.imshow(grid, aspect="auto"), ax=ax, label=label)
+        frames = [(a - 0.44, b - 0.44) for a, b, framed in zip(x, y, high) if framed == 1]
+        for i, corner in enumerate(frames):
+            words = panel["framed"][0] if panel["framed"] and not i else None
+            ax.add_patch(plt.Rectangle(corner, 0.88, 0.88, fc="none", ec="black", lw=0.6, label=words))
     elif kind == "boxes":
         for row, a, b in zip(rows, x, y):
             ax.text(a, b, row["name"], ha="center", va="center", fontsize=5, bbox=dict(fc="white", ec="grey", lw=0.5))

@@ -35,7 +35,7 @@ def agreement(results: list[Result], options: Options) -> Sheet:
     matrix = Matrix(values, names, names, "cosine of gradients on the ring", "signed")
     if second is not None:
         needs(second, "gradient_cosine")
-        there = second_rows(result, rows, second)
+        there = second_rows(results, options, rows)
         matrix = difference(
             matrix, by_cells(np.asarray(second["gradient_cosine"], dtype=np.float64), there, there), second
         )
@@ -55,7 +55,7 @@ def spectrum(results: list[Result], options: Options) -> Sheet:
     if wanted not in names:
         raise AnalysisError(f"The ring makes no weights of '{wanted}'.", nearest(wanted, names))
     row, place = names.index(wanted), chosen_ratio(result, str(options["ratio"]))
-    marks: list[Mark] = [*_second_spectra(result, row, place, second)] if second is not None else []
+    marks: list[Mark] = [*_second_spectra(results, options, row, place)] if second is not None else []
     for name, words, hue in SPECTRA:
         known = _sigma(result, name, row, place)
         marks.append(Line(np.arange(1, len(known) + 1, dtype=np.float64), known, words, hue))
@@ -71,10 +71,12 @@ def _sigma(result: Result, name: str, row: int, place: int) -> Floats:
     return np.asarray(values[np.isfinite(values)])
 
 
-def _second_spectra(result: Result, row: int, place: int, second: Result) -> list[ThinLine]:
+def _second_spectra(results: list[Result], options: Options, row: int, place: int) -> list[ThinLine]:
     """Thin lines of the layer of a second network that corresponds."""
+    result, second = pair(results, options)
+    assert second is not None  # asked only where there is one
     needs(second, "sigma")
-    there, size = int(second_rows(result, [row], second)[0]), second_ratio(result, place, second)
+    there, size = int(second_rows(results, options, [row])[0]), second_ratio(result, place, second)
     marks = [*key(second)]
     for name, words, hue in SPECTRA:
         known = _sigma(second, name, there, size)

@@ -10,9 +10,11 @@ import numpy as np
 
 from analysis.catalogue import Param, Value
 from analysis.config import LayerSpec
+from analysis.edits import Edits
+from analysis.events import Array
 from analysis.figures.measured import has, pick
 from analysis.figures.sheet import Floats, Matrix, Outline, Panel, ThinLine
-from analysis.measures.alignment import same_names
+from analysis.measures.alignment import Ints, same_names
 from analysis.measures.depth import matching_rows
 from analysis.problems import AnalysisError
 from analysis.request import ModelSource
@@ -44,9 +46,34 @@ def split(results: list[Result], options: Mapping[str, Value]) -> tuple[list[Res
 
 
 def pair(results: list[Result], options: Mapping[str, Value]) -> tuple[Result, Result | None]:
-    """Run of the first network, and that of the second one if there is any."""
-    ours, theirs = split(results, options)
+    """Run of the first network, and that of the second one if there is any; not those that only tell their layers.
+
+    Raises
+    ------
+    AnalysisError
+        If a network has no other run.
+    """
+    ours, theirs = (measured(runs) for runs in split(results, options))
     return ours[0], theirs[0] if theirs else None
+
+
+def measured(results: Sequence[Result]) -> list[Result]:
+    """Leave out the runs of a network that stand beside others to tell which layers correspond.
+
+    Raises
+    ------
+    AnalysisError
+        If none is left of some.
+    """
+    found = [result for result in results if method_of(result) != "structure"]
+    if results and not found:
+        raise AnalysisError(f"{name_of(results[0])}: its structure alone has nothing to draw.", "Add what it measured.")
+    return found
+
+
+def method_of(result: Result) -> str:
+    """Name the method of a run, "" if it is not known."""
+    return result.request.method if result.request is not None else ""
 
 
 def refused(second: Result, why: str) -> AnalysisError:
@@ -94,12 +121,11 @@ def outline(
     layers
         Rows that are drawn.
     """
-    fits = (one for one in theirs if one.request is not None and one.request.method == method and has(one, measure))
+    fits = (one for one in theirs if method_of(one) == method and has(one, measure))
     result = next(fits, None)
     if result is None:
         return None
-    names = counterparts(known_layers(ours), known_layers(theirs), [layer.name for layer in layers])
-    rows = same_names(names, [layer.name for layer in result.layers]).tolist()
+    rows = rows_between(ours, theirs, layers, result).tolist()
     return Outline(np.arange(len(layers), dtype=np.float64), pick(result, measure, rows), name_of(result))
 
 
@@ -167,11 +193,25 @@ def network_words(model: ModelSource | None, name: str) -> str:
     >>> network_words(ModelSource("/home/a/net.py:make", ("b/last.pt",)), "/home/a/net.py:make")
     'net.py:make last'
     """
-    path = ".py:" in name or name.endswith((".pt2", ".py"))
-    short = PurePath(name.replace("\\", "/")).name if path else name
+    short = short_name(name)
     weights = weights_of(model, short)
     bare = short.rpartition(":")[2].removeprefix("cifar_")
-    return weights if weights and bare in weights and not path else f"{short} {weights}".strip()
+    return weights if weights and bare in weights and not _is_file(name) else f"{short} {weights}".strip()
+
+
+def short_name(name: str) -> str:
+    r"""Leave away the folders where a network is named after a file.
+
+    Examples
+    --------
+    >>> short_name("C:\\nets\\mine.pt2"), short_name("/a/net.py:make"), short_name("timm:foo.pyramid/x")
+    ('mine.pt2', 'net.py:make', 'timm:foo.pyramid/x')
+    """
+    return PurePath(name.replace("\\", "/")).name if _is_file(name) else name
+
+
+def _is_file(name: str) -> bool:
+    return ".py:" in name or name.endswith((".pt2", ".py"))
 
 
 def weights_of(model: ModelSource | None, name: str) -> str:
@@ -184,13 +224,41 @@ def weights_of(model: ModelSource | None, name: str) -> str:
     return "" if word in name else word
 
 
+def why_other_pictures(first: Result, second: Result, by_place: bool = False) -> str:
+    """Say in one clause why two runs are not of the same pictures, "" if they are.
+
+    Samples are the same if their checksums are, and count as such where one is not known.
+
+    Parameters
+    ----------
+    by_place
+        True where pictures are looked up one by one, by their place in the source: runs may have chosen different ones
+        of it. It has to be the same source, with as many pictures; and equal choices have to be equal samples.
+    """
+    ours, theirs = (run.prepared.samples if run.prepared else None for run in (first, second))
+    unequal = bool(ours and theirs and ours.sha256 and theirs.sha256 and ours.sha256 != theirs.sha256)
+    if not by_place:
+        return "it saw other pictures" if unequal else ""
+    asked = [run.request.images if run.request else None for run in (first, second)]
+    if asked[0] is None or asked[1] is None or asked[0].location != asked[1].location:
+        return "it saw other pictures"
+    if ours is None or theirs is None or ours.total != theirs.total:
+        return "the pictures have changed since"
+    alike = ours.count == theirs.count and np.array_equal(_chosen(first, ours.count), _chosen(second, ours.count))
+    return "the pictures have changed since" if alike and unequal else ""
+
+
+def _chosen(result: Result, count: int) -> Array:
+    """Places of the pictures of a run in their source."""
+    indices = result.prepared.indices if result.prepared else None
+    return np.arange(count) if indices is None else indices
+
+
 def pictures_of(first: Result, theirs: Sequence[Result]) -> str:
     """Say that a second network saw other pictures, "" if it saw the same or none."""
-    ours = first.prepared.samples if first.prepared else None
     for result in theirs:
-        there = result.prepared.samples if result.prepared else None
-        if ours and there and ours.sha256 and there.sha256 and ours.sha256 != there.sha256:
-            return f"{name_of(result)}: other pictures, N = {there.count:,}"
+        if result.prepared and why_other_pictures(first, result):
+            return f"{name_of(result)}: other pictures, N = {result.prepared.samples.count:,}"
     return ""
 
 
@@ -198,7 +266,7 @@ def known_layers(results: Sequence[Result]) -> tuple[LayerSpec, ...]:
     """Rows of a network: of its structure if that is among its runs, else of the run that knows most of them."""
 
     def order(result: Result) -> tuple[bool, int]:
-        return result.request is not None and result.request.method == "structure", len(result.layers)
+        return bool(result.layers) and method_of(result) == "structure", len(result.layers)
 
     return max(results, key=order).layers
 
@@ -213,6 +281,35 @@ def counterparts(first: Sequence[LayerSpec], second: Sequence[LayerSpec], names:
     return tuple(there.get(name, "" if rows else name) for name in names)
 
 
+def rows_between(ours: Sequence[Result], theirs: Sequence[Result], layers: Sequence[LayerSpec], second: Result) -> Ints:
+    """Find for some layers of a network the rows of a run of a second one that correspond.
+
+    Which layers correspond is asked once, of the fullest rows that are known of both, and the name that is found is
+    looked up in the run: a run knows some of the rows only, and they alone would lead to other ones.
+
+    Parameters
+    ----------
+    ours, theirs
+        All runs of both networks; where figures overlay several, the layers are those of the first.
+    second
+        The run of the second network whose rows are wanted.
+
+    Returns
+    -------
+    (layers,) int64
+        -1 where nothing corresponds.
+    """
+    own = [run for run in ours if _network_of(run) == _network_of(ours[0])]
+    names = counterparts(known_layers(own), known_layers(theirs), [layer.name for layer in layers])
+    return same_names(names, [layer.name for layer in second.layers])
+
+
+def _network_of(result: Result) -> tuple[str, tuple[Edits, ...]]:
+    """Tell networks apart: by the name that was found for them, and their edits."""
+    name = result.prepared.model if result.prepared else ""
+    return name, result.request.edits.steps if result.request is not None else ()
+
+
 def same_pictures(first: Result, second: Result) -> None:
     """Insist on equal pictures: differences of anything else mean nothing.
 
@@ -221,8 +318,9 @@ def same_pictures(first: Result, second: Result) -> None:
     AnalysisError
         If the second network saw others.
     """
-    if pictures_of(first, [second]):
-        raise refused(second, "it saw other pictures")
+    why = why_other_pictures(first, second)
+    if why:
+        raise refused(second, why)
 
 
 def with_second(words: str, first: Result, theirs: Sequence[Result]) -> str:

@@ -7,7 +7,16 @@ from numpy.typing import NDArray
 
 from analysis.catalogue import Param, nearest
 from analysis.figures.profile import Options, chosen_rows, fingerprints, note
-from analysis.figures.second import difference, found_something, name_of, pair, refused, with_second
+from analysis.figures.second import (
+    difference,
+    found_something,
+    name_of,
+    pair,
+    refused,
+    rows_between,
+    split,
+    with_second,
+)
 from analysis.figures.sheet import (
     Bars,
     Floats,
@@ -22,7 +31,6 @@ from analysis.figures.sheet import (
     ThinLine,
 )
 from analysis.measures.alignment import by_cells, by_rows
-from analysis.measures.depth import matching_rows
 from analysis.measures.ring_fits import Curve, curves, fits, unsaturated
 from analysis.problems import AnalysisError
 from analysis.result import Result
@@ -221,7 +229,7 @@ def second_ratio(result: Result, place: int, second: Result) -> int:
     return names.index(name)
 
 
-def second_rows(result: Result, rows: list[int], second: Result) -> NDArray[np.int64]:
+def second_rows(results: list[Result], options: Options, rows: list[int]) -> NDArray[np.int64]:
     """Rows of a second projection that correspond to some of the first, -1 for none.
 
     Raises
@@ -229,8 +237,10 @@ def second_rows(result: Result, rows: list[int], second: Result) -> NDArray[np.i
     AnalysisError
         If no layer corresponds, or it was made in another way.
     """
+    result, second = pair(results, options)
+    assert second is not None  # asked only where there is one
     alike(result, second)
-    found = matching_rows(result.layers, second.layers)[rows]
+    found = rows_between(*split(results, options), [result.layers[row] for row in rows], second)
     if (found < 0).all():
         raise refused(second, "no layer corresponds")
     return found
@@ -246,7 +256,7 @@ def error(results: list[Result], options: Options) -> Sheet:
     behind: tuple[Mark, ...] = ()
     if second is not None:
         there = np.asarray(second["error"][second_ratio(result, place, second)], dtype=np.float64)
-        behind = (Outline(x, by_rows(there, second_rows(result, rows, second)), name_of(second)),)
+        behind = (Outline(x, by_rows(there, second_rows(results, options, rows)), name_of(second)),)
     marks: tuple[Mark, ...] = (
         Bars(x, values["error"], "projection", hue="sharing"),
         *behind,
@@ -272,7 +282,7 @@ def usage(results: list[Result], options: Options) -> Sheet:
         there = np.asarray(second["usage"], dtype=np.float64)
         if there.shape[1] != values.shape[1]:
             raise refused(second, "its ring was read in other parts")
-        matrix = difference(matrix, by_rows(there, second_rows(result, rows, second)), second)
+        matrix = difference(matrix, by_rows(there, second_rows(results, options, rows)), second)
     panel = Panel((matrix,), x_title="entry of the ring", height=1.4)
     return Sheet((panel,), note=note(result, ("variant", "detail")), fingerprints=fingerprints(results))
 
@@ -287,7 +297,7 @@ def likeness(results: list[Result], options: Options) -> Sheet:
         values = np.asarray(result[name], dtype=np.float64)[np.ix_(rows, rows)]
         matrix = Matrix(values, names, names, "|cos| √n", "sharing")
         if second is not None:
-            there = second_rows(result, rows, second)
+            there = second_rows(results, options, rows)
             matrix = difference(matrix, by_cells(np.asarray(second[name], dtype=np.float64), there, there), second)
         panels.append(Panel((matrix,), title, height=1.2))
     return Sheet(tuple(panels), note=note(result, ("variant", "detail")), fingerprints=fingerprints(results))

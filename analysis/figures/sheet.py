@@ -193,6 +193,8 @@ class Tiles:
         Most tiles beside each other.
     titled
         False to leave the names away, which a row above has said.
+    count
+        Tiles of the fullest row of these that stand below each other, in which tiles have one size; 0 for its own.
     among
         True for one of several rows below each other: tiles are small, and stand below those of the other rows.
     """
@@ -206,6 +208,7 @@ class Tiles:
     signed: tuple[bool, ...] = ()
     columns: int = 4
     titled: bool = True
+    count: int = 0
     among: bool = False
 
 

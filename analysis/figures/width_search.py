@@ -6,7 +6,7 @@ import numpy as np
 
 from analysis.catalogue import Param
 from analysis.figures.profile import Options, fingerprints, note
-from analysis.figures.second import difference, name_of, refused, split, with_second
+from analysis.figures.second import difference, known_layers, name_of, refused, split, with_second
 from analysis.figures.sheet import (
     Bars,
     Floats,
@@ -59,8 +59,8 @@ class _Second:
             raise refused(theirs[0], f"it has no run of {method}")
         self.run = fits[0]
         self.name = name_of(self.run)
-        layers, others = (next((run.layers for run in runs if run.layers), ()) for runs in (ours, theirs))
-        self.rows = matching_groups(self.first.names("group"), self.run.names("group"), layers, others)
+        groups = self.first.names("group"), self.run.names("group")
+        self.rows = matching_groups(*groups, known_layers(ours), known_layers(theirs))
         if (self.rows < 0).all():
             raise refused(self.run, "no width group corresponds")
 

@@ -44,28 +44,6 @@ def same_names(ours: Sequence[str], theirs: Sequence[str]) -> Ints:
     return np.array([known.get(name, -1) for name in ours], dtype=np.int64)
 
 
-def matching_points(ours: tuple[LayerSpec, ...], theirs: tuple[LayerSpec, ...]) -> Ints:
-    """Find for every point between layers the one of a second network: branches of branches, outputs of outputs.
-
-    By name, else by relative depth within the stage, see :func:`analysis.measures.depth.matching_rows`.
-
-    Returns
-    -------
-    (points,) int64
-        Places in `theirs`, -1 where nothing corresponds.
-    """
-    found = np.full(len(ours), -1, dtype=np.int64)
-    for branch in (False, True):
-        mine, other = (
-            np.array([i for i, point in enumerate(points) if (point.kind == "branch") == branch], dtype=np.int64)
-            for points in (ours, theirs)
-        )
-        if len(mine) and len(other):
-            rows = matching_rows(tuple(ours[i] for i in mine), tuple(theirs[i] for i in other))
-            found[mine[rows >= 0]] = other[rows[rows >= 0]]
-    return found
-
-
 def matching_checkpoint(wanted: str, theirs: Sequence[str], known: NDArray[np.bool_]) -> int:
     """Find the checkpoint of the same name, else the last one with numbers; -1 for none.
 

@@ -15,6 +15,7 @@ from PySide6.QtGui import QImage
 from analysis.picture_files import Picture
 from analysis.pictures import PictureSet, open_pictures, thumbnail
 from analysis.problems import AnalysisError
+from app.hints import told
 
 SIDE = 96
 """Longest side of a thumbnail in pixels; smaller pictures stay as they are."""
@@ -135,7 +136,7 @@ class Thumbnails(QObject):
         try:
             pictures = open_pictures(location, shape)
         except AnalysisError as error:
-            self._tell(self._announced, turn, f"{error} {error.hint}".strip())
+            self._tell(self._announced, turn, str(told(error)))
             return
         if not self._tell(self._announced, turn, pictures):
             return

@@ -160,7 +160,7 @@ class BuildPage(Page):
             return "Open a network to build a configuration of it."
         failed = [run for run in self.workspace.runs.values() if run.request == self._asked and run.state == "failed"]
         problem = failed[-1].result.finished.problem if failed and failed[-1].result.finished else None
-        return (f"{problem.message} {problem.hint}" if problem else FAILED) if failed else DRAWING
+        return (str(problem) if problem else FAILED) if failed else DRAWING
 
     def _show_geometry(self) -> None:
         geometry = self.geometry_now
@@ -220,7 +220,7 @@ class BuildPage(Page):
             words = "Running …"
         elif failed is not None and runs and failed is runs[-1] and failed.result.finished:
             problem = failed.result.finished.problem
-            words = f"{problem.message} {problem.hint}" if problem else words
+            words = str(problem) if problem else words
         self.said.say(words)
 
     def _row(self, run: Run, second: dict[str, float]) -> TriedRow:

@@ -21,6 +21,7 @@ from app.drawing.bar_rows import Bar, BarRow, BarRowsPlot
 from app.drawing.legend import Key
 from app.drawing.readout import Entry, Line
 from app.forms.widgets import button, label
+from app.hints import told
 from app.reading import numbers
 from app.reading.chance import Gain, Pool, gain_by, jitter_gain
 from app.reading.configuration_comparison import SecondConfigurations, both
@@ -213,7 +214,7 @@ class GroupsPage(Page):
             try:
                 name, values = read_column(path, total)
             except AnalysisError as error:
-                self.problem = f"{error} {error.hint}"
+                self.problem = str(told(error))
                 continue
             found[f"{name} (yours)"] = values[reading.places]
             self._columns[f"{name} (yours)"] = values

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QImage, QLinearGradient, QPainter
+from PySide6.QtGui import QFontMetricsF, QImage, QLinearGradient, QPainter
 
-from app.drawing.map_image import NEGATIVE, POSITIVE, picture_image, signed_overlay
+from app.drawing.map_image import NEGATIVE, POSITIVE, magnitude_overlay, picture_image, signed_overlay
 from app.reading import numbers
 from app.reading.depth import Floats
 from app.theme import Theme
@@ -86,19 +86,6 @@ def overlay_of(pane: Pane, values: Floats, opacity: float, theme: Theme) -> QIma
     if pane.signed:
         return signed_overlay(values, pane.reach, opacity, theme)
     return magnitude_overlay(values, pane.reach, opacity, theme.color(MAGNITUDE))
-
-
-def magnitude_overlay(values: Floats, reach: float, opacity: float, color: QColor) -> QImage:
-    """Turn a (y, x) map of magnitudes into an image to lay over a picture: nothing at zero, full colour from `reach`.
-
-    Signs, which older results have, are left out.
-    """
-    share = np.clip(np.abs(np.nan_to_num(values)) / (reach or 1.0), 0.0, 1.0)
-    pixels = np.zeros((*share.shape, 4), dtype=np.uint8)
-    pixels[..., :3] = (color.red(), color.green(), color.blue())
-    pixels[..., 3] = np.rint(255 * opacity * share).astype(np.uint8)
-    height, width = share.shape
-    return QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGBA8888).copy()
 
 
 def fill_scale(painter: QPainter, bar: QRectF, signed: bool, theme: Theme) -> None:

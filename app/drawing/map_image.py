@@ -98,11 +98,24 @@ def signed_overlay(values: Floats, reach: float, opacity: float, theme: Theme) -
         How much of the picture the strongest colour hides, 0 to 1.
     """
     share = np.clip(np.nan_to_num(values) / (reach or 1.0), -1.0, 1.0)
+    return _overlay(np.abs(share), opacity, ((share > 0, theme.color(POSITIVE)), (share < 0, theme.color(NEGATIVE))))
+
+
+def magnitude_overlay(values: Floats, reach: float, opacity: float, color: QColor) -> QImage:
+    """Turn a (y, x) map of magnitudes into an image to lay over a picture: nothing at zero, full colour from `reach`.
+
+    Signs, which older results have, are left out.
+    """
+    share = np.clip(np.abs(np.nan_to_num(values)) / (reach or 1.0), 0.0, 1.0)
+    return _overlay(share, opacity, ((share > 0, color),))
+
+
+def _overlay(share: Floats, opacity: float, colors: tuple[tuple[NDArray[np.bool_], QColor], ...]) -> QImage:
+    """Paint the places of each colour as opaque as their share, 0 to 1, of the strongest."""
     pixels = np.zeros((*share.shape, 4), dtype=np.uint8)
-    for role, side in ((POSITIVE, share > 0), (NEGATIVE, share < 0)):
-        color = theme.color(role)
-        pixels[side, :3] = (color.red(), color.green(), color.blue())
-    pixels[..., 3] = np.rint(255 * opacity * np.abs(share)).astype(np.uint8)
+    for places, color in colors:
+        pixels[places, :3] = (color.red(), color.green(), color.blue())
+    pixels[..., 3] = np.rint(255 * opacity * share).astype(np.uint8)
     height, width = share.shape
     return QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGBA8888).copy()
 

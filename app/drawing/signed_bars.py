@@ -68,6 +68,19 @@ class SignedBars(QWidget):
         width, count = self.width() - 2 * PAD, len(self.values)
         return np.rint(PAD + width * np.arange(count + 1) / max(count, 1)).astype(np.int64)
 
+    def bars(self) -> tuple[Ints, Ints, Floats, Floats]:
+        """Return what is drawn: ends of the bars in pixels, and their lowest and highest values, each (bar,).
+
+        Inputs that begin at the same pixel are one bar; a value that does not pass zero on a side has no length there.
+        """
+        edges = self.edges()
+        left, first = np.unique(edges[:-1], return_index=True)
+        if not len(left):
+            return left, left, np.empty(0), np.empty(0)
+        right = np.append(left[1:], edges[-1])
+        low, high = (reduce.reduceat(self.values, first) for reduce in (np.minimum, np.maximum))
+        return left, right, np.minimum(low, 0.0), np.maximum(high, 0.0)
+
     def inputs_at(self, x: float) -> tuple[int, ...]:
         """Return the inputs whose bars stand at a place."""
         edges = self.edges()
@@ -95,10 +108,14 @@ class SignedBars(QWidget):
         painter.setFont(self.theme.font("small"))
         middle, scale, edges = HEIGHT // 2, (HEIGHT / 2 - 3) / self.reach, self.edges()
         gap = 1 if len(edges) > 1 and edges[-1] - edges[0] > 3 * len(self.values) else 0
-        for value, left, right in zip(self.values.tolist(), edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-            high = max(1.0, abs(value) * scale) if value else 0.0
-            room = QRectF(left, middle - high if value > 0 else middle + 1, max(1, right - left - gap), high)
-            painter.fillRect(room, self.theme.color(POSITIVE if value > 0 else NEGATIVE))
+        above, below_zero = self.theme.color(POSITIVE), self.theme.color(NEGATIVE)
+        for left, right, low, high in zip(*(part.tolist() for part in self.bars()), strict=True):
+            wide = max(1, right - left - gap)
+            if high > 0:
+                tall = max(1.0, high * scale)
+                painter.fillRect(QRectF(left, middle - tall, wide, tall), above)
+            if low < 0:
+                painter.fillRect(QRectF(left, middle + 1, wide, max(1.0, -low * scale)), below_zero)
         self._draw_outline(painter, middle, scale)
         painter.setPen(self.theme.color("line"))
         painter.drawLine(PAD, middle, self.width() - PAD, middle)

@@ -31,11 +31,12 @@ from PySide6.QtWidgets import (
 from analysis.catalogue import MethodInfo
 from analysis.figures import FIGURES, PALETTES, SIZES, FigureInfo, FigureSpec, Style, make_sheet
 from analysis.figures.sheet import Sheet
-from analysis.problems import AnalysisError, Problem
+from analysis.problems import AnalysisError
 from analysis.result import Result
 from app.forms.figure_preview import FigurePreview
 from app.forms.params_form import ParamsForm
 from app.forms.widgets import GRID, button, column, label, row
+from app.hints import told
 from app.theme import Theme
 from app.workspace import Run, Workspace
 
@@ -271,7 +272,7 @@ class FigureForm(QWidget):
             self._sheet = make_sheet(spec, self._results(spec))
         except AnalysisError as error:
             self.preview.clear()
-            self._failed(Problem(str(error), error.hint))
+            self._failed(told(error))
             return
         self._say("")
         self.preview.show_sheet(self._sheet, spec.style)
@@ -312,7 +313,7 @@ class FigureForm(QWidget):
             if self.numbers.isChecked():
                 save_numbers(sheet, path.with_suffix(".csv"))
         except AnalysisError as error:
-            self._workspace.raise_problem(Problem(str(error), error.hint))
+            self._workspace.raise_problem(told(error))
             return
         self.exported.emit(str(path))
 
@@ -325,7 +326,7 @@ class FigureForm(QWidget):
             self.preview.finish()
             data = encode(make_sheet(spec, self._results(spec)), spec.style, ".png")
         except AnalysisError as error:
-            self._workspace.raise_problem(Problem(str(error), error.hint))
+            self._workspace.raise_problem(told(error))
             return
         QGuiApplication.clipboard().setImage(QImage.fromData(data))
 

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from analysis.figures import SIZES, Style
 from analysis.figures.sheet import Sheet
 from analysis.problems import AnalysisError, Problem
+from app.hints import told
 from app.theme import Theme
 
 
@@ -36,7 +37,7 @@ class _Drawing(QRunnable):
 
             result = encode(self._sheet, self._style, ".png")
         except AnalysisError as error:
-            result = Problem(str(error), error.hint)
+            result = told(error)
         except Exception as error:
             result = Problem(f"This figure cannot be drawn: {error}", "", traceback.format_exc(), "unexpected")
         self._told.drawn.emit(self._number, result)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLineEdit, QWid
 from analysis.catalogue import MethodInfo, Param, Value
 from analysis.problems import AnalysisError
 from app.forms.widgets import label, whole_number
+from app.hints import told
 
 LARGEST = 2_147_483_647
 """What a spin box can hold."""
@@ -107,7 +108,7 @@ class ParamsForm(QWidget):
             try:
                 field.param.parse(field.read())
             except AnalysisError as error:
-                wrong = f"{error} {error.hint}".strip()
+                wrong = str(told(error))
             if isinstance(field.widget, QLineEdit):
                 _mark(field.widget, bool(wrong))
             complaint = complaint or wrong

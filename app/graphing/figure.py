@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from analysis.figures import FigureSpec
 from app.reading.comparing import compared_run, counterpart, differences, network_name, same_network
+from app.reading.figure_comparison import run_of
 from app.reading.measurements import POINT, Metric, source
 from app.weights import place_of
 from app.workspace import Run, Workspace
@@ -56,8 +57,7 @@ class GraphFigure:
     def _behind(self) -> list[tuple[str, Run | None]]:
         """Words for the runs that the picture is made of, and the runs: structure, measure, that of the second."""
         workspace, metric = self.workspace, self.metric
-        runs = workspace.runs.values()
-        found = [("the structure", next((run for run in runs if run.result is workspace.structure), None))]
+        found = [("the structure", run_of(workspace, workspace.structure))]
         if metric is None:
             return found
         if metric.method != "structure":

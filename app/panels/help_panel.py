@@ -47,6 +47,8 @@ class HelpPanel(QWidget):
         self._after: list[Visit] = []
         self._shown, self._anchor = 0, (0, 0.0)
         """How often a page was shown; number of the paragraph that is kept in sight, and the pixels above it."""
+        self._typed = ""
+        """Page to which words led as they were typed, as long as one has not gone on from there."""
         self.marked = ""
         """Words of the row that is marked, "" for none."""
         self.back = tool(theme, "back", "Page before (Alt+Left)", lambda: self.step(-1))
@@ -110,6 +112,7 @@ class HelpPanel(QWidget):
         if place != self._place:
             self._before = [*self._before, self._now()][-MOST:]
             self._after.clear()
+        self._typed = ""
         self._show(Visit(place))
 
     def step(self, by: int) -> None:
@@ -118,6 +121,7 @@ class HelpPanel(QWidget):
         if ways[0]:
             target = ways[0].pop()
             ways[1].append(self._now())
+            self._typed = ""
             self._show(target)
             self._text.verticalScrollBar().setValue(target.top)
 
@@ -213,26 +217,37 @@ class HelpPanel(QWidget):
         self._mark_words()
         wanted = self.search.text().strip()
         if wanted and not self._text.extraSelections():
-            self.find_next()
+            self._find_elsewhere(wanted, typing=True)
 
     def find_next(self) -> None:
         """Go to the next place where the words that are looked for occur, on the next page after the last one here."""
         wanted = self.search.text().strip()
-        if not wanted or self._text.find(wanted):
-            return
+        if wanted and not self._text.find(wanted):
+            self._find_elsewhere(wanted)
+
+    def _find_elsewhere(self, wanted: str, typing: bool = False) -> None:
+        """Go to the next page that has the words; what half a word led to is no place to come back to."""
         names = [found.name for found in pages()]
         order = names[names.index(self.name) + 1 :] + names[: names.index(self.name) + 1]
         target = next((name for name in order if wanted.lower() in plain(name).lower()), "")
         if target:
-            self.show_page(target)
+            if typing and self._typed == self._place:
+                self._show(Visit(target))
+            else:
+                self.show_page(target)
+            self._typed = target if typing else ""
             self._text.moveCursor(QTextCursor.MoveOperation.Start)
             self._text.find(wanted)
 
     def _mark_words(self) -> None:
         """Mark every place of this page where the words occur, and say how many there are."""
         wanted, places = self.search.text().strip(), []
+        self.count.setVisible(bool(wanted))
+        if not wanted:
+            self._text.setExtraSelections([])
+            return
         cursor = QTextCursor(self._text.document())
-        while wanted:
+        while True:
             cursor = self._text.document().find(wanted, cursor)
             if cursor.isNull():
                 break
@@ -246,7 +261,6 @@ class HelpPanel(QWidget):
         others = sum(wanted.lower() in plain(found.name).lower() for found in pages() if found.name != self.name)
         where = f"{others} other page{'' if others == 1 else 's'}"
         self.count.setText(f"{len(places)} here, found on {where}" if places or others else "Not found")
-        self.count.setVisible(bool(wanted))
 
     # -- keys --------------------------------------------------------------------------------------------------------
 
@@ -271,7 +285,7 @@ class HelpPanel(QWidget):
 
 
 def table_at(cursor: QTextCursor) -> QTextTable | None:
-    """Return the table that a cursor is in, None outside of tables."""
+    """Return the table that a cursor is in, None outside of tables, which the type of Qt's own method leaves out."""
     return cursor.currentTable()
 
 

@@ -15,6 +15,8 @@ from app.reading.measurements import STATE_TEXTS, VALUE, Metric, Values
 LAYERS = "concepts#Layers"
 """Section of the help on what a layer is."""
 COSTS = ("parameters", "macs", "activation_bytes")
+AXES = {1: "channels", 2: "tokens × channels", 3: "channels × height × width"}
+"""Names of axes by how many there are."""
 
 
 def kind_words(layer: LayerSpec, width: int = -1) -> str:
@@ -41,11 +43,22 @@ def kind_words(layer: LayerSpec, width: int = -1) -> str:
     return ", ".join(words)
 
 
+def axes_words(shape: tuple[int, ...]) -> str:
+    """Name the axes of the output of a layer for one picture, "" where it has none.
+
+    Examples
+    --------
+    >>> axes_words((64, 8, 8)), axes_words((197, 768)), axes_words((10,))
+    ('channels × height × width', 'tokens × channels', 'channels')
+    """
+    return AXES.get(len(shape), "")
+
+
 def layer_facts(layer: LayerSpec) -> tuple[Fact, ...]:
     """Lines of what the structure says of one layer."""
     shape = numbers.shape(layer.shape)
-    axes = "tokens × channels" if len(layer.shape) == 2 else "channels × height × width"
-    facts = [Fact("Output", (shape,), f"Output for one picture: {axes}.", page=LAYERS)]
+    axes = axes_words(layer.shape)
+    facts = [Fact("Output", (shape,), f"Output for one picture{f': {axes}' if axes else ''}.", page=LAYERS)]
     if layer.input_shape:
         shape = numbers.shape(layer.input_shape)
         facts.append(Fact("Input", (shape,), "Shape of the first input for one picture.", page=LAYERS))
@@ -82,8 +95,9 @@ def _cost(layer: LayerSpec, name: str) -> Fact:
 def common_facts(layers: list[LayerSpec]) -> tuple[Fact, ...]:
     """Lines that compare what the structure says of several layers."""
     shapes = tuple(numbers.shape(layer.shape) for layer in layers)
-    facts = [Fact("Output", shapes, "Channels × height × width.", page=LAYERS)]
-    for name in ("parameters", "macs", "activation_bytes"):
+    axes = ", or ".join(dict.fromkeys(words for layer in layers if (words := axes_words(layer.shape))))
+    facts = [Fact("Output", shapes, f"{axes[:1].upper()}{axes[1:]}." if axes else "", page=LAYERS)]
+    for name in COSTS:
         known, values = TERMS[name], [float(getattr(layer, name)) for layer in layers]
         texts = tuple(numbers.short(value, known.unit) for value in values)
         exact = tuple(numbers.exact(value, known.unit) for value in values)

@@ -21,6 +21,7 @@ from analysis.request import ModelSource, Request
 from analysis.store import StoredRun
 from app.forms.params_form import LARGEST, ParamsForm
 from app.forms.widgets import GRID, button, label, line, row, tool, whole_number
+from app.hints import told
 from app.history import History
 from app.measuring import moment
 from app.panels.fields import combo, row_label
@@ -281,7 +282,7 @@ class MeasurePanel(QWidget):
                 request = self.request()
                 stored = self._history.same_question(request) if not missing else None
         except AnalysisError as error:
-            complaint = f"{error} {error.hint}".strip()
+            complaint = str(told(error))
         words = {"model": "a network", "images": "pictures"}
         if missing and missing != ("method",):
             complaint = f"This needs {' and '.join(words[need] for need in missing)}."
@@ -310,7 +311,7 @@ class MeasurePanel(QWidget):
         try:
             self.wanted.emit(self.request(), self._stored is not None)
         except AnalysisError as error:
-            self._offer_text.setText(f"{error} {error.hint}".strip())
+            self._offer_text.setText(str(told(error)))
             self._offer.show()
 
     def _use(self) -> None:

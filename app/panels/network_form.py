@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QCheckBox, QFileDialog, QWidget
 from analysis.problems import AnalysisError
 from analysis.request import ModelSource
 from app.forms.widgets import button, label
+from app.hints import told
 from app.panels.fields import Form, combo, field, whole_numbers, with_browse, write
 from app.panels.top_bar import DEMO_MODELS
 from app.workspace import Workspace
@@ -70,7 +71,7 @@ class NetworkForm(QWidget):
             name = self.name.currentText().strip() or "auto"
             shape = whole_numbers(self.input.text(), "The input shape", 3)
         except AnalysisError as error:
-            self._wrong.setText(f"{error} {error.hint}")
+            self._wrong.setText(str(told(error)))
             self._wrong.show()
             return
         self._wrong.hide()

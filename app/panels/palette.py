@@ -51,6 +51,14 @@ def rating(query: str, entry: Entry) -> float:
 
     Of a word of the query, words of the name count most, then those of what else is said, then those of a long text,
     and last letters of the name that are scattered.
+
+    Examples
+    --------
+    >>> near, far, other = (Entry(text, "layer", print) for text in ("layer2.0.conv1", "layer1.2.conv1", "layer2.0"))
+    >>> rating("l2 conv1", near) > rating("l2 conv1", far) > rating("l2 conv1", other)
+    True
+    >>> rating("xyz", near)
+    0.0
     """
     low, also, within = entry.text.lower(), entry.also.lower(), entry.within.lower()
     total = 0.0
@@ -62,21 +70,6 @@ def rating(query: str, entry: Entry) -> float:
             return 0.0
         total += rate
     return total - len(entry.text) / 1000 if total else 1.0 - len(entry.text) / 1000
-
-
-def score(query: str, text: str) -> float:
-    """Rate how well a text fits what was typed; 0 for not at all.
-
-    Every word of the query has to occur in order of its letters; whole words and beginnings count more.
-
-    Examples
-    --------
-    >>> score("l2 conv1", "layer2.0.conv1") > score("l2 conv1", "layer1.2.conv1") > 0
-    True
-    >>> score("xyz", "layer2.0.conv1")
-    0.0
-    """
-    return rating(query, Entry(text, "", lambda: None))
 
 
 def _rate(word: str, text: str) -> float:

@@ -10,6 +10,7 @@ from analysis.preparation import with_overrides
 from analysis.problems import AnalysisError
 from analysis.request import ImageSource, Preprocessing
 from app.forms.widgets import button, label, row
+from app.hints import told
 from app.panels.fields import Form, combo, field, listed, numbers, whole_numbers, with_browse, write
 from app.panels.preview import PicturePreview, Wish
 from app.panels.top_bar import DEMO_IMAGES
@@ -177,7 +178,7 @@ class PicturesForm(QWidget):
             if 0.0 in source.std:
                 raise AnalysisError("A standard deviation of 0 cannot be divided by.", "Leave it empty for none.")
         except AnalysisError as error:
-            self._wrong.setText(f"{error} {error.hint}")
+            self._wrong.setText(str(told(error)))
             self._wrong.show()
             return
         self._wrong.hide()

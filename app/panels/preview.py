@@ -18,6 +18,7 @@ from analysis.preparation import checked, prepare, shaped
 from analysis.problems import AnalysisError
 from analysis.request import Preprocessing
 from app.forms.widgets import GRID, label, row
+from app.hints import told
 
 COUNT = 4
 """Pictures shown, evenly spread over the source."""
@@ -117,12 +118,12 @@ class PicturePreview(QWidget):
         self.show()
 
 
-def _work(reader: _Reader, wish: Wish, told: SimpleQueue[tuple[Wish, Found]]) -> None:
+def _work(reader: _Reader, wish: Wish, answers: SimpleQueue[tuple[Wish, Found]]) -> None:
     """Read pictures in a thread, and leave them, or what is wrong with them, where the window looks."""
     try:
-        told.put((wish, reader.read(wish)))
+        answers.put((wish, reader.read(wish)))
     except AnalysisError as error:
-        told.put((wish, f"{error} {error.hint}"))
+        answers.put((wish, str(told(error))))
 
 
 class _Reader:

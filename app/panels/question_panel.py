@@ -48,8 +48,7 @@ class QuestionPanel(QFrame):
         box.setContentsMargins(2 * GRID, GRID + 4, 2 * GRID, GRID + 4)
         box.setSpacing(GRID)
         box.addLayout(self._head())
-        # Hints that name options of the command line help nobody here.
-        if problem.hint and not question.ways and "--" not in problem.hint:
+        if problem.hint and not question.ways:
             box.addWidget(label(problem.hint, "soft", wrap=True))
         path = question.source.weights[0] if question.source.weights else question.source.name
         box.addWidget(Elided(path, "small", Qt.TextElideMode.ElideMiddle))

@@ -12,6 +12,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 
 from analysis.request import Request
 from analysis.store import StoredRun
+from app.hints import in_window
 from app.history import History
 from app.measuring import moment
 from app.reading.continuing import Continuation, continued, continued_from_disk
@@ -240,7 +241,7 @@ class RunsModel(QAbstractTableModel):
         if finished and finished.problem:
             lines.append(str(finished.problem))
         elif stored and isinstance(stored.plain.get("problem"), dict):
-            lines.append(str(stored.plain["problem"].get("message", "")))
+            lines.append(in_window(str(stored.plain["problem"].get("message", ""))))
         lines += [warning.text for warning in run.result.warnings] if run else []
         found = self.continuation(row)
         lines += [f"Go on: {found.words}"] if found else []

@@ -129,7 +129,7 @@ def badges(workspace: Workspace, wish: Wish, own: Sequence[Answer], unknown: str
 def failure_words(workspace: Workspace, wish: Wish, places: Sequence[int]) -> str:
     """Say why the newest run that asked what is asked now failed, "" if it did not."""
     problem = asking.failure(workspace, wish, places)
-    return f"{problem.message} {problem.hint}".strip() if problem is not None else ""
+    return str(problem) if problem is not None else ""
 
 
 def lack_words(workspace: Workspace, wish: Wish, place: int, busy: Run | None) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from analysis.measures.alignment import by_rows, checkpoint_places, matching_checkpoint, matching_points
+from analysis.measures.alignment import by_rows, checkpoint_places, matching_checkpoint
 from analysis.measures.bundles import bundles_of, members
 from analysis.result import Result
 from app.reading.bundles import METHOD, Reading
-from app.reading.comparing import counterpart, network_name
+from app.reading.comparing import counterpart, named_rows, network_name, second_names
 from app.reading.depth import Floats, Ints
 from app.workspace import Workspace
 
@@ -16,8 +18,8 @@ from app.workspace import Workspace
 class SecondReading:
     """A run of the network that is compared with, aligned with the run that is shown.
 
-    Points correspond by name, else by relative depth within the stage, outputs with outputs and branches with
-    branches. Checkpoints correspond by name; else the last one that was measured stands for the network.
+    Which points correspond is that of the layers of both networks, see :func:`app.reading.comparing.second_names`.
+    Checkpoints correspond by name; else the last one that was measured stands for the network.
 
     Attributes
     ----------
@@ -29,13 +31,14 @@ class SecondReading:
         (points,) int64, for every point of the shown run the one that corresponds, -1 for none.
     """
 
-    def __init__(self, name: str, reading: Reading, shown: Reading) -> None:
-        self.name, self.reading, self._shown = name, reading, shown
-        self.points: Ints = matching_points(shown.points, reading.points)
+    def __init__(self, name: str, reading: Reading, shown: Reading, names: Mapping[str, str]) -> None:
+        self.name, self.reading, self._shown, self._names = name, reading, shown, names
+        self.points: Ints = named_rows(names, shown.points, reading.points)
 
-    def is_still(self, result: Result, shown: Reading) -> bool:
-        """Tell whether this was read from a run, as far as it has come, for a shown one."""
-        return self.reading.result is result and self._shown is shown and bool(np.any(self.reading.labels >= 0))
+    def is_still(self, result: Result, shown: Reading, names: Mapping[str, str]) -> bool:
+        """Tell whether this was read from a run, as far as it has come, for a shown one and known layers."""
+        same = self.reading.result is result and self._shown is shown and self._names == names
+        return same and bool(np.any(self.reading.labels >= 0))
 
     def checkpoint(self, number: int) -> int:
         """Checkpoint that corresponds to one of the shown run, -1 while nothing is measured."""
@@ -122,7 +125,7 @@ def second_reading(workspace: Workspace, shown: Reading, before: SecondReading |
     run = counterpart(workspace, METHOD)
     if run is None or not len(run.result["label"]):
         return None
-    name = network_name(run)
-    if before is not None and before.name == name and before.is_still(run.result, shown):
+    name, names = network_name(run), second_names(workspace)
+    if before is not None and before.name == name and before.is_still(run.result, shown, names):
         return before
-    return SecondReading(name, Reading(run.result), shown)
+    return SecondReading(name, Reading(run.result), shown, names)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from analysis.config import LayerSpec
 from analysis.edits import Edits
 from analysis.figures.second import network_words
+from analysis.measures.alignment import same_names
 from analysis.result import Result
 from app.reading.depth import DepthAxis, Floats, Ints, align, depth_axis
 from app.reading.depth import matching_rows as matching_rows
@@ -268,6 +271,29 @@ def second_rows(workspace: Workspace) -> tuple[tuple[LayerSpec, ...], Ints]:
     run = compared_run(workspace)
     theirs = known_layers(workspace, run) if run is not None else ()
     return theirs, matching_rows(workspace.layers, theirs)
+
+
+def second_names(workspace: Workspace) -> dict[str, str]:
+    """Layers of the open network by name, and the one of the network that is compared with that corresponds to each."""
+    theirs, rows = second_rows(workspace)
+    pairs = zip(workspace.layers, rows.tolist(), strict=True)
+    return {layer.name: theirs[row].name for layer, row in pairs if row >= 0}
+
+
+def named_rows(names: Mapping[str, str], ours: Sequence[LayerSpec], theirs: Sequence[LayerSpec]) -> Ints:
+    """Look up for the rows of a run of the open network those of a run of the one that is compared with.
+
+    Parameters
+    ----------
+    names
+        See :func:`second_names`.
+
+    Returns
+    -------
+    (rows,) int64
+        -1 where nothing corresponds.
+    """
+    return same_names([names.get(layer.name, "") for layer in ours], [layer.name for layer in theirs])
 
 
 def knows_all_rows(workspace: Workspace) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,14 @@ from analysis.config import LayerSpec
 from analysis.edits import Edits
 from analysis.measures.alignment import by_cells, by_rows
 from analysis.measures.ring_fits import Curve
-from app.reading.comparing import compared_run, compared_runs, matching_rows, network_name, why_not_compared
+from app.reading.comparing import (
+    compared_run,
+    compared_runs,
+    named_rows,
+    network_name,
+    second_names,
+    why_not_compared,
+)
 from app.reading.depth import Floats
 from app.reading.sharing import METHOD, TRAINED, Projected, Trained
 from app.workspace import Run, Workspace
@@ -26,11 +34,14 @@ class SecondSharing:
         Words for it.
     projected, trained
         Its projection, made in the same way as the one that is shown; its training. None for none.
+    names
+        Layer of the open network to the one of it that corresponds.
     """
 
     name: str
     projected: Projected | None
     trained: Trained | None
+    names: Mapping[str, str]
 
     def layers(self, shown: Projected, ratio: str, value: str) -> Floats:
         """Error or cosine of its layers at the layers of a shown projection, NaN where none corresponds.
@@ -41,7 +52,7 @@ class SecondSharing:
         if theirs is None or ratio not in theirs.ratios or value not in theirs.result:
             return np.empty(0)
         values = theirs.table(value)[theirs.ratios.index(ratio)]
-        return by_rows(values, matching_rows(shown.layers, theirs.layers))
+        return by_rows(values, named_rows(self.names, shown.layers, theirs.layers))
 
     def usage(self, shown: Projected) -> Floats:
         """Return the uses of the parts of its ring at the layers of a shown projection, (layer, bin); empty for none.
@@ -51,14 +62,14 @@ class SecondSharing:
         theirs = self.projected
         if theirs is None or theirs.table("usage").shape[1:] != shown.table("usage").shape[1:]:
             return np.empty((0, 0))
-        return by_rows(theirs.table("usage"), matching_rows(shown.layers, theirs.layers))
+        return by_rows(theirs.table("usage"), named_rows(self.names, shown.layers, theirs.layers))
 
     def likeness(self, shown: Projected, name: str) -> Floats:
         """Return a (layer, layer) table of it at the layers of a shown projection; empty for none."""
         theirs = self.projected
         if theirs is None or theirs.table(name).ndim != 2:
             return np.empty((0, 0))
-        rows = matching_rows(shown.layers, theirs.layers)
+        rows = named_rows(self.names, shown.layers, theirs.layers)
         return by_cells(theirs.table(name), rows, rows)
 
     def gap_curves(self) -> tuple[Curve, ...]:
@@ -106,6 +117,7 @@ def second_sharing(workspace: Workspace, projection: Run | None) -> SecondSharin
         network_name((projections or trainings)[0]),
         Projected(projections[0].result) if projections else None,
         Trained(trainings[0].result) if trainings else None,
+        second_names(workspace),
     )
 
 

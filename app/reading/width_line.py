@@ -10,6 +10,7 @@ from analysis.config import LayerSpec
 from analysis.measures.widths import straight
 from analysis.measures.widths.fitting import Budget, Rounding
 from analysis.problems import AnalysisError
+from app.hints import told
 from app.reading import numbers
 from app.reading.depth import Floats
 from app.reading.width_reading import WidthReading
@@ -87,7 +88,7 @@ def ladder(
         made = straight.straighten(reading.model, layers, budget, rounding, without)
         proposal = np.asarray(made.after, dtype=np.float64)
     except AnalysisError as error:
-        why = f"{error} {error.hint}"
+        why = str(told(error))
     fits = [straight.line_fit(original), straight.line_fit(edited)]
     whole, now = reading.costs({}).totals, reading.costs(widths).totals
     costs = [("original", whole.parameters, whole.macs), ("edited", now.parameters, now.macs)]

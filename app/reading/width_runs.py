@@ -45,7 +45,7 @@ def words(run: Run) -> str:
         left = run.seconds_left()
         return f"{said} · {duration(left)} left" if left is not None and left > 2 else said
     if finished is not None and finished.problem is not None:
-        return f"{finished.problem.message} {finished.problem.hint}"
+        return str(finished.problem)
     if run.state != "completed":
         return "Stopped; what has arrived is shown"
     samples = run.result.prepared.samples if run.result.prepared else None

@@ -168,8 +168,13 @@ class AttributionView(View):
             self.show_empty(f"{SENTENCE} It needs pictures.", "Choose pictures…")
 
     def fill(self) -> None:
-        """Do what the button of the empty state says."""
-        self.action_wanted.emit("open_demo" if self.workspace.model is None else "choose_images")
+        """Do what the button of the empty state says; explain as soon as there is nothing left to open."""
+        if self.workspace.model is None:
+            self.action_wanted.emit("open_demo")
+        elif self.workspace.images is None:
+            self.action_wanted.emit("choose_images")
+        else:
+            self.explain()
 
     def _offer_names(self) -> None:
         """Offer classes and layers of the open network; a choice that only another one had is given up."""

@@ -31,7 +31,7 @@ from app.reading.bundle_comparison import SecondReading, second_reading
 from app.reading.bundles import METHOD, Look, Reading, duration_words
 from app.reading.chosen import bundle_of, cell_of
 from app.reading.comparing import counterpart, why_not_compared
-from app.reading.figure_comparison import run_of, with_second
+from app.reading.figure_comparison import run_of, with_layers, with_second
 from app.reading.removal import METHOD as REMOVAL
 from app.reading.removal import RemovalReading, second_study, why_none
 from app.theme import Theme
@@ -433,7 +433,9 @@ class BundlesView(View):
         if method == REMOVAL:
             return with_second(spec, counterpart(self.workspace, REMOVAL))
         shown = self.other is not None and (spec.name != "bundle_heatmap" or self.training.switch.on)
-        return with_second(spec, run_of(self.workspace, self.other.reading.result)) if self.other and shown else spec
+        if self.other is None or not shown:
+            return spec
+        return with_layers(self.workspace, spec, run_of(self.workspace, self.other.reading.result))
 
     def state(self) -> dict[str, Any]:
         """Return side and value of the map."""

@@ -21,6 +21,7 @@ from app.forms.offer import Offer
 from app.reading import conditions, edited_widths, numbers
 from app.reading.comparing import Compared, compared_run, shown_layers
 from app.reading.depth import EMPTY_AXIS, LAYER_KINDS, MODES, DepthAxis, Floats, depth_axis
+from app.reading.figure_comparison import run_of
 from app.reading.measurements import (
     NOT_APPLICABLE,
     POINT,
@@ -398,9 +399,10 @@ class Overview(View):
         outputs: list[str] = []
         behind: dict[str, None] = {}
         checkpoint = ""
+        structure = run_of(self.workspace, self.workspace.structure)
         for track in self.tracks.tracks:
             metric = self.metrics.get(track.key)
-            run = (source(self.workspace, metric) or self._structure_run()) if metric else None
+            run = (source(self.workspace, metric) or structure) if metric else None
             if metric and run and run.folder:
                 folder = str(run.folder)
                 runs += [folder] if folder not in runs else []
@@ -417,9 +419,6 @@ class Overview(View):
         theirs = tuple(folder for folder in behind if folder not in runs)
         options |= {"compared": len(theirs)} if theirs else {}
         return FigureSpec("tracks", (*runs, *theirs), tuple(options.items()))
-
-    def _structure_run(self) -> Run | None:
-        return next((run for run in self.workspace.runs.values() if run.result is self.workspace.structure), None)
 
     def state(self) -> dict[str, Any]:
         """Return axis, rows and tracks."""

@@ -24,7 +24,7 @@ from app.forms.rank_controls import POINTS, RankControls
 from app.reading import conditions, norms, numbers, rank_reading
 from app.reading.comparing import Compared, counterpart, what_to_mind
 from app.reading.depth import EMPTY_AXIS, DepthAxis, Floats, depth_axis
-from app.reading.figure_comparison import with_second
+from app.reading.figure_comparison import with_layers
 from app.reading.glossary import TERMS
 from app.reading.measurements import STATE_TEXTS, VALUE, Values
 from app.reading.rank_reading import HIGHEST, LOWEST, MEASURES, WITH_TOLERANCE, Reading
@@ -391,11 +391,11 @@ class RankView(View):
         if self._figure == "profile":
             measure = self.reading.measure if self.reading.measure in run.result else "effective_rank"
             options = (("kinds", ",".join(POINTS[self.controls.points])), ("measure", measure))
-            return with_second(FigureSpec("profile", (str(run.folder),), options), second)
+            return with_layers(self.workspace, FigureSpec("profile", (str(run.folder),), options), second)
         layers = ",".join(item.label for item in spectra_of(run.result, self.workspace.selection.layers, self.reading))
         layers = layers or run.result.layers[norms.final_row(run.result)].name
         spec = FigureSpec(self._figure, (str(run.folder),), (("centred", self.reading.centred), ("layers", layers)))
-        return with_second(spec, second)
+        return with_layers(self.workspace, spec, second)
 
     def state(self) -> dict[str, Any]:
         """Return measure, thresholds, points and lanes."""

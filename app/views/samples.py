@@ -130,9 +130,9 @@ class SamplesView(View):
         else:
             self.show_content()
             self._take_table()
-            if self._going >= 0:
-                self.go_to(self._going)
             self._show_places()
+            if self._going >= 0:  # now that there are rows to scroll to
+                self.go_to(self._going)
             self._show_sample()
             self._show_words()
 

@@ -17,7 +17,7 @@ from app.drawing.readout import Line, Readout
 from app.forms.go_on import GoOn
 from app.forms.offer import Offer
 from app.reading import conditions
-from app.reading.figure_comparison import run_of, with_second
+from app.reading.figure_comparison import run_of, with_layers
 from app.reading.measurements import totals
 from app.reading.sharing import METHOD, TRAINED, Projected, Trained, Wish
 from app.reading.sharing_comparison import second_network, second_sharing, why_not_shared
@@ -364,7 +364,8 @@ class SharingView(View):
             name = "ring_agreement"
         if name == "ring_error" and self.look.ratio in run.result.names("ratio"):
             options["ratio"] = self.look.ratio
-        return with_second(FigureSpec(name, (str(run.folder),), tuple(options.items())), self._second_run(name))
+        spec = FigureSpec(name, (str(run.folder),), tuple(options.items()))
+        return with_layers(self.workspace, spec, self._second_run(name))
 
     def _second_run(self, figure: str) -> Run | None:
         """Run of the network that is compared with behind a figure; of a matrix only while its difference is shown."""

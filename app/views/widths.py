@@ -14,6 +14,7 @@ from analysis.measures.widths.description import from_bytes
 from analysis.measures.widths.text import print_widths
 from analysis.problems import AnalysisError
 from app.drawing.readout import Line
+from app.hints import told
 from app.reading.comparing import counterpart
 from app.reading.figure_comparison import with_second
 from app.reading.width_channels import METHOD as SCORES
@@ -215,7 +216,7 @@ class WidthsView(View):
             try:
                 self._read = (run.result, WidthReading(from_bytes(run.result["description"].astype(np.uint8))), "")
             except AnalysisError as error:
-                self._read = (run.result, None, f"{error} {error.hint}")
+                self._read = (run.result, None, str(told(error)))
         return self._read[1], self._read[2]
 
     def _claim(self, reading: WidthReading) -> str:
@@ -233,7 +234,7 @@ class WidthsView(View):
             self.show_empty("The channels that belong together are being found …")
         elif run is not None:
             problem = run.result.finished.problem if run.result.finished else None
-            words = f"{problem.message} {problem.hint}" if problem else "Finding the width groups was stopped."
+            words = str(problem) if problem else "Finding the width groups was stopped."
             self.show_empty(words, "Try again")
         else:
             self.show_empty(f"{SENTENCE} It needs to know which channels are tied.", "Find the width groups")

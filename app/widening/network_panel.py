@@ -145,7 +145,7 @@ class NetworkPanel(QWidget):
         if newest.open:
             return "Saving …" if newest.request.method == SAVE else "Checking …"
         if finished is not None and finished.problem is not None:
-            return f"{finished.problem.message} {finished.problem.hint}"
+            return str(finished.problem)
         if newest.state != "completed":
             return "Stopped."
         if newest.request.method == SAVE:
@@ -184,7 +184,7 @@ class NetworkPanel(QWidget):
             and run.result.finished is not None and run.result.finished.problem is not None
         ]  # fmt: skip
         if failed and waiting(workspace, METHOD) is None:
-            return f"{failed[-1].message} {failed[-1].hint}"
+            return str(failed[-1])
         needs = "pictures and labels" if rule in LABELLED else "pictures"
         return f"The channels are being scored on {needs} …"
 

@@ -16,7 +16,8 @@ from analysis.measures.widths import fitting, presets, sensitivity, straight
 from analysis.measures.widths.costs import CostModel
 from analysis.measures.widths.fitting import Budget, Proposal
 from analysis.measures.widths.sensitivity import Steps
-from analysis.problems import AnalysisError, Problem
+from analysis.problems import AnalysisError
+from app.hints import told
 from app.reading.width_reading import WidthReading, base_edits
 from app.reading.width_runs import newest
 from app.reading.width_search import FOUND, SENSITIVITY, SHRINK, Sensitivity, Shrunk
@@ -167,7 +168,7 @@ class PresetMenu(QMenu):
             self.used.emit()
 
     def _complain(self, error: AnalysisError) -> None:
-        self.workspace.raise_problem(Problem(str(error), error.hint))
+        self.workspace.raise_problem(told(error))
 
     def _uniform(self, model: CostModel, budget: Budget) -> Proposal:
         return presets.uniform_to(model, budget, self.editing.rules.rounding)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPlainTextEdit, QVBoxLay
 from analysis.measures.widths.text import print_widths
 from analysis.problems import AnalysisError
 from app.forms.widgets import GRID, button, label
+from app.hints import told
 from app.reading.width_texts import as_json, as_latex, read_widths
 from app.widening.editing import Editing
 
@@ -64,7 +65,7 @@ class TextPage(QWidget):
         try:
             widths = read_widths(reading.found, self.field.toPlainText())
         except AnalysisError as error:
-            self.complaint.setText(f"{error} {error.hint}")
+            self.complaint.setText(str(told(error)))
             return
         self.complaint.setText("")
         self._shown = self.field.toPlainText()
