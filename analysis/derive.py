@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from analysis.blocks.removal import remove_blocks
 from analysis.edits import Edits
+from analysis.geometry.reshape import reshape
 from analysis.models import Model
 from analysis.problems import AnalysisError
-from analysis.removal import remove_blocks
-from analysis.reshape import reshape
 from analysis.sharing.step import share_weights
 from analysis.surgery.step import change_widths
 

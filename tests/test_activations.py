@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
-from analysis.channels import ChannelWatch
+from analysis.features.channels import ChannelWatch
 from analysis.live import measure
 from analysis.measures import channels as measures
 from analysis.measures.picks import places_in, read_picks

@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from analysis.bundle_plan import training_over
+from analysis.bundling.keys import Ruler, on_grid
+from analysis.bundling.plan import training_over
 from analysis.engine import run
 from analysis.figures import FigureSpec, make_sheet
 from analysis.figures.sheet import Guide
-from analysis.keys import Ruler, on_grid
 from analysis.live import measure
 from analysis.measures.partitions import summarise
 from analysis.request import ImageSource, ModelSource, Request

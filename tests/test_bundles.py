@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from analysis.bundling import default_points
+from analysis.bundling.keys import Ruler, on_grid
+from analysis.bundling.reading import default_points
 from analysis.engine import run
 from analysis.events import Chunk, Finished, Outcome
 from analysis.figures import FigureSpec, figures_of, make_sheet
 from analysis.figures.sheet import Guide, Matrix
 from analysis.graph import record
-from analysis.keys import Ruler, on_grid
 from analysis.live import measure
 from analysis.measures.partitions import label_entropy, merged, partition, summarise
 from analysis.models import load, save
@@ -225,8 +225,8 @@ def test_the_mixer_gives_the_same_bundles(monkeypatch: pytest.MonkeyPatch) -> No
     net, x = residual_net(repeats=1, width=4), pictures((3, 8, 8), 24)
     x[12:] = x[:12]
     first = bundles(net, x, critical=False)
-    monkeypatch.setattr("analysis.keys.route_of", lambda device: "mixer")
-    monkeypatch.setattr("analysis.bundle_plan.route_of", lambda device: "mixer")
+    monkeypatch.setattr("analysis.bundling.keys.route_of", lambda device: "mixer")
+    monkeypatch.setattr("analysis.bundling.plan.route_of", lambda device: "mixer")
     second = bundles(net, x, critical=False)
     np.testing.assert_array_equal(first["bundle_ids"], second["bundle_ids"])
     assert (first.facts["keys"], second.facts["keys"]) == ("xxh3_128", "mixer")

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from analysis import measure
+from analysis.configuring.perturb import disturbed, jittered, moved
+from analysis.configuring.sweep import prepare
 from analysis.engine import run
 from analysis.images import Batch
 from analysis.measures import oracles
 from analysis.methods import chance_pools
-from analysis.perturb import disturbed, jittered, moved
 from analysis.request import ImageSource, ModelSource, Request
 from analysis.result import Result
-from analysis.sweep import prepare
 from tests.test_configuration_fallback import Overwritten
 from tests.tiny import ResidualNet, fill, pictures, state_of
 

@@ -10,10 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, relu
 
-from analysis import measure, sweep
-from analysis.blueprint import draw
+from analysis import measure
+from analysis.configuring import sweep
+from analysis.configuring.walk import NotShareableError, Walker, scout
 from analysis.engine import carry_out
 from analysis.events import Event, Progress
+from analysis.geometry.blueprint import draw
+from analysis.geometry.switches import default_points, plan_switches, points_of
 from analysis.images import images_from
 from analysis.measures.configurations import combinations, draw_space, enumerate_space, options_of
 from analysis.measures.geometry import lay_out
@@ -21,9 +24,7 @@ from analysis.models import model_from
 from analysis.problems import AnalysisError
 from analysis.request import Request
 from analysis.result import Result
-from analysis.switches import default_points, plan_switches, points_of
 from analysis.tracing.recorder import trace
-from analysis.walk import NotShareableError, Walker, scout
 from tests.tiny import ResidualNet, fill, pictures
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -150,14 +151,16 @@ def test_numbers_that_are_taken_out_of_a_map_are_followed(net: type[Three]) -> N
 
 def test_what_is_found_out_in_the_walk_only_is_run_whole_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without what the scout sees of numbers, the walk meets a tensor that it has not kept."""
-    monkeypatch.setattr("analysis.walk._Scout.look", lambda self, name, args: None)
+    monkeypatch.setattr("analysis.configuring.walk._Scout.look", lambda self, name, args: None)
     result = swept(Measured())
     assert result.facts["prefixes"] == "not shared: float reads a tensor that was not kept"
     assert result["prediction"].tolist() == whole_passes(Measured())
 
 
 def test_outputs_that_differ_are_run_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("analysis.sweep.difference", lambda *_: "shared prefixes give other outputs than whole passes")
+    monkeypatch.setattr(
+        "analysis.configuring.sweep.difference", lambda *_: "shared prefixes give other outputs than whole passes"
+    )
     result = swept(Three())
     assert "other outputs" in result.facts["prefixes"]
     assert result["tree_macs"].tolist() == result["macs"].tolist()

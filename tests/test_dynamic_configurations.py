@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from analysis import measure, sweep
+from analysis import measure
+from analysis.configuring import sweep
 from analysis.engine import carry_out, run
 from analysis.events import Chunk, Finished, Outcome
 from analysis.figures import FigureSpec, make_sheet
+from analysis.geometry.kernels import Convolution, convolve
 from analysis.images import images_from
-from analysis.kernels import Convolution, convolve
 from analysis.measures.configurations import Option
 from analysis.measures.findings import MEASURES
 from analysis.models import model_from

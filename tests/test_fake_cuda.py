@@ -9,17 +9,17 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses import FakeTensorMode
 
+from analysis.bundling.keys import KeyReader, Ruler, _mix
 from analysis.config import LayerSpec
 from analysis.explaining.network import Split
-from analysis.gauges import Gauge, plan
+from analysis.features.gauges import Gauge, plan
+from analysis.features.moments import SecondMoment
+from analysis.geometry.kernels import Convolution, convolve
 from analysis.graph import Recording, record
-from analysis.kernels import Convolution, convolve
-from analysis.keys import KeyReader, Ruler, _mix
 from analysis.measures.configurations import Option
 from analysis.measures.positions import sampled_positions
 from analysis.methods.evaluate import scores
 from analysis.methods.weight_spectrum import Weight, squared_singular_values, weight_matrices
-from analysis.moments import SecondMoment
 from analysis.taps import taps
 
 SHAPE = (3, 40, 40)

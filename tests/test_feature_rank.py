@@ -16,7 +16,7 @@ from analysis import measure
 from analysis.config import LayerSpec
 from analysis.engine import run
 from analysis.events import Chunk, Progress
-from analysis.gauges import Gauge, columns, plan
+from analysis.features.gauges import Gauge, columns, plan
 from analysis.graph import record
 from analysis.images import images_from
 from analysis.job import Job

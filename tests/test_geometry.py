@@ -13,19 +13,19 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from analysis import engine
-from analysis.blueprint import draw
+from analysis.configuring.walk import Walker
 from analysis.edits import Edits
+from analysis.geometry.blueprint import draw
+from analysis.geometry.reshape import OtherPathError, reshape, shadow
+from analysis.geometry.switches import plan_switches, points_of
 from analysis.measures.blueprints import Blueprint, from_bytes, to_bytes
 from analysis.measures.configurations import Option, options_of, read_extra, write_extra
 from analysis.measures.geometry import lay_out, receptive_field
 from analysis.models import model_from
 from analysis.problems import AnalysisError
 from analysis.request import ImageSource, ModelSource, Request
-from analysis.reshape import OtherPathError, reshape, shadow
 from analysis.result import Result
-from analysis.switches import plan_switches, points_of
 from analysis.tracing.recorder import trace
-from analysis.walk import Walker
 from tests.tiny import ResidualNet, fill
 
 

@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from analysis.keys import ROUTES, CloseScan, KeyReader, Ruler, not_finite, on_grid, spacing_below, weight_amplitude
+from analysis.bundling.keys import (
+    ROUTES,
+    CloseScan,
+    KeyReader,
+    Ruler,
+    not_finite,
+    on_grid,
+    spacing_below,
+    weight_amplitude,
+)
 from analysis.measures.partitions import merged, partition
 from analysis.problems import AnalysisError
 

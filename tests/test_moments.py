@@ -13,9 +13,9 @@ from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from analysis.features.moments import ColumnMoment, Extremes, Moment, SecondMoment, copies_bytes
 from analysis.measures import spectra
 from analysis.measures.intervals import effective_rank_interval, entropy_slopes
-from analysis.moments import ColumnMoment, Extremes, Moment, SecondMoment, copies_bytes
 
 CPU = torch.device("cpu")
 

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from analysis import models
+from analysis.blocks.removal import Removal, removable_blocks, remove_blocks
 from analysis.derive import derive
 from analysis.edits import Edits
 from analysis.models import Model, model_from
 from analysis.problems import AnalysisError
-from analysis.removal import Removal, removable_blocks, remove_blocks
 from analysis.request import Compute, ModelSource
 from tests.tiny import Block, InPlace, Loop, LoopBlock, ResidualNet, fill, pictures, residual_net, state_of
 

@@ -9,15 +9,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from analysis.configuring.walk import NotShareableError, Walker, node_counts, scout
 from analysis.edits import Edits
-from analysis.kernels import Convolution, Padding, convolve, new_padding, resample, same_padding
+from analysis.geometry.kernels import Convolution, Padding, convolve, new_padding, resample, same_padding
+from analysis.geometry.reshape import Reshaping, reshape, shadow
+from analysis.geometry.switches import Switches, default_points, plan_switches, points_of
 from analysis.measures.configurations import FAMILIES, Option, Space, enumerate_space, options_of
 from analysis.models import model_from
 from analysis.problems import AnalysisError
-from analysis.reshape import Reshaping, reshape, shadow
-from analysis.switches import Switches, default_points, plan_switches, points_of
 from analysis.tracing.recorder import trace
-from analysis.walk import NotShareableError, Walker, node_counts, scout
 from tests.tiny import Block, ResidualNet, fill, pictures, residual_net, state_of
 
 DOUBLE = torch.float64

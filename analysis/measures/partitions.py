@@ -89,7 +89,7 @@ def partition(keys: NDArray[np.generic], known: NDArray[np.bool_] | None = None)
 def merged(shards: Sequence[NDArray[np.generic]]) -> Ids:
     """Return the bundles of several shards together, from the keys of each: as of one run over all in this order.
 
-    Keys of different routes (see :mod:`analysis.keys`) do not compare; ids of different runs never do.
+    Keys of different routes (see :mod:`analysis.bundling.keys`) do not compare; ids of different runs never do.
     """
     return partition(np.concatenate([shard.reshape(len(shard), int(np.prod(shard.shape[1:]))) for shard in shards]))
 

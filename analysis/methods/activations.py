@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from analysis.catalogue import MethodInfo, Param
-from analysis.channels import ChannelWatch
 from analysis.config import LayerSpec
 from analysis.events import Array, Chunk, Declared, Output, Progress
+from analysis.features.channels import ChannelWatch
 from analysis.job import Job, Step
 from analysis.measures.channels import ENOUGH, block_side
 from analysis.measures.picks import read_picks

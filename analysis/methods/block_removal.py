@@ -18,20 +18,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from analysis.bundle_plan import MODE_WORDS, branches_of, checked_labels, training_of
-from analysis.bundling import Clock, Network, branch_scales, critical_factors, ids_of
+from analysis.blocks.removal import Removal, removable_blocks
+from analysis.bundling.keys import Ruler, not_finite, weight_amplitude
+from analysis.bundling.plan import MODE_WORDS, branches_of, checked_labels, training_of
+from analysis.bundling.reading import Clock, Network, branch_scales, critical_factors, ids_of
 from analysis.catalogue import MethodInfo, Param
 from analysis.config import LayerSpec
 from analysis.events import Chunk, Declared, Output, Progress
 from analysis.footprint import peak_memory, timed
 from analysis.images import Batch
 from analysis.job import Job, Step
-from analysis.keys import Ruler, not_finite, weight_amplitude
 from analysis.measures.partitions import in_conflict, summarise
 from analysis.measures.subsets import first_loss, random_subsets, removal_order
 from analysis.pictures import choose
 from analysis.problems import AnalysisError
-from analysis.removal import Removal, removable_blocks
 
 GROUPS = ("conflicting", "non-conflicting", "all")
 ORDERS = ("lowest first", "highest first")

@@ -17,9 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from analysis import grouping
 from analysis.catalogue import MethodInfo, Param
+from analysis.configuring import grouping
+from analysis.configuring.perturb import disturbed, jittered
+from analysis.configuring.sweep import PARAMS, Sweep, calibrated_on, drawn, make_smaller, prepare, quiet
 from analysis.events import Array, Chunk, Declared, Output, Progress
+from analysis.geometry.reshape import shadow
 from analysis.images import Batch
 from analysis.job import Job, Step
 from analysis.measures import oracles
@@ -27,11 +30,8 @@ from analysis.measures.configurations import MOST, combinations
 from analysis.measures.findings import GROUPINGS, LABEL, grouped, picture_of
 from analysis.outcomes import scores_of
 from analysis.outputs import check_labels
-from analysis.perturb import disturbed, jittered
 from analysis.pictures import choose
-from analysis.reshape import shadow
 from analysis.result import empty_array
-from analysis.sweep import PARAMS, Sweep, calibrated_on, drawn, make_smaller, prepare, quiet
 
 INFO = MethodInfo(
     name="chance_pools",

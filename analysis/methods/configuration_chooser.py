@@ -19,13 +19,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from analysis.catalogue import MethodInfo, Param
+from analysis.configuring.sweep import PARAMS, Sweep, batches_of, prepare, sweep_batch
 from analysis.events import Array, Chunk, Declared, Output, Progress
 from analysis.job import Job, Step
 from analysis.measures.oracles import mean_interval
 from analysis.measures.selection import greedy_cover, halves
 from analysis.outputs import check_labels
 from analysis.result import empty_array
-from analysis.sweep import PARAMS, Sweep, batches_of, prepare, sweep_batch
 from analysis.taps import taps
 
 INFO = MethodInfo(

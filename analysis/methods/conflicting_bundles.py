@@ -2,7 +2,8 @@
 
 Pictures that arrive at a layer with equal values make a bundle; what follows cannot tell them apart. A bundle with
 several labels is a conflict, and the mean label entropy of the bundles is one number per layer (Peer et al.,
-"Conflicting Bundles", WACV 2021, and the authors' reference code). When values count as equal: :mod:`analysis.keys`.
+"Conflicting Bundles", WACV 2021, and the authors' reference code). When values count as equal:
+:mod:`analysis.bundling.keys`.
 
 Ours, and labelled so: the critical tolerance, the error floor, the order of the outputs, one factor per branch for all
 pictures, and that the learning rate of all checkpoints is the largest that one of them states.
@@ -16,12 +17,12 @@ from contextlib import closing
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.bundle_plan import COUNTS, MOST_CLASSES, SHARES, Plan, declared, plan_for
-from analysis.bundling import Answers, Clock, Network, Proof, Reader, branch_scales, critical_factors, ids_of
+from analysis.bundling.keys import MODES, CloseScan, KeyReader, Ruler, not_finite, weight_amplitude
+from analysis.bundling.plan import COUNTS, MOST_CLASSES, SHARES, Plan, declared, plan_for
+from analysis.bundling.reading import Answers, Clock, Network, Proof, Reader, branch_scales, critical_factors, ids_of
 from analysis.catalogue import MethodInfo, Param
 from analysis.events import Chunk, Progress
 from analysis.job import Job, Step
-from analysis.keys import MODES, CloseScan, KeyReader, Ruler, not_finite, weight_amplitude
 from analysis.measures.bundles import first_merge
 from analysis.measures.partitions import Ids, Summary, in_conflict, summarise
 from analysis.models import Model

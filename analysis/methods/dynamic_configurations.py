@@ -16,8 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from analysis import grouping
 from analysis.catalogue import MethodInfo
+from analysis.configuring import grouping
+from analysis.configuring.sweep import PARAMS, Sweep, batches_of, calibrated_on, prepare, quiet, sweep_batch
+from analysis.configuring.walk import node_counts
 from analysis.events import Array, Chunk, Declared, Output, Progress
 from analysis.job import Job, Step
 from analysis.measures import choice_outputs, oracles
@@ -26,8 +28,6 @@ from analysis.outcomes import TOP, scores_of
 from analysis.outcomes import records as outcomes_of
 from analysis.outputs import check_labels
 from analysis.result import empty_array
-from analysis.sweep import PARAMS, Sweep, batches_of, calibrated_on, prepare, quiet, sweep_batch
-from analysis.walk import node_counts
 
 INFO = MethodInfo(
     name="dynamic_configurations",

@@ -22,12 +22,12 @@ from torch import Tensor
 
 from analysis.catalogue import MethodInfo, Param
 from analysis.events import Array, Chunk, Declared, Output, Progress
-from analysis.gauges import MODES, WIDEST, Gauge, Point, plan
+from analysis.features.gauges import MODES, WIDEST, Gauge, Point, plan
+from analysis.features.moments import Decomposition, copies_bytes
 from analysis.job import Job, Step
 from analysis.measures import spectra
 from analysis.measures.intervals import GROUPS, effective_rank_interval, entropy_slopes
 from analysis.measures.positions import picture_order, sampled_positions
-from analysis.moments import Decomposition, copies_bytes
 from analysis.problems import AnalysisError
 from analysis.taps import taps
 

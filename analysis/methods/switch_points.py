@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analysis.blueprint import draw
 from analysis.catalogue import MethodInfo
 from analysis.events import Chunk, Declared, Output
+from analysis.geometry.blueprint import draw
 from analysis.job import Job, Step
 from analysis.measures.blueprints import Layer, to_bytes
 from analysis.measures.geometry import lay_out

@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from analysis.catalogue import MethodInfo, Param
 from analysis.config import LayerSpec
 from analysis.events import Chunk, Declared, Output, Progress
+from analysis.features.moments import lower_products
 from analysis.job import Job, Step
 from analysis.measures import spectra
-from analysis.moments import lower_products
 from analysis.problems import AnalysisError
 
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)

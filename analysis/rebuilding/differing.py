@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from analysis.removal import Shortcut
+from analysis.blocks.removal import Shortcut
 
 ATTRIBUTES = (
     *("in_channels", "out_channels", "groups", "in_features", "out_features", "num_features", "num_channels"),

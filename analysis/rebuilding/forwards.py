@@ -13,8 +13,8 @@ import torch
 from torch import nn
 from torch.overrides import resolve_name
 
+from analysis.blocks.removal import ModuleStep, Shortcut
 from analysis.rebuilding.differing import Unwritable
-from analysis.removal import ModuleStep, Shortcut
 from analysis.tracing.trace import Ref
 
 

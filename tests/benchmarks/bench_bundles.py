@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from analysis.bundle_plan import FACTORS, branches_of
-from analysis.bundling import Clock, Network, branch_scales, default_points, ids_of
+from analysis.bundling.keys import KeyReader, Ruler, on_grid, weight_amplitude
+from analysis.bundling.plan import FACTORS, branches_of
+from analysis.bundling.reading import Clock, Network, branch_scales, default_points, ids_of
 from analysis.images import images_from
-from analysis.keys import KeyReader, Ruler, on_grid, weight_amplitude
 from analysis.measures.partitions import partition, summarise
 from analysis.models import model_from
 from analysis.networks import CifarResNet

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from analysis.configuring.walk import Configuration, Flow, Walker, node_counts, scout
+from analysis.geometry.reshape import shadow
+from analysis.geometry.switches import Switches, default_points, plan_switches, points_of
 from analysis.measures.configurations import FAMILIES, Option, Space, enumerate_space, options_of
-from analysis.reshape import shadow
-from analysis.switches import Switches, default_points, plan_switches, points_of
 from analysis.tracing.recorder import trace
-from analysis.walk import Configuration, Flow, Walker, node_counts, scout
 from tests.benchmarks.pairs import one_thread, report
 from tests.tiny import ResidualNet, fill
 

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from analysis.catalogue import Value
 from analysis.config import LayerSpec
-from analysis.gauges import Point, columns, plan
+from analysis.features.gauges import Point, columns, plan
+from analysis.features.moments import SecondMoment
 from analysis.graph import record
 from analysis.images import images_from
 from analysis.job import Job, Step
@@ -25,7 +26,6 @@ from analysis.measures.positions import sampled_positions
 from analysis.methods import feature_rank
 from analysis.methods.weight_spectrum import Weight, squared_singular_values, weight_matrices
 from analysis.models import model_from
-from analysis.moments import SecondMoment
 from analysis.request import Request
 from analysis.result import Result
 from analysis.taps import taps

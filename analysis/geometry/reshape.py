@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from analysis.geometry.kernels import Convolution, brought_to, convolve, numbered, repeated, statistics_of, subsampled
+from analysis.geometry.switches import Role, Switches, plan_switches, points_of
 from analysis.graph import record
-from analysis.kernels import Convolution, brought_to, convolve, numbered, repeated, statistics_of, subsampled
 from analysis.measures.configurations import Option, Pair, options_of
 from analysis.models import Model
 from analysis.problems import AnalysisError
-from analysis.switches import Role, Switches, plan_switches, points_of
 from analysis.tracing.calls import tensors_in
 from analysis.tracing.operations import convolution_arguments, operation_name, spread
 from analysis.tracing.recorder import counted, trace

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.catalogue import nearest
-from analysis.kernels import Padding, same_padding
+from analysis.geometry.kernels import Padding, same_padding
 from analysis.measures.configurations import Option, Pair, SwitchPoint
 from analysis.problems import AnalysisError
 from analysis.tracing.operations import CONVOLUTIONS, POOLS, convolution_arguments, spread

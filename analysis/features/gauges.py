@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from analysis.config import LayerSpec
-from analysis.moments import ColumnMoment, Extremes, Moment, SecondMoment, only
+from analysis.features.moments import ColumnMoment, Extremes, Moment, SecondMoment, only
 from analysis.problems import AnalysisError
 
 MODES = ("auto", "positions", "sampled", "pooled", "flat")

@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from analysis.reshape import Chosen, Function, OtherPathError, Reshaping
-from analysis.switches import Switches
+from analysis.geometry.reshape import Chosen, Function, OtherPathError, Reshaping
+from analysis.geometry.switches import Switches
 from analysis.tracing.calls import tensors_in
 from analysis.tracing.operations import CONVOLUTIONS, multiply_adds, operation_name
 
@@ -145,13 +145,13 @@ class Walker(Reshaping):
     Parameters
     ----------
     net
-        A shadow of the user's network, see :func:`analysis.reshape.shadow`.
+        A shadow of the user's network, see :func:`analysis.geometry.reshape.shadow`.
     switches
         Its operations and their parts.
     flow
         What :func:`scout` found; None to compute every configuration on its own.
     resize, area_gain, calibration
-        See :class:`analysis.reshape.Reshaping`.
+        See :class:`analysis.geometry.reshape.Reshaping`.
 
     Attributes
     ----------

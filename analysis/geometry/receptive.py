@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from analysis.blueprint import draw
+from analysis.geometry.blueprint import draw
+from analysis.geometry.reshape import Chosen
+from analysis.geometry.switches import Switches
 from analysis.measures import geometry
 from analysis.measures.blueprints import Blueprint
 from analysis.measures.configurations import Option
-from analysis.reshape import Chosen
-from analysis.switches import Switches
 from analysis.tracing.trace import Trace
 
 

@@ -10,16 +10,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from analysis.blueprint import draw, last_convolution
+from analysis.configuring.walk import Configuration, Walker
 from analysis.events import Progress
+from analysis.geometry.blueprint import draw, last_convolution
+from analysis.geometry.receptive import receptive_field
+from analysis.geometry.reshape import OtherPathError
 from analysis.measures.configurations import Pair, Space
 from analysis.measures.stride_bounds import total_reductions
 from analysis.outcomes import scores_of
 from analysis.problems import AnalysisError
-from analysis.receptive import receptive_field
-from analysis.reshape import OtherPathError
 from analysis.tracing.trace import Trace
-from analysis.walk import Configuration, Walker
 
 COMPARED = 3  # configurations that are run both ways before a sweep
 

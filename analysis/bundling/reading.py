@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from analysis.bundling.keys import CloseScan, KeyReader, Ruler, on_grid
 from analysis.config import LayerSpec
 from analysis.events import Progress
 from analysis.graph import Recording
 from analysis.images import Images
-from analysis.keys import CloseScan, KeyReader, Ruler, on_grid
 from analysis.measures.partitions import Ids, in_conflict, partition
 from analysis.models import Model
 from analysis.outputs import scores_in

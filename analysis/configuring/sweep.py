@@ -13,9 +13,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from analysis.blueprint import last_convolution
 from analysis.catalogue import Param
+from analysis.configuring.survey import Survey, difference, out_of_memory, survey
+from analysis.configuring.walk import Flow, NotShareableError, Walker, scout
 from analysis.events import Progress
+from analysis.geometry.blueprint import last_convolution
+from analysis.geometry.reshape import OtherPathError, shadow
+from analysis.geometry.switches import (
+    Switches,
+    check_layers,
+    default_points,
+    layers_of,
+    plan_switches,
+    point_in,
+    points_of,
+)
 from analysis.images import Images
 from analysis.job import Job
 from analysis.measures.configurations import (
@@ -35,20 +47,8 @@ from analysis.measures.configurations import (
 )
 from analysis.outcomes import records, scores_of
 from analysis.problems import AnalysisError
-from analysis.reshape import OtherPathError, shadow
-from analysis.survey import Survey, difference, out_of_memory, survey
-from analysis.switches import (
-    Switches,
-    check_layers,
-    default_points,
-    layers_of,
-    plan_switches,
-    point_in,
-    points_of,
-)
 from analysis.tracing.recorder import trace
 from analysis.tracing.trace import Trace
-from analysis.walk import Flow, NotShareableError, Walker, scout
 
 Array = NDArray[Any]
 

@@ -16,11 +16,11 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from analysis.blocks.shortcuts import Residual, removable, residuals
 from analysis.catalogue import nearest
 from analysis.graph import record
 from analysis.models import Model
 from analysis.problems import AnalysisError
-from analysis.shortcuts import Residual, removable, residuals
 from analysis.tracing.calls import CallStack, Frame, following, tensors_in
 from analysis.tracing.recorder import counted, trace
 from analysis.tracing.trace import Call, Op, Ref, Trace

@@ -6,12 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from analysis.kernels import new_padding, numbered
-from analysis.measures.blueprints import NO_MAP, ONES, Blueprint, Join, Layer, Node, Offer
-from analysis.measures.configurations import FAMILIES, STRIDES, Option, Pair, SwitchPoint
-from analysis.measures.geometry import lay_out
-from analysis.problems import AnalysisError
-from analysis.switches import (
+from analysis.geometry.kernels import new_padding, numbered
+from analysis.geometry.switches import (
     Layers,
     Sides,
     carrier_in,
@@ -23,6 +19,10 @@ from analysis.switches import (
     residual_sides,
     slice_steps,
 )
+from analysis.measures.blueprints import NO_MAP, ONES, Blueprint, Join, Layer, Node, Offer
+from analysis.measures.configurations import FAMILIES, STRIDES, Option, Pair, SwitchPoint
+from analysis.measures.geometry import lay_out
+from analysis.problems import AnalysisError
 from analysis.tracing.operations import (
     CONVOLUTIONS,
     ELEMENTWISE,

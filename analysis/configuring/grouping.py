@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from analysis.catalogue import Param
+from analysis.configuring.perturb import moved
 from analysis.events import Output
 from analysis.images import Batch, Images
 from analysis.job import Job
 from analysis.measures.columns import read_column
-from analysis.perturb import moved
 from analysis.problems import AnalysisError
 
 Values = NDArray[np.float64]

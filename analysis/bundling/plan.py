@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.bundling import default_points, is_logits
+from analysis.blocks.shortcuts import branch_layers
+from analysis.bundling.keys import route_of
+from analysis.bundling.reading import default_points, is_logits
 from analysis.config import LayerSpec
 from analysis.events import Declared, Output
 from analysis.job import Job
-from analysis.keys import route_of
 from analysis.models import Model
 from analysis.problems import AnalysisError
-from analysis.shortcuts import branch_layers
 from analysis.tracing.recorder import trace
 
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -163,7 +163,7 @@ def checked_labels(job: Job) -> NDArray[np.int64]:
 
 
 def branches_of(model: Model, points: Iterable[LayerSpec]) -> dict[str, tuple[str, ...]]:
-    """Convolutions of every branch among the points, see :func:`analysis.shortcuts.branch_layers`."""
+    """Convolutions of every branch among the points, see :func:`analysis.blocks.shortcuts.branch_layers`."""
     wanted = {point.name for point in points if point.kind == "branch"}
     if not wanted:
         return {}

@@ -1,0 +1,1 @@
+"""Residual blocks: where branch and shortcut meet, and taking a block out."""

@@ -1,0 +1,1 @@
+"""Statistics of features that grow while pictures stream by."""
