@@ -154,6 +154,11 @@ class Workspace(QObject):
         return self.counted.layers if self.counted else ()
 
     @property
+    def input_shape(self) -> tuple[int, ...]:
+        """(channel, y, x) of what the open network takes, () until its structure is known."""
+        return next((layer.shape for layer in self.layers if layer.kind == "input"), ())
+
+    @property
     def counted(self) -> Result | None:
         """Structure whose parameters are counted as they are stored: of shared weights each ring once.
 

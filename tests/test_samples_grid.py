@@ -115,6 +115,25 @@ def test_memory_is_bounded_and_the_oldest_go_first(qtbot: QtBot) -> None:
     thumbnails.close()
 
 
+def test_pictures_that_are_open_are_not_opened_again(qtbot: QtBot, tmp_path: Path) -> None:
+    thumbnails, announced = Thumbnails(), []
+    thumbnails.opened.connect(lambda: announced.append(thumbnails.pictures))
+    assert thumbnails.open("demo:test", (3, 32, 32))
+    assert not thumbnails.open("demo:test", (3, 64, 64))  # a shape is for noise alone
+    wait(lambda: thumbnails.pictures is not None)
+    assert not thumbnails.open("demo:test", ())
+    assert len(announced) == 1
+    assert thumbnails.open("noise:10", (3, 32, 32))
+    assert thumbnails.open("noise:10", (3, 64, 64))
+    missing = str(tmp_path / "nowhere")
+    assert thumbnails.open(missing, ())
+    assert thumbnails.problem == f"There is no file or folder '{missing}'."
+    assert not thumbnails.open(missing, ())  # no endless attempts by what is told of the failure
+    thumbnails.close()
+    assert thumbnails.open("demo:test", ())
+    thumbnails.close()
+
+
 def test_what_is_no_longer_wanted_is_not_decoded(qtbot: QtBot) -> None:
     thumbnails = Thumbnails()
     thumbnails.open("noise:100000", (3, 64, 64))

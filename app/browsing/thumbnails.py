@@ -55,6 +55,7 @@ class Thumbnails(QObject):
         self.pictures: PictureSet | None = None
         self.problem = ""
         self.decoded = 0
+        self._source: tuple[object, ...] = ()
         self._most_bytes = most_bytes
         self._bytes = 0
         self._kept: OrderedDict[int, QImage | None] = OrderedDict()
@@ -67,19 +68,30 @@ class Thumbnails(QObject):
 
     # -- the source --------------------------------------------------------------------------------------------------
 
-    def open(self, location: str, shape: tuple[int, ...]) -> None:
-        """Open other pictures; :attr:`opened` follows. The shape is for noise."""
+    def open(self, location: str, shape: tuple[int, ...]) -> bool:
+        """Open pictures that are not open already; :attr:`opened` follows. The shape is for noise.
+
+        Returns
+        -------
+        bool
+            False if they were open, or could not be opened when they were asked for last.
+        """
+        source = (location, shape if location.startswith("noise:") else ())
+        if source == self._source:
+            return False
         self.close()
-        turn = self._turn
+        self._source, turn = source, self._turn
         if not location.startswith(("demo:", "noise:")) and not Path(location).expanduser().exists():
             self.problem = f"There is no file or folder '{location}'."
-            return
+            return True
         threading.Thread(target=self._work, args=(turn, location, shape), daemon=True, name="thumbnails").start()
+        return True
 
     def close(self) -> None:
         """Forget the source and all thumbnails."""
         with self._lock:
             self._turn += 1
+            self._source = ()
             self._wanted.clear()
             self._kept.clear()
             self._bytes = 0

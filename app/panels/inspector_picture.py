@@ -28,7 +28,6 @@ class PictureSection(QWidget):
     def __init__(self, workspace: Workspace, theme: Theme) -> None:
         super().__init__()
         self.workspace, self.theme = workspace, theme
-        self._source: tuple[object, ...] = ()
         self._decoded: tuple[PictureSet | None, int] = (None, -1)
         self._told: tuple[object, ...] = ()
         self._image, self._trouble, self._any = QImage(), "", False
@@ -49,21 +48,13 @@ class PictureSection(QWidget):
 
     def show_selection(self, wanted: bool) -> bool:
         """Show the selected picture if there is one and it is wanted, and return whether there is."""
-        shown = wanted and self.workspace.images is not None and self.workspace.selection.sample >= 0
+        images = self.workspace.images
+        shown = wanted and images is not None and self.workspace.selection.sample >= 0
         self.setVisible(shown)
-        if shown:
-            self._open_source()
+        if images is not None and shown:
+            self.thumbnails.open(images.location, self.workspace.input_shape)
             self.refresh()
         return shown
-
-    def _open_source(self) -> None:
-        images, layers = self.workspace.images, self.workspace.layers
-        assert images is not None  # asked for after looking
-        shape = layers[0].shape if layers and layers[0].kind == "input" else ()
-        source = (images.location, shape if images.location.startswith("noise:") else ())
-        if source != self._source:
-            self._source = source
-            self.thumbnails.open(images.location, shape)
 
     def refresh(self) -> None:
         """Show what is known of the picture now."""

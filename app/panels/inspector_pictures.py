@@ -33,7 +33,6 @@ class ExcitingPictures(QWidget):
         super().__init__()
         self.workspace = workspace
         self.thumbnails = Thumbnails(self)
-        self._source: tuple[object, ...] = ()
         self._shown: tuple[ChannelReading, int, str] | None = None
         self.title, self.facts = (TermText(theme, role, NAMES, within=True) for role in ("heading", "soft"))
         self.strip = PictureStrip(theme, "Pictures that excite the channel most")
@@ -92,7 +91,8 @@ class ExcitingPictures(QWidget):
         top = [] if self.strip.isHidden() else found.top(channel)
         if not top and not self.second.top:
             return
-        self._open_source()
+        if self.workspace.images is not None:
+            self.thumbnails.open(self.workspace.images.location, self.workspace.input_shape)
         self.thumbnails.want([place for place, _ in (*top, *self.second.top)])
         self.second.show_thumbs(self.thumbnails)
         thumbs = tuple(
@@ -102,11 +102,3 @@ class ExcitingPictures(QWidget):
             for place, value in top
         )
         self.strip.show_thumbs(thumbs, self.workspace.selection.sample)
-
-    def _open_source(self) -> None:
-        images, layers = self.workspace.images, self.workspace.layers
-        shape = next((layer.shape for layer in layers if layer.kind == "input"), (3, 32, 32))
-        source = (images, shape)
-        if images is not None and source != self._source:
-            self._source = source
-            self.thumbnails.open(images.location, shape)

@@ -133,7 +133,7 @@ def _has_maps(layer: LayerSpec) -> bool:
 
 def page_size(workspace: Workspace, wish: Wish) -> int:
     """Return how many pictures the table shows at once: no more than one run can explain."""
-    shape = next((layer.shape for layer in workspace.layers if layer.kind == "input"), ())
+    shape = workspace.input_shape
     if len(shape) != 3:
         return PAGE
     values = (shape[0] + 1) * shape[1] * shape[2] * max(1, len(wish.algorithms))
@@ -154,7 +154,7 @@ def more_steps(wish: Wish, verdicts: Iterable[tuple[str, str]]) -> int:
 
 def _windows(workspace: Workspace, wish: Wish) -> int:
     """Return how many squares occlusion covers."""
-    side = next((min(layer.shape[1:]) for layer in workspace.layers if layer.kind == "input" and layer.shape[1:]), 32)
+    side = min(workspace.input_shape[1:], default=32)
     window = min(wish.window or max(1, side // 8), side)
     stride = wish.stride or max(1, window // 2)
     return int(ceil((side - window) / stride) + 1) ** 2

@@ -69,7 +69,6 @@ class BundlesView(View):
         self.filter = BundleFilter(workspace, self)
         self._followed: tuple[object, ...] = ()
         self._read: tuple[object, ...] = ()
-        self._opened: tuple[object, ...] = ()
         self._build()
         self.thumbnails.opened.connect(self.invalidate)
 
@@ -341,14 +340,8 @@ class BundlesView(View):
     def _open_pictures(self, run: Run) -> None:
         """Open the pictures of the run, which need not be those that are open; only when somebody looks at them."""
         images = run.request.images
-        if images is None or self.segments.value != "bundle":
-            return
-        layers = self.workspace.layers
-        shape = layers[0].shape if layers and layers[0].kind == "input" else ()
-        wanted = (images.location, shape if images.location.startswith("noise:") else ())
-        if wanted != self._opened:
-            self._opened = wanted
-            self.thumbnails.open(images.location, shape)
+        if images is not None and self.segments.value == "bundle":
+            self.thumbnails.open(images.location, self.workspace.input_shape)
 
     # -- choices -----------------------------------------------------------------------------------------------------
 

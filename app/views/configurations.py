@@ -87,7 +87,6 @@ class ConfigurationsView(View):
         self.other: SecondConfigurations | None = None
         self.look = Look()
         self._read: tuple[object, ...] = ()
-        self._opened: tuple[object, ...] = ()
         self._build()
         self.thumbnails.opened.connect(self.invalidate)
 
@@ -290,14 +289,8 @@ class ConfigurationsView(View):
     def _open_pictures(self, run: Run) -> None:
         """Open the pictures of the run; only when somebody looks at them."""
         images = run.request.images
-        if images is None or self.segments.value not in ("matrix", "picture"):
-            return
-        layers = self.workspace.layers
-        shape = layers[0].shape if layers and layers[0].kind == "input" else ()
-        wanted = (images.location, shape if images.location.startswith("noise:") else ())
-        if wanted != self._opened:
-            self._opened = wanted
-            self.thumbnails.open(images.location, shape)
+        if images is not None and self.segments.value in ("matrix", "picture"):
+            self.thumbnails.open(images.location, self.workspace.input_shape)
 
     # -- empty -------------------------------------------------------------------------------------------------------
 

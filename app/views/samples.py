@@ -56,7 +56,6 @@ class SamplesView(View):
         """Names of the files in small letters; None until they are searched."""
         self._going = -1
         """Picture to go to as soon as they are read, -1 for none."""
-        self._opened: tuple[object, ...] = ()
         self._read: tuple[object, ...] = ()
         self._compared: tuple[object, ...] = ()
         self._build()
@@ -119,7 +118,6 @@ class SamplesView(View):
         """Show the pictures that fit, as far as they are known."""
         if self.workspace.images is None:
             self.thumbnails.close()
-            self._opened = ()
             self._show_why_empty()
             return
         self._open_pictures()
@@ -149,14 +147,11 @@ class SamplesView(View):
         self.action_wanted.emit("open_demo" if demo else "choose_images")
 
     def _open_pictures(self) -> None:
-        images, layers = self.workspace.images, self.workspace.layers
+        images = self.workspace.images
         assert images is not None  # asked for after looking
-        shape = layers[0].shape if layers and layers[0].kind == "input" else ()
-        wanted = (images.location, shape if images.location.startswith("noise:") else ())
-        if wanted != self._opened:
-            self._opened, self._read, self.table, self._files = wanted, (), None, None
+        if self.thumbnails.open(images.location, self.workspace.input_shape):
+            self._read, self.table, self._files = (), None, None
             self.grid.show_places(None, np.empty(0, dtype=np.int64))
-            self.thumbnails.open(images.location, shape)
 
     def _run(self) -> Run | None:
         return shown_run(self.workspace)
