@@ -10,7 +10,6 @@ from analysis.edits import Edits
 from analysis.measures.widths.costs import CostModel
 from analysis.measures.widths.description import from_bytes
 from app.reading import numbers
-from app.reading.edited_widths import EditedWidths
 from app.reading.network_size import BEFORE, size_of
 from app.theme import Theme
 from app.views.overview import Overview
@@ -22,7 +21,7 @@ __all__ = ["theme"]
 
 def test_widths_count_as_they_are_edited() -> None:
     workspace = scenes.opened()
-    plain = size_of(workspace, EditedWidths())
+    plain = size_of(workspace)
     assert plain.after is None
     assert plain.known
     assert "→" not in plain.words
@@ -30,21 +29,21 @@ def test_widths_count_as_they_are_edited() -> None:
     model = CostModel(from_bytes(result["description"].astype(np.uint8)))
     group = next(one for one in model.found.groups if not one.locked)
     workspace.set_edits(Edits(widths=((group.name, group.width // 2),)))
-    edited = size_of(workspace, EditedWidths())
+    edited = size_of(workspace)
     expected = model.costs({group.name: group.width // 2}).totals
     assert edited.after == (expected.parameters, expected.macs)
     assert edited.facts == (numbers.short(expected.parameters), f"{numbers.short(expected.macs)} MACs")
     assert f"→ {expected.macs:,} multiply-adds" in edited.details
     assert edited.before == plain.before
     workspace.set_edits(Edits())
-    assert size_of(workspace, EditedWidths()) == plain
+    assert size_of(workspace) == plain
 
 
 def test_what_is_not_known_is_called_that_before() -> None:
     workspace = scenes.opened()
     conv = next(layer for layer in workspace.layers if layer.kind == "conv")
     workspace.set_edits(Edits(geometry=((conv.name, "dil2"),)))
-    size = size_of(workspace, EditedWidths())
+    size = size_of(workspace)
     assert not size.known
     assert size.words.endswith(BEFORE)
     assert size.facts[1].endswith(BEFORE)

@@ -15,8 +15,8 @@ from analysis.measures.shrinking import chi_square_limit
 from analysis.measures.widths import straight
 from analysis.measures.widths.costs import CostModel
 from analysis.methods import width_sensitivity
+from app.reading import edited_widths
 from app.reading.depth import depth_axis
-from app.reading.edited_widths import EditedWidths
 from app.reading.width_check import Pair, lines
 from app.reading.width_columns import columns_of
 from app.reading.width_reading import WidthReading
@@ -324,11 +324,10 @@ def test_the_tables_of_the_line(view: WidthsView) -> None:
 
 def test_the_overview_draws_edited_widths_behind_the_original(view: WidthsView) -> None:
     workspace = view.workspace
-    edited = EditedWidths()
     axis = depth_axis(workspace.layers)
-    assert edited.outline(workspace, axis) is None
+    assert edited_widths.outline(workspace, axis) is None
     view.editing.put({STREAM: 20}, "wider")
-    outline = edited.outline(workspace, axis)
+    outline = edited_widths.outline(workspace, axis)
     assert outline is not None
     by_name = {slot.name: width for slot, width in zip(axis.slots, outline[2].tolist(), strict=True)}
     assert [by_name[f"layer2.{block}.conv2"] for block in range(3)] == [20.0] * 3

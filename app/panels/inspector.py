@@ -16,11 +16,10 @@ from app.panels.fact_table import Fact, FactTable
 from app.panels.inspector_channels import ChannelSection
 from app.panels.inspector_facts import common_facts, compared_facts, kind_words, layer_facts, metric_fact, short_name
 from app.panels.inspector_picture import PictureSection
-from app.reading import channel_words, conditions, numbers
+from app.reading import channel_words, conditions, edited_widths, numbers
 from app.reading.building import Bench
 from app.reading.chosen import chosen_words
 from app.reading.comparing import compared_run, counterpart, network_name
-from app.reading.edited_widths import EditedWidths
 from app.reading.layer_comparison import (
     difference_words,
     layer_differences,
@@ -57,7 +56,7 @@ class Inspector(QWidget):
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(0)
-        self._bench, self._edited = Bench(), EditedWidths()
+        self._bench = Bench()
         self._build()
         for signal in (
             workspace.model_changed,
@@ -183,7 +182,7 @@ class Inspector(QWidget):
     def _edited_words(self, layer: LayerSpec) -> str:
         """Say that a layer, or the network, has been edited, "" if not: facts are those before, maps those after."""
         edits = self.workspace.edits
-        known = self._edited.by_layer(self.workspace) if edits.widths else {}
+        known = edited_widths.by_layer(self.workspace) if edits.widths else {}
         width = known.get(layer.name)
         if width is not None and width != layer.channels:
             return f"edited to {width:,.0f} channels, the facts below are those before"

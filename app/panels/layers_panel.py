@@ -18,7 +18,6 @@ from app.panels.layers_tree import LayersTree
 from app.reading import building, numbers
 from app.reading.building import Bench
 from app.reading.comparing import deltas, shown_layers
-from app.reading.edited_widths import EditedWidths
 from app.reading.glossary import LAYER_TERMS, TERMS
 from app.reading.measurements import RATIO, Metric, available, read, source, used_words
 from app.reading.network_size import size_of
@@ -48,7 +47,7 @@ class LayersPanel(QWidget):
         self.stale = True
         self._syncing = False
         self._folded: set[str] = set()
-        self._bench, self._edited = Bench(), EditedWidths()
+        self._bench = Bench()
         self._switched: ChosenConfiguration | None = None
         self._asked: Request | None = None
         self.model = LayersModel(self)
@@ -217,7 +216,7 @@ class LayersPanel(QWidget):
             span = ", range of the overview" if self.model.rows_between else ""
             self.summary.say(f"{shown} of {len(layers)} rows{span}", used_words(self.workspace))
             return
-        size = size_of(self.workspace, self._edited)
+        size = size_of(self.workspace)
         words, details = f"{len(layers)} rows · {size.words}", size.details
         counted, used = self.workspace.counted, used_words(self.workspace)
         if counted is not None and used:  # weights are shared: what is stored is less than what is computed with

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QSizePoli
 from analysis.request import Compute, DeviceInfo, ImageSource, ModelSource
 from app.forms.term_label import TermLabel
 from app.forms.widgets import GRID, Elided, label
-from app.reading.edited_widths import EditedWidths
 from app.reading.measurements import used_words
 from app.reading.network_size import size_of
 from app.settings import Preferences
@@ -144,7 +143,6 @@ class TopBar(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._workspace, self._theme, self._preferences, self._actions = workspace, theme, preferences, actions
         self._devices: tuple[DeviceInfo, ...] = ()
-        self._edited = EditedWidths()
         self.model = Chip(theme, "network", "Network", ("parameters", "macs"))
         self.model.help_wanted.connect(self.help_wanted)
         self.images = Chip(theme, "images", "Pictures")
@@ -245,7 +243,7 @@ class TopBar(QWidget):
             return
         prepared = structure.prepared
         known = "total_parameters" in structure and "total_macs" in structure
-        size = size_of(workspace, self._edited) if known else None
+        size = size_of(workspace) if known else None
         facts = size.facts if size is not None else ()
         badges = list(prepared.badges if prepared else ())
         if not workspace.edits.empty:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from analysis.edits import Edits
-from app.reading import numbers
-from app.reading.edited_widths import EditedWidths
+from app.reading import edited_widths, numbers
 from app.reading.measurements import totals
 from app.workspace import Workspace
 
@@ -58,16 +57,10 @@ class Size:
         return words if self.known else f"{words} {BEFORE}"
 
 
-def size_of(workspace: Workspace, edited: EditedWidths) -> Size:
-    """Read the size of the open network.
-
-    Parameters
-    ----------
-    edited
-        Evaluates the edits in closed form.
-    """
+def size_of(workspace: Workspace) -> Size:
+    """Read the size of the open network; edits are evaluated in closed form."""
     edits, before = workspace.edits, totals(workspace)
     if edits.empty or edits == Edits(ring=edits.ring):
         return Size(before, None, True)
-    after = edited.totals(workspace)
+    after = edited_widths.totals(workspace)
     return Size(before, after, after is not None)

@@ -69,7 +69,6 @@ class Overview(View):
         self._shown: dict[str, Values] = {}
         self._tops: dict[str, float] = {}
         self._compared: Compared | None = None
-        self._edited = edited_widths.EditedWidths()
         self._widths: tuple[float, ...] = ()
         self._wanted = ""
         self._build()
@@ -199,7 +198,7 @@ class Overview(View):
         """Return the outline of the network compared with; without one, of the widths as they are edited."""
         if self._compared:
             return self._compared.outline(metric)
-        return self._edited.outline(self.workspace, self.axis) if metric.key == "structure.width" else None
+        return edited_widths.outline(self.workspace, self.axis) if metric.key == "structure.width" else None
 
     def _ceiling(self, metric: Metric, run: Run | None) -> Floats | None:
         if metric.ceiling == "width":
@@ -256,7 +255,7 @@ class Overview(View):
     def _summary(self) -> str:
         layers = self.workspace.layers
         count = sum(layer.kind in ("conv", "linear") for layer in layers)
-        size = size_of(self.workspace, self._edited)
+        size = size_of(self.workspace)
         words = f"{count} layers · {size.words}"
         return " · ".join(part for part in (words, second_words(self.workspace)) if part)
 
