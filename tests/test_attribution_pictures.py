@@ -14,8 +14,9 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from analysis.figures import FigureSpec, Style, make_sheet
-from analysis.figures.draw import FONTS, STYLE_FILE, draw
+from analysis.figures.draw import STYLE_FILE, draw
 from analysis.figures.sheet import Tiles
+from analysis.figures.spec import FONTS
 from analysis.methods import attribution
 from analysis.request import ImageSource, ModelSource
 from analysis.result import Result

@@ -38,4 +38,5 @@ class Offer(QWidget):
         self.button.setVisible(not why_not)
         self.button.setText("Go on" if go_on else self.words)
         self.why.say(why_not or go_on)
+        self.why.setVisible(bool(self.why.text))
         self.setVisible(wanted)

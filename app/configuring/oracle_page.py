@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QSplitter
+from PySide6.QtWidgets import QFrame, QScrollArea, QSplitter
 
 from analysis.measures import oracles
 from analysis.measures.findings import ALIKE, GROUPINGS, LABEL
 from app.configuring.offer import Offer
 from app.configuring.page import NO_LABELS, Page, interval
-from app.drawing.bar_rows import BOTTOM, THINNEST, TOP, Bar, BarRow, BarRowsPlot
+from app.drawing.bar_rows import Bar, BarRow, BarRowsPlot
 from app.drawing.count_axis import CountAxis
 from app.drawing.curves import Curve, CurvePlot, Guide
 from app.drawing.legend import Key
@@ -24,8 +24,8 @@ from app.reading.configurations import Look, Pinned, Reading, Row
 from app.theme import Theme
 
 SOON = "so far, {done:,} of {total:,} pictures · intervals and held-out measures come when all are finished"
-MOST_HIGH = 360
-"""Pixels that all rows may claim, so that none is hidden in a small window; the curve takes the rest."""
+LOWEST_CURVE = 130
+"""Pixels of the height below which the curve says nothing, with letters of the usual size."""
 LOWEST = -0.25
 """Where the axis begins at the latest: what lies below is cut, and its number stands beside."""
 SHORT = {"perturbation": "disturbed", "jitter": "jittered"}
@@ -69,10 +69,15 @@ class OraclePage(Page):
         halves.setChildrenCollapsible(False)
         halves.addWidget(self.rows)
         halves.addWidget(self.growth)
-        halves.setSizes([320, 200])
+        halves.setSizes([300, 220])
+        self.room = QScrollArea()  # in a low window both halves are scrolled to, and neither is squeezed
+        self.room.setAccessibleName("Oracle, its references and its growth")
+        self.room.setFrameShape(QFrame.Shape.NoFrame)
+        self.room.setWidgetResizable(True)
+        self.room.setWidget(halves)
         self.offer = Offer(theme, "Measure chance pools", lambda: self.measure_wanted.emit(POOLS))
-        self.body.addWidget(self.offer)
-        self.body.addWidget(halves, 1)
+        self.claim_row.addWidget(self.offer)
+        self.body.addWidget(self.room, 1)
         self.define(self.rows, "any_correct", "matched_list", "static_gain", "oracle_kappa")
         self.define(self.growth, "oracle_growth", "chance_pool")
 
@@ -86,7 +91,8 @@ class OraclePage(Page):
         self.rows.set_title(" · ".join(part for part in (words, pool_words(self.pools)) if part))
         self.rows.set_note("")
         rows = rows_of(reading, self.pools, self.other)
-        self.rows.setMinimumHeight(min(MOST_HIGH, round(THINNEST * len(rows)) + TOP + BOTTOM + 2))
+        self.rows.setMinimumHeight(self.rows.height_of(len(rows)))
+        self.growth.setMinimumHeight(round(self.growth.grown(LOWEST_CURVE)))
         lowest = min((bar.low for row in rows for bar in row.bars if bar.low < 0), default=0.0)
         ends = [end for row in rows for bar in row.bars for end in (bar.value, bar.outline) if end < 0]
         lowest = min(lowest, *ends, 0.0)
@@ -327,6 +333,6 @@ def claim(reading: Reading) -> str:
     if not math.isfinite(value):
         return f"{words} · {numbers.percent(reading.list_accuracy)} by an equally long list"
     if low <= 0 <= high:
-        return f"{words} · no more than an equally long list of the {reading.own_network} gives"
+        return f"{words} · no more than an equally long list gives"
     side = "above" if value > 0 else "below"
-    return f"{words} · {abs(100 * value):.1f} points {side} an equally long list of the {reading.own_network}"
+    return f"{words} · {abs(100 * value):.1f} points {side} an equally long list"

@@ -18,9 +18,10 @@ from app.reading import numbers
 from app.reading.glossary import TERMS
 from app.theme import Theme, mix
 
-TOP, BOTTOM = 26, 42
+TOP, BARE, BOTTOM = 26, 8, 42
+"""Pixels above with a title and without, and below."""
 THICKEST, THINNEST = 16.0, 13.0
-"""Pixels of the thickest bar, and of the lowest row before rows are panned."""
+"""Pixels of the thickest bar, and of the lowest row before rows are panned, where letters are no higher."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,11 +228,14 @@ class BarRowsPlot(Plot):
         self.item.rows, self.item.guides, self.item.selected = rows, guides, selected
         self.names.set_names(tuple(row.name for row in rows), len(rows))
         self.texts.texts = tuple(row.text for row in rows)
-        self.margins = Margins(round(self.names.room()), TOP, round(self.texts.room()), BOTTOM)
         self._span = span
         self._point_at_title(None)
         self.links.current = -1
-        self.arrange()
+        self.keep_room(
+            left=round(self.names.room()),
+            right=round(self.texts.room()),
+            top=self.grown(TOP if self.title else BARE),
+        )
         if anew:
             self._fit()
         self.item.update()
@@ -243,11 +247,20 @@ class BarRowsPlot(Plot):
         if self._span is not None and self.is_home:
             self._fit()
 
+    def height_of(self, count: int) -> int:
+        """Pixels that so many rows need to be read without panning."""
+        top = self.grown(TOP if self.title else BARE)
+        return round(count * self._thinnest() + top + self.grown(BOTTOM)) + 2
+
+    def _thinnest(self) -> float:
+        """Pixels of the lowest row whose name is still written."""
+        return max(THINNEST, math.ceil(0.9 * QFontMetricsF(self.theme.font("small")).height()))
+
     def _fit(self) -> None:
         count = max(1, len(self.item.rows))
-        seen = min(count, max(1, int(self.area().height() / THINNEST)))
+        seen = min(count, max(1, int(self.area().height() / self._thinnest())))
         y = (0.5 - seen, 0.5)
-        self.box.setLimits(yMin=0.5 - count, yMax=0.5, maxYRange=count, minYRange=min(3, count))
+        self.box.setLimits(yMin=0.5 - count, yMax=0.5, maxYRange=count, minYRange=min(3, seen))
         self.set_home(self._span or (0.0, 1.0), y)
 
     def row_at(self, y: float) -> int:

@@ -120,11 +120,7 @@ class DepthPlot(Plot):
     def _make_room(self, *_: object) -> None:
         if self.names is None or not self.axis.slots:
             return
-        bottom = round(self.names.height())
-        if bottom != self.margins.bottom:
-            m = self.margins
-            self.margins = Margins(m.left, m.top, m.right, bottom)
-            self.arrange()
+        self.keep_room(bottom=round(self.names.height()))
 
     def _click(self, x: float, _y: float, _extend: bool) -> None:
         point = self.axis.slot_at(x)

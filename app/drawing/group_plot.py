@@ -224,10 +224,7 @@ class GroupPlot(Plot):
         self.item.series, self.item.guide, self.count = series, guide, len(names)
         if self.x_axis is not None:
             self.x_axis.set_names(names, len(names))
-            margins = Margins(LEFT, 24, 12, round(self.x_axis.room()) - 8)
-            if margins != self.margins:
-                self.margins = margins
-                self.arrange()
+            self.keep_room(bottom=round(self.x_axis.room()) - 8)
         home = ((-0.6, max(len(names), 1) - 0.4), _reach(series, guide, top, bool(log)))
         self.item.base = home[1][0]
         if self.home != home:

@@ -61,7 +61,7 @@ class ListAxis(Axis):
         longest = self._longest[1]
         if self.side == "bottom":
             return min(0.71 * longest + metrics.height(), 90) + metrics.height() + 6
-        return min(longest, 180) + 14
+        return min(longest, 180 * max(1.0, self.theme.scale)) + 14
 
     def places(self) -> tuple[int, int, float]:
         """First and last place that can be seen, and the pixels between two."""

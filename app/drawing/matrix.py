@@ -258,7 +258,7 @@ class MatrixPlot(Plot):
         low, high = self.box.viewRange()[0]
         spacing = (self._frame.size().width() - left - self.right_room) / max(high - low, 1e-9)
         below = names if self.columns.fits(spacing) else min(names, round(self.columns.number_room()))
-        return Margins(left, 26, self.right_room, below)
+        return Margins(left, self.usual.top, self.right_room, below)
 
     def _fit_names(self) -> None:
         if self._room() != self.margins:

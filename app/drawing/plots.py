@@ -7,7 +7,7 @@ rectangles.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyqtgraph as pg
@@ -31,7 +31,7 @@ from app.theme import Theme
 
 @dataclass(frozen=True, slots=True)
 class Margins:
-    """Room around the box in pixels, for axes and titles."""
+    """Room around the box in pixels, for axes and titles in letters of the usual size."""
 
     left: float = 46
     top: float = 24
@@ -76,7 +76,8 @@ class Plot(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
     def __init__(self, theme: Theme, name: str, margins: Margins = Margins()) -> None:
         super().__init__(background=None)
         self.theme = theme
-        self.margins = margins
+        self._usual, self._measured = margins, dict[str, float]()
+        self.margins = self.usual
         self.title = ""
         self.note = ""
         self.axes: list[Axis] = []
@@ -149,6 +150,24 @@ class Plot(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
         # The box comes last: it tells that it was resized, and names that now fit at an angle ask for more room.
         self.box.setGeometry(area)
 
+    @property
+    def usual(self) -> Margins:
+        """The margins that the plot was made with, grown with the letters."""
+        m = self._usual
+        return Margins(*(self.grown(value) for value in (m.left, m.top, m.right, m.bottom)))
+
+    def grown(self, pixels: float) -> float:
+        """Turn pixels that suit letters of the usual size into as many as suit those of now."""
+        return pixels if self.theme.scale <= 1 else round(pixels * self.theme.scale)
+
+    def keep_room(self, **measured: float) -> None:
+        """Keep the usual room around the box, but at some sides as many pixels as their texts were measured to need."""
+        self._measured = measured
+        margins = replace(self.usual, **measured)
+        if margins != self.margins:
+            self.margins = margins
+            self.arrange()
+
     def set_home(self, x: tuple[float, float], y: tuple[float, float], go: bool = True) -> None:
         """Say which range shows everything, and go there."""
         self.home = (x, y)
@@ -176,6 +195,7 @@ class Plot(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
     def _take_colors(self) -> None:
         self.setBackground(self.theme.color("surface"))
         self.viewport().update()
+        self.margins = replace(self.usual, **self._measured)
         self.arrange()
 
     def _mouse_moved(self, place: QPointF) -> None:

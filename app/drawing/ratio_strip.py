@@ -12,6 +12,9 @@ from app.drawing.plots import Margins, Plot
 from app.reading.depth import Floats
 from app.theme import Theme
 
+HEIGHT = 64
+"""Pixels of the strip with letters of the usual size."""
+
 
 class RatioItem(PixelItem):
     """Edited by original width, from 1 upwards and downwards."""
@@ -43,8 +46,12 @@ class RatioStrip(Plot):
         self.box.setMouseEnabled(x=False, y=False)
         self.box.setXLink(above.box)
         self.set_title("edited / original")
-        self.setFixedHeight(64)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        theme.changed.connect(self._take_height)
+        self._take_height()
+
+    def _take_height(self) -> None:
+        self.setFixedHeight(round(self.grown(HEIGHT)))
 
     def show_ratio(self, x: Floats, ratio: Floats) -> None:
         """Draw other ratios."""

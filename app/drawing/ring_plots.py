@@ -223,10 +223,7 @@ class BarsPlot(Plot):
         count = len(bars.values) if bars is not None else 0
         self.item.bars = bars
         self.x_axis.set_names(names, count)
-        margins = Margins(52, 26, 14, round(self.x_axis.room()) if names else 40)
-        if margins != self.margins:
-            self.margins = margins
-            self.arrange()
+        self.keep_room(bottom=round(self.x_axis.room()) if names else self.grown(40))
         highest = top or nice_top(bars.largest if bars is not None else 1.0)
         home = ((-0.7, max(count, 1) - 0.3), (0.0, 1.04 * highest))
         if self.home != home:

@@ -121,10 +121,8 @@ class TrackStack(QWidget):
         """Give the axes the room they need: names appear when zooming makes them readable."""
         dots = any(lane.dots is not None for lane in self.lanes)
         left = max(GUTTER, math.ceil(self._gutter.width_for(self.lanes)))
-        margins = Margins(left=left, top=26, right=52 if dots else 14, bottom=round(self._names.height()))
-        if margins != self.plot.margins:
-            self.plot.margins = margins
-            self.plot.arrange()
+        right = self.plot.grown(52 if dots else 14)
+        self.plot.keep_room(left=left, right=right, bottom=round(self._names.height()))
 
     def _set_limits(self) -> None:
         low, high = self.axis.limits

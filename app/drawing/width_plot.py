@@ -262,8 +262,7 @@ class WidthPlot(Plot):
         """Keep room for the names below."""
         height = self.names.height() + 6
         if abs(height - self.margins.bottom) > 1:
-            self.margins = Margins(52, 26, 12, height)
-            self.arrange()
+            self.keep_room(bottom=height)
 
     def resizeEvent(self, ev: Any) -> None:
         """Keep room for the names at another width."""

@@ -9,8 +9,6 @@ from typing import Any
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
-    QButtonGroup,
-    QHBoxLayout,
     QLabel,
     QMenu,
     QPushButton,
@@ -229,52 +227,6 @@ def duration_words(workspace: Workspace, method: str) -> str:
     seconds = 2 + 1.5 * macs * count / speed
     size = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
     return f"about {size} for {count:,} pictures on {workspace.compute.device}"
-
-
-class Segments(QWidget):
-    """A row of buttons of which exactly one is down.
-
-    Parameters
-    ----------
-    choices
-        (value, words) pairs.
-    """
-
-    chosen = Signal(str)
-
-    def __init__(self, choices: tuple[tuple[str, str], ...], name: str) -> None:
-        super().__init__()
-        self.setAccessibleName(name)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        self._group = QButtonGroup(self)
-        self._group.setExclusive(True)
-        self._buttons: dict[str, QToolButton] = {}
-        for value, words in choices:
-            button = QToolButton()
-            button.setText(words)
-            button.setCheckable(True)
-            button.setProperty("role", "flat")
-            button.setAccessibleName(f"{name}: {words}")
-            self._group.addButton(button)
-            self._buttons[value] = button
-            layout.addWidget(button)
-        self._group.buttonClicked.connect(self._clicked)
-        next(iter(self._buttons.values())).setChecked(True)
-
-    def _clicked(self, _button: object) -> None:
-        self.chosen.emit(self.value)
-
-    @property
-    def value(self) -> str:
-        """The value that is down."""
-        return next(value for value, button in self._buttons.items() if button.isChecked())
-
-    def set_value(self, value: str) -> None:
-        """Press a button without announcing it; an unknown value is ignored."""
-        if value in self._buttons:
-            self._buttons[value].setChecked(True)
 
 
 def menu_button(words: str, menu: QMenu) -> QToolButton:

@@ -26,6 +26,7 @@ from app.bundling.training_page import WORDS, TrainingPage
 from app.commands import SetEdits
 from app.drawing.plots import Plot
 from app.drawing.readout import Line, Readout
+from app.forms.segments import Segments
 from app.reading import conditions, distances
 from app.reading.bundle_comparison import SecondReading, second_reading
 from app.reading.bundles import METHOD, Look, Reading, duration_words
@@ -35,7 +36,7 @@ from app.reading.figure_comparison import run_of, with_layers, with_second
 from app.reading.removal import METHOD as REMOVAL
 from app.reading.removal import RemovalReading, second_study, why_none
 from app.theme import Theme
-from app.views.base import Segments, View
+from app.views.base import View
 from app.weights import place_of
 from app.workspace import Run, Workspace
 
@@ -76,7 +77,7 @@ class BundlesView(View):
 
     def _build(self) -> None:
         self.thumbnails = Thumbnails(self)
-        self.segments = Segments(PAGES, "Side")
+        self.segments = Segments(PAGES, "Side", wraps=True)
         self.values = Segments(VALUES, "Value of the map")
         self.checkpoints = QComboBox()
         self.checkpoints.setAccessibleName("Checkpoint")

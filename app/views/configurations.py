@@ -29,6 +29,7 @@ from app.configuring.rules_page import RulesPage
 from app.configuring.why_page import WhyPage
 from app.drawing.readout import Line, Readout
 from app.forms.go_on import GoOn
+from app.forms.segments import Segments
 from app.forms.widgets import button
 from app.reading import building, conditions, geometry_attribution
 from app.reading.attribution_reading import METHOD as ATTRIBUTION
@@ -40,7 +41,7 @@ from app.reading.configurations import LOST, METHOD, WON, Look, Reading, duratio
 from app.reading.continuing import continued
 from app.reading.figure_comparison import run_of, with_second
 from app.theme import Theme
-from app.views.base import Segments, View, menu_button
+from app.views.base import View, menu_button
 from app.workspace import Run, SampleFilter, Workspace
 
 PAGES = (
@@ -94,7 +95,7 @@ class ConfigurationsView(View):
 
     def _build(self) -> None:
         self.thumbnails = Thumbnails(self)
-        self.segments = Segments(PAGES, "Side")
+        self.segments = Segments(PAGES, "Side", wraps=True)
         menu = QMenu(self)
         menu.addAction("Won: right here, wrong plain", lambda: self._filter_kind(WON, "won by"))
         menu.addAction("Lost: wrong here, right plain", lambda: self._filter_kind(LOST, "lost by"))

@@ -19,6 +19,7 @@ from app.drawing.readout import Entry, Line, Readout
 from app.drawing.signed_matrix import SignedCells, difference_keys, largest
 from app.forms.difference import DifferenceSwitch
 from app.forms.head import Head, activate
+from app.forms.segments import Segments
 from app.reading import conditions, numbers
 from app.reading.accuracy_comparison import SecondAccuracy, second_accuracy
 from app.reading.comparing import counterpart, what_to_mind
@@ -26,7 +27,7 @@ from app.reading.depth import Floats, Ints
 from app.reading.figure_comparison import with_second
 from app.reading.glossary import TERMS
 from app.theme import Theme
-from app.views.base import Segments, View, duration_words
+from app.views.base import View, duration_words
 from app.workspace import Run, SampleFilter, Workspace
 
 METHOD = "evaluate"

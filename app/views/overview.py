@@ -18,6 +18,7 @@ from app.drawing.tracks import TrackStack
 from app.forms import menus
 from app.forms.head import Head
 from app.forms.offer import Offer
+from app.forms.segments import Segments
 from app.reading import conditions, edited_widths, numbers
 from app.reading.comparing import Compared, compared_run, shown_layers
 from app.reading.depth import EMPTY_AXIS, LAYER_KINDS, MODES, DepthAxis, Floats, depth_axis
@@ -39,7 +40,7 @@ from app.reading.network_size import size_of
 from app.reading.second_size import second_words
 from app.reading.track_list import Track, TrackList
 from app.theme import Theme
-from app.views.base import Segments, View, duration_words, menu_button
+from app.views.base import View, duration_words, menu_button
 from app.weights import place_of
 from app.workspace import Run, Workspace
 

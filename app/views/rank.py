@@ -21,6 +21,7 @@ from app.drawing.spectrum_plots import NO_LAYERS, Spectrum, SpectrumPlot, Tolera
 from app.drawing.tracks import TrackStack
 from app.forms.fields import SlidingNumber
 from app.forms.rank_controls import POINTS, RankControls
+from app.forms.segments import Segments
 from app.reading import conditions, norms, numbers, rank_reading
 from app.reading.comparing import Compared, counterpart, what_to_mind
 from app.reading.depth import EMPTY_AXIS, DepthAxis, Floats, depth_axis
@@ -29,7 +30,7 @@ from app.reading.glossary import TERMS
 from app.reading.measurements import STATE_TEXTS, VALUE, Values
 from app.reading.rank_reading import HIGHEST, LOWEST, MEASURES, WITH_TOLERANCE, Reading
 from app.theme import Theme
-from app.views.base import Segments, View, duration_words
+from app.views.base import View, duration_words
 from app.workspace import Run, Workspace
 
 METHOD = "feature_rank"

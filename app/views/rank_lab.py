@@ -34,12 +34,13 @@ from app.drawing.legend import Key, Legend
 from app.drawing.readout import Line, Readout
 from app.forms.head import Head
 from app.forms.params_form import ParamsForm
+from app.forms.segments import Segments
 from app.forms.widgets import GRID, label, row
 from app.reading import conditions
 from app.reading.comparing import compared_run
 from app.reading.lab_study import drawn_words, how_far, key_of, study_words, time_words, verdict
 from app.theme import Theme
-from app.views.base import Segments, View
+from app.views.base import View
 from app.workspace import Run, Workspace
 
 METHOD = "rank_lab"

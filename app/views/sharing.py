@@ -16,6 +16,7 @@ from app.drawing.plots import Plot
 from app.drawing.readout import Line, Readout
 from app.forms.go_on import GoOn
 from app.forms.offer import Offer
+from app.forms.segments import Segments
 from app.reading import conditions
 from app.reading.figure_comparison import run_of, with_layers
 from app.reading.measurements import totals
@@ -29,7 +30,7 @@ from app.sharing.ring_page import RingPage
 from app.sharing.share_page import SharePage
 from app.sharing.training_page import TrainingPage
 from app.theme import Theme
-from app.views.base import EmptyState, Segments, View, duration_words
+from app.views.base import EmptyState, View, duration_words
 from app.workspace import Run, Workspace
 
 PAGES = (
@@ -77,7 +78,7 @@ class SharingView(View):
 
     def _build(self) -> None:
         theme = self.theme
-        self.segments = Segments(PAGES, "Side")
+        self.segments = Segments(PAGES, "Side", wraps=True)
         self.counts = Segments(COUNTS, "Degrees of freedom")
         self.errors = Segments(ERRORS, "Value of a layer")
         self.likenesses = Segments(LIKENESSES, "Likeness")

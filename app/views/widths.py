@@ -14,6 +14,7 @@ from analysis.measures.widths.description import from_bytes
 from analysis.measures.widths.text import print_widths
 from analysis.problems import AnalysisError
 from app.drawing.readout import Line
+from app.forms.segments import Segments
 from app.hints import told
 from app.reading.comparing import counterpart
 from app.reading.figure_comparison import with_second
@@ -23,7 +24,7 @@ from app.reading.width_reading import WidthReading
 from app.reading.width_reference import second_layers_run
 from app.reading.width_search import CONTROL, FOUND, SENSITIVITY, SHRINK
 from app.theme import Theme
-from app.views.base import Segments, View, menu_button
+from app.views.base import View, menu_button
 from app.widening.asking import METHOD, Asking
 from app.widening.choosing import Choosing
 from app.widening.editing import Editing
@@ -58,7 +59,7 @@ class WidthsView(View):
 
     def _build(self) -> None:
         self.claim = Line(self.theme, "text", "text")
-        self.pages, self.choosing = Segments(PAGES, "Page"), Choosing(self.theme)
+        self.pages, self.choosing = Segments(PAGES, "Page", wraps=True), Choosing(self.theme)
         self.parts = parts = Pages(self.workspace, self.theme, self.editing, self.asking)
         parts.setParent(self)
         self.profile, self.line, self.check = parts.profile, parts.line, parts.check
