@@ -23,6 +23,8 @@ class Result:
         Output name to array; what has not arrived is NaN, -1 or 255.
     arrived
         Output name to number of elements that have arrived.
+    changes
+        Number of chunks that were taken in: what was read of several outputs is as new as this.
 
     Examples
     --------
@@ -41,6 +43,7 @@ class Result:
         self.finished: Finished | None = None
         self.arrays: dict[str, Array] = {}
         self.arrived: dict[str, int] = {}
+        self.changes = 0
 
     @staticmethod
     def of(events: Iterable[Event]) -> Result:
@@ -74,6 +77,7 @@ class Result:
                 fresh = np.count_nonzero(is_empty(self.arrays[name][place]))
                 self.arrays[name][place] = values
                 self.arrived[name] += int(fresh)
+                self.changes += 1
             case Progress():
                 self.progress = event
             case Finished():

@@ -117,7 +117,7 @@ def test_the_folder_is_listed_once_for_a_network(
     assert listed == [folder]
     workspace.set_model(ModelSource("auto", ("elsewhere/net.pth",)))
     assert len(listed) == 2
-    assert not bar.isVisible()
+    assert not bar.slider.isVisible()
 
 
 def test_an_unmeasured_checkpoint_says_so_and_can_be_measured(folder: Path, theme: Theme, qtbot: QtBot) -> None:
@@ -202,6 +202,28 @@ def test_another_network_leaves_it_too_but_a_full_disk_does_not(folder: Path, qa
     assert list(left_out(workspace)) == [(other,)]
     assert "cifar_resnet56" in left_out(workspace)[(other,)]
     assert [one.title for one in checkpoints(workspace, files)] == ["epoch-1", "epoch-9"]
+
+
+def test_a_checkpoint_that_is_another_network_is_left_with_a_word(folder: Path, theme: Theme, qtbot: QtBot) -> None:
+    workspace = opened(folder)
+    bar, said = bar_of(workspace, theme, qtbot), list[Problem]()
+    workspace.problem_raised.connect(said.append)
+    other = (str(folder / "epoch-10.pth"),)
+    workspace.show_checkpoint(other)
+    events = scenes.rank_events(scenes.network(9), model=ModelSource("auto", other), name="cifar_resnet56")
+    scenes.play(workspace, events, purpose="glance")
+    settle()
+    assert workspace.checkpoint is None
+    assert bar.isVisible()
+    (problem,) = said
+    assert problem.message == "epoch-10 is cifar_resnet56, with other layers."
+    assert "Compare with" in problem.hint
+    wrong = (str(folder / "epoch-1.pth"),)
+    workspace.show_checkpoint(wrong)
+    scenes.play(workspace, failing(wrong[0], "The weights in epoch-1.pth do not fit the network.", "mismatch"))
+    settle()
+    assert workspace.checkpoint is None
+    assert len(said) == 1  # the run itself has said so
 
 
 def test_an_edited_network_stays_a_checkpoint(folder: Path, qapp: QApplication) -> None:

@@ -267,11 +267,17 @@ def test_the_chip_ends_the_comparison(theme: Theme, qtbot: QtBot) -> None:
     assert not bar.chip.isVisible()
 
 
-def test_the_line_above_the_views_is_there_while_there_is_another_network(theme: Theme, qtbot: QtBot) -> None:
+def test_the_line_above_the_views_is_there_as_soon_as_a_network_is_known(theme: Theme, qtbot: QtBot) -> None:
+    bare = built(ComparisonBar, Workspace(), theme, qtbot)
+    bare.refresh()
+    assert not bare.isVisible()
     workspace = scenes.opened()
     bar = built(ComparisonBar, workspace, theme, qtbot)
     bar.refresh()
-    assert not bar.isVisible()
+    assert bar.isVisible()
+    assert not bar.slider.isVisible()
+    bar.others.aboutToShow.emit()
+    assert "Network by name…" in [action.text() for action in bar.others.actions()]  # a way to the first one
     events = scenes.rank_events(scenes.network(9), seed=4, model=OTHER, name="cifar_resnet56")
     other = scenes.play(workspace, events)
     settle()

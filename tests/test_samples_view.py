@@ -12,6 +12,7 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from analysis.edits import Edits
+from analysis.events import Chunk
 from analysis.request import ImageSource
 from app.reading.samples import Wish
 from app.theme import Theme
@@ -112,6 +113,24 @@ def test_without_predictions_what_needs_them_says_so(theme: Theme, qtbot: QtBot)
     assert view.wishes.verdict.isEnabled()
     assert not view.offer.isVisible()
     assert len(view.grid.samples.places) == int(np.sum(view.grid.samples.table.right[view.grid.samples.places] == 0))  # type: ignore[union-attr]
+
+
+def test_what_arrives_after_the_predictions_is_read_too(theme: Theme, qtbot: QtBot) -> None:
+    events = list(run_events([0, 1], [1, 1], [0.5, 0.6], images=ImageSource("demo:test")))
+    chunks = {event.name: event for event in events if isinstance(event, Chunk)}
+    view = view_of(theme, qtbot, "demo:test", iter(events[:3]))  # all but the chunks and the end
+    run = view.workspace.latest("evaluate")
+    assert run is not None
+    for name in ("prediction", "confidence", "sample_loss", "label"):
+        view.workspace.apply(run.number, chunks[name])
+        view.workspace.announce(run.number)
+        settle()  # drawn after every single array
+    table = view.table
+    assert table is not None
+    assert table.right[:2].tolist() == [0, 1]
+    assert table.confidence[:2].tolist() == [0.5, 0.6]
+    assert np.isfinite(table.loss[:2]).all()
+    assert "1 right, 1 wrong" in view.summary.text
 
 
 def test_pictures_that_cannot_be_opened_are_one_sentence(theme: Theme, qtbot: QtBot) -> None:

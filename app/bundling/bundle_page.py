@@ -163,7 +163,7 @@ class BundlePage(Page):
         if int(places.max()) >= len(self.thumbnails.pictures):
             self._show_nothing("These are not the pictures of the run: open those it was measured on.", keep=True)
             return
-        sampled = (id(reading.result), look.checkpoint, reading.result.arrived.get("prediction", 0))
+        sampled = (id(reading.result), look.checkpoint, reading.result.changes)
         if sampled != self._sampled:
             self._sampled, self._samples = sampled, reading.table_of_samples(look.checkpoint)
         self.pictures.setCurrentWidget(self.grid)

@@ -149,17 +149,13 @@ def pixel_words(pane: Pane, y: int, x: int) -> str:
     if pane.values is None or not np.isfinite(pane.values[y, x]):
         return ""
     value = float(pane.values[y, x])
-    words = f"row {y}, column {x}: {signed(value) if pane.signed else numbers.short(abs(value))}"
+    words = f"row {y}, column {x}: {numbers.signed_short(value) if pane.signed else numbers.short(abs(value))}"
     if pane.by_color is None:
         return words
     names = COLORS if len(pane.by_color) == len(COLORS) else tuple(f"channel {i}" for i in range(len(pane.by_color)))
-    parts = [f"{name} {signed(float(part[y, x]))}" for name, part in zip(names, pane.by_color, strict=True)]
+    values = [numbers.signed_short(float(part[y, x])) for part in pane.by_color]
+    parts = [f"{name} {value}" for name, value in zip(names, values, strict=True)]
     return f"{words}\n{'gradient by colour: ' if not pane.signed else 'by colour: '}{', '.join(parts)}"
-
-
-def signed(value: float) -> str:
-    """Return a number with its sign and three digits."""
-    return f"+{numbers.short(value)}" if value > 0 else numbers.short(value)
 
 
 def elided(words: str, width: float, metrics: QFontMetricsF) -> str:

@@ -6,8 +6,8 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFontMetricsF, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
 
-from app.drawing.attribution_pane import signed
 from app.forms.widgets import button
+from app.reading import numbers
 from app.reading.attribution_reading import MapReading
 from app.theme import Theme
 
@@ -73,7 +73,7 @@ class AttributionLinks(QWidget):
         room -= metrics.horizontalAdvance(words)
         links = []
         for unit, value in self._shown:
-            text = signed(value)
+            text = numbers.signed_short(value)
             room -= metrics.horizontalAdvance(f"{unit} {text}") + APART
             if room > 0:
                 links.append(f'<a style="color:{color}" href="{unit}">{unit}</a>&nbsp;{text}')

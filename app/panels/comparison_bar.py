@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from analysis.problems import Problem
 from app.forms import menus
 from app.forms.widgets import Elided, label
 from app.reading.checkpoints import (
@@ -28,9 +29,9 @@ from app.reading.checkpoints import (
     left_out,
     requests_for_all,
     takes_several,
+    was_told,
 )
 from app.reading.comparing import compared_run, is_open_network, network_name
-from app.reading.second_choices import choices
 from app.reading.second_size import second_words
 from app.theme import Theme
 from app.workspace import Run, Workspace
@@ -155,7 +156,10 @@ class ComparisonBar(QWidget):
         """Show what is compared and which checkpoint is shown."""
         workspace = self.workspace
         wrong = left_out(workspace)
-        if workspace.checkpoint in wrong:
+        if workspace.checkpoint is not None and workspace.checkpoint in wrong:
+            if not was_told(workspace, workspace.checkpoint):
+                hint = f"The slider leaves it out; “{CHOOSE}” puts it beside this network."
+                workspace.raise_problem(Problem(wrong[workspace.checkpoint], hint))
             workspace.show_checkpoint(None)  # comes back here
             return
         files = self._folder.files(workspace.model)
@@ -169,8 +173,7 @@ class ComparisonBar(QWidget):
         self._fit()
         if self.found:
             self._show_checkpoint(tuple(why for weights, why in wrong.items() if set(weights) & set(files)))
-        offered = compared is not None or bool(self.found) or bool(choices(workspace))
-        self.setVisible(offered and workspace.structure is not None)
+        self.setVisible(workspace.structure is not None)
 
     def _name(self, name: str) -> None:
         """Write the name of the second network on the chip: of a long one the middle is left out."""

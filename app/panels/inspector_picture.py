@@ -73,7 +73,7 @@ class PictureSection(QWidget):
         self._decode(pictures, place)
         run = shown_run(self.workspace)
         result = run.result if run is not None else None
-        known = (pictures, place, result, result.arrived.get("prediction", 0) if result is not None else 0)
+        known = (pictures, place, result, result.changes if result is not None else 0)
         if known != self._told:
             self._told = known
             table = sample_table(pictures, result)

@@ -236,6 +236,12 @@ def left_out(workspace: Workspace) -> dict[Weights, str]:
     return found
 
 
+def was_told(workspace: Workspace, weights: Weights) -> bool:
+    """Tell whether somebody who asked for a measurement of these weights was told that it failed."""
+    runs = (run for run in workspace.runs.values() if run.request.model and run.request.model.weights == weights)
+    return any(run.state == "failed" and run.purpose == "measure" for run in runs)
+
+
 def _stopped_by(workspace: Workspace, run: Run) -> dict[Weights, str]:
     """Name the file for which a run over several failed: the one that is named, or the last if that is another net."""
     model, prepared, finished = run.request.model, run.result.prepared, run.result.finished

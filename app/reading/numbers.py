@@ -193,6 +193,17 @@ def signed(value: float, places: int) -> str:
     return f"{'+' if value > 0 else '−'}{text}"
 
 
+def signed_short(value: float) -> str:
+    """Return a number with its sign and three digits, however small it is.
+
+    Examples
+    --------
+    >>> signed_short(0.25), signed_short(-6.3e-6), signed_short(0.0), signed_short(float("nan"))
+    ('+0.250', '−6.3×10⁻⁶', '0', '–')
+    """
+    return f"+{short(value)}" if value > 0 else short(value)
+
+
 def plain(value: float) -> str:
     """Return a number for a table of another program: all digits, no spaces, empty for not a number."""
     if math.isnan(value):

@@ -68,7 +68,7 @@ class SecondAnswers:
         lines = [f"{self.name}: {', '.join(part for part in parts if part)}"]
         loss = float(table.loss[place])
         if np.isfinite(loss):
-            difference = numbers.signed(float(ours.loss[place]) - loss, 2)
+            difference = numbers.signed_short(float(ours.loss[place]) - loss)
             lines.append(f"Its loss: {numbers.with_unit(loss, 'nats')} ({difference} here)")
         return "\n".join(lines)
 

@@ -163,9 +163,9 @@ class SamplesView(View):
     def _take_table(self) -> None:
         pictures, result = self.thumbnails.pictures, self._result()
         assert pictures is not None  # asked for after looking
-        arrived = result.arrived.get("prediction", 0) if result else 0
-        if (id(pictures), id(result), arrived) != self._read:
-            self._read = (id(pictures), id(result), arrived)
+        read = (id(pictures), id(result), result.changes if result else 0)
+        if read != self._read:
+            self._read = read
             self.table = sample_table(pictures, result)
             self.wishes.set_classes(self.table.classes, self.table.predicted)
             self.wishes.set_measured(self.table.measured)
@@ -176,8 +176,7 @@ class SamplesView(View):
         pictures, shown = self.thumbnails.pictures, self._run()
         second = second_run(self.workspace, shown)
         assert pictures is not None  # asked for after looking
-        arrived = second.result.arrived.get("prediction", 0) if second else 0
-        read = (self._read, self.workspace.compared, id(second), arrived)
+        read = (self._read, self.workspace.compared, id(second), second.result.changes if second else 0)
         if read != self._compared:
             self._compared = read
             self.second = second_answers(self.workspace, pictures, shown)
