@@ -51,6 +51,8 @@ class FigureInfo:
         True if it takes several runs of one network, or of many; or the methods of which it does.
     beside
         Methods whose runs may stand beside the others: they tell which layers correspond.
+    sized
+        True if what stands where depends on the size of the figure: it is told beside the options.
     """
 
     name: str
@@ -61,6 +63,7 @@ class FigureInfo:
     why_alone: str = ""
     several: bool | tuple[str, ...] = False
     beside: tuple[str, ...] = ()
+    sized: bool = False
 
     @property
     def compares(self) -> bool:
@@ -145,6 +148,7 @@ FIGURES = (
         (graph.FOLDED, graph.MEASURE, profile.CHECKPOINT, second.DIFFERENCE),
         graph.graph,
         several=True,
+        sized=True,
     ),
     FigureInfo(
         "confidence",
@@ -403,7 +407,7 @@ def make_sheet(spec: FigureSpec, results: list[Result]) -> Sheet:
         )
     options = _options(info, given)
     _check_counts(info, results, options)
-    return info.make(results, options)
+    return info.make(results, options | spec.style.room if info.sized else options)
 
 
 def _check_counts(info: FigureInfo, results: list[Result], options: dict[str, Value]) -> None:

@@ -271,7 +271,7 @@ def sensitivity(results: list[Result], options: Options) -> Sheet:
         stages=stages(list(result.layers)),
         y_log=True,
     )
-    words = f" · {equal} points have equal values of two classes and are not shown" if equal else ""
+    words = f" · not shown for equal values of two classes: {equal} point{'s' if equal != 1 else ''}" if equal else ""
     text = with_second(_note(result, place) + words, result, results[1:])
     return Sheet((panel,), note=text, fingerprints=fingerprints(results))
 

@@ -129,8 +129,10 @@ def picture(results: list[Result], options: Options) -> Sheet:
         ("worst", worst, "bundles"),
         ("plain", 0, "rank"),
     )
-    for words, number, hue in chosen:
+    for number in dict.fromkeys(number for _, number, _ in chosen):
+        words = ", ".join(word for word, other, _ in chosen if other == number)
         name = f"{words}: {result.names('configuration')[number]}"
+        hue = next(hue for _, other, hue in chosen if other == number)
         marks.append(Points(where[[number]].astype(np.float64), values[[number]], name, hue))
     title = f"probability of the label, picture {place}" if len(found) else "probability of the label, mean"
     panel = Panel(tuple(marks), x_title="configurations, sorted", y_title=title, y_range=(0.0, 1.02))

@@ -6,7 +6,7 @@ import numpy as np
 
 from analysis.figures.configuration_runs import Tried, correct_of, opened, picture_rows, seed_of
 from analysis.figures.profile import Options, fingerprints, note
-from analysis.figures.second import with_second
+from analysis.figures.second import split, with_second
 from analysis.figures.sheet import Bars, Floats, Guide, Line, Mark, Outline, Panel, Points, Sheet, ThinLine
 from analysis.measures import oracles, selection
 from analysis.measures.oracles import Integers
@@ -37,23 +37,10 @@ def growth(results: list[Result], options: Options) -> Sheet:
     if theirs is not None:
         theirs.insist_configurations()
         there = oracles.growth_curve(theirs.correct[:, oracles.known_effective(theirs.second["duplicate_of"])])
-        marks.insert(0, ThinLine(np.arange(1.0, len(there) + 1), 100 * there, theirs.name))
-    for pool in (found for found in ours if "oracle_beyond" in found):
-        for row, name in enumerate(pool.names("pool")):
-            values = np.asarray(pool["growth"][row], dtype=np.float64)
-            finite = np.flatnonzero(np.isfinite(values))
-            single = np.asarray(pool["mean_accuracy"], dtype=np.float64) if "mean_accuracy" in pool else np.zeros(9)
-            apart = "" if oracles.matched(float(single[row]), float(single[0])) else ", accuracy not matched"
-            if row and len(finite):
-                marks.append(
-                    Line(
-                        np.asarray(finite + 1, dtype=np.float64),
-                        100 * values[finite],
-                        f"{name} pool{apart}",
-                        f"series{row}",
-                        dashed=True,
-                    )
-                )
+        marks.insert(0, ThinLine(np.arange(1.0, len(there) + 1), 100 * there, theirs.name, of="configurations"))
+        for x, y, words, hue in _pools(split(results, options)[1]):
+            marks.insert(0, ThinLine(x, y, f"{theirs.name}, {words}", hue, words, dashed=True))
+    marks += [Line(x, y, words, hue, dashed=True) for x, y, words, hue in _pools(ours)]
     panel = Panel(
         tuple(marks),
         x_title="number of configurations or copies",
@@ -62,6 +49,28 @@ def growth(results: list[Result], options: Options) -> Sheet:
         y_range=(0.0, 102.0),
     )
     return _sheet(panel, result, results, theirs, SHOWN)
+
+
+def _pools(runs: list[Result]) -> list[tuple[Floats, Floats, str, str]]:
+    """Sizes, oracles in %, words and hue of the chance pools of a network; configurations are not among them."""
+    found = []
+    for pool in (run for run in runs if "oracle_beyond" in run):
+        names = pool.names("pool")
+        single = np.asarray(pool["mean_accuracy"] if "mean_accuracy" in pool else np.full(len(names), np.nan))
+        for row, name in list(enumerate(names))[1:]:
+            values = np.asarray(pool["growth"][row], dtype=np.float64)
+            known = np.flatnonzero(np.isfinite(values))
+            apart = "" if oracles.matched(float(single[row]), float(single[0])) else ", accuracy not matched"
+            if len(known):
+                found.append(
+                    (
+                        np.asarray(known + 1, dtype=np.float64),
+                        100 * values[known],
+                        f"{name} pool{apart}",
+                        f"series{row}",
+                    )
+                )
+    return found
 
 
 def cost_map(results: list[Result], options: Options) -> Sheet:

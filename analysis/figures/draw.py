@@ -13,13 +13,15 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgb
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from analysis.figures.draw_legend import BEHIND, room_above, write_legend
+from analysis.figures.draw_boxes import draw_boxes, fit_letters, with_letter
+from analysis.figures.draw_guides import put_apart, room_of_names, write_guides
+from analysis.figures.draw_legend import BEHIND, free_data, room_above, write_legend
 from analysis.figures.draw_tiles import draw_tiles, height_of
 from analysis.figures.sheet import (
     Bars,
@@ -52,15 +54,36 @@ HUES = {
     "cost": "#7F868C",
     "neutral": "#111111",
     "faint": "#C9CDD1",
+    "edge": "#6F767D",
     "outline": "#111111",
 }
-PLAIN = {"neutral": "#000000", "outline": "#000000", "faint": "#D0D0D0"}
-"""Greys of roles that are not the colour of a measure."""
+PLAIN = {
+    "neutral": "#000000",
+    "outline": "#000000",
+    "faint": "#D0D0D0",
+    "edge": "#707070",
+    "bundles": "#8F8F8F",
+    "widths": "#5A5A5A",
+    "sharing": "#9C9C9C",
+    "cost": "#8A8A8A",
+}
+"""Greys of roles; those of measures also differ by their dashes where they are lines."""
+ROLE_DASHES: dict[str, Any] = {
+    "bundles": (0, (3, 1, 1, 1)),
+    "sharing": ":",
+    "cost": "-.",
+    "configurations": (0, (5, 1)),
+}
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#8B5FBF", "#444444")
 GREYS = ("#222222", "#7A7A7A", "#4D4D4D", "#A0A0A0", "#333333", "#8C8C8C", "#5F5F5F", "#B0B0B0")
+EDGE = 0.5
+"""Points of an edge of a graph."""
+ARROW = ((-0.5, 1.0), (0.0, 0.0), (0.5, 1.0))
+"""An arrow that points down at a place."""
+AXES = 0.75
+"""About the share of a figure's width that its axes take."""
 DASHES = ("-", "--", ":", "-.", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 2)))
 MARKERS = {"circle": "o", "dash": "_", "diamond": "D", "cross": "x", "square": "s", "triangle": "^"}
-FONTS = {"column": 7.0, "page": 8.0, "slide": 14.0}
 
 
 def save_sheet(sheet: Sheet, style: Style, path: Path) -> None:
@@ -111,7 +134,7 @@ def _metadata(ending: str, sheet: Sheet) -> dict[str, Any]:
 
 
 def _sizes(style: Style) -> Any:  # matplotlib types its parameters as literals
-    font = style.font or FONTS[style.size]
+    font = style.points
     names = ("font.size", "axes.titlesize", "axes.labelsize", "legend.fontsize")
     sizes = dict.fromkeys(names, font) | {"xtick.labelsize": 0.92 * font, "ytick.labelsize": 0.92 * font}
     return sizes | ({"lines.linewidth": 1.8, "axes.linewidth": 1.0} if style.size == "slide" else {})
@@ -121,17 +144,20 @@ def draw(sheet: Sheet, style: Style) -> Figure:
     """Draw a sheet; the caller has set the style's parameters."""
     width, height = SIZES[style.size]
     heights = [_height(panel, width, height) for panel in sheet.panels]
-    total = height * max(sum(heights), 0.8) + max(0.0, _note_height(sheet, style) - LONG_NOTE)
+    least = 0.3 if all(panel.bare for panel in sheet.panels) else 0.8
+    total = height * max(sum(heights), least) + max(0.0, _note_height(sheet, style) - LONG_NOTE)
     if any(_tiles(panel) for panel in sheet.panels):
         total = height * sum(heights) + _note_height(sheet, style)
     names = room_above(sheet, width * MILLIMETRE) if style.legend else 0.0
-    figure = Figure(figsize=(width * MILLIMETRE, total * MILLIMETRE + names), layout="constrained")
+    figure = Figure(figsize=(width * MILLIMETRE, total * MILLIMETRE + names), dpi=style.dpi, layout="constrained")
     axes = figure.subplots(
         len(sheet.panels), 1, sharex=sheet.linked, squeeze=False, gridspec_kw={"height_ratios": heights}
     )[:, 0]
+    beside: list[list[Text]] = []
     for i, (panel, ax) in enumerate(zip(sheet.panels, axes, strict=True)):
-        last = i == len(sheet.panels) - 1
-        _draw_panel(figure, ax, panel, style, names=last or not sheet.linked, sizes=i == 0 or not sheet.linked)
+        last, first = i == len(sheet.panels) - 1, i == 0 or not sheet.linked
+        _draw_panel(figure, ax, panel, style, names=last or not sheet.linked, sizes=first)
+        beside.append(write_guides(ax, panel, first))
     if sheet.title:
         figure.suptitle(sheet.title, x=0.01, ha="left", fontsize=mpl.rcParams["axes.titlesize"])
     if style.note and sheet.note:
@@ -143,7 +169,23 @@ def draw(sheet: Sheet, style: Style) -> Figure:
             ha="left",
         )
     figure.align_ylabels()
+    _settle(figure, list(zip(sheet.panels, axes, beside, strict=True)))
     return figure
+
+
+def _settle(figure: Figure, parts: list[tuple[Panel, Axes, list[Text]]]) -> None:
+    """Move and resize what depends on where everything stands: legends, names of guides, texts in boxes."""
+    figure.draw_without_rendering()
+    if free_data(figure, [ax for _, ax, _ in parts]):
+        figure.draw_without_rendering()
+    moved = [put_apart(ax, texts) for _, ax, texts in parts]
+    if any(moved):
+        figure.draw_without_rendering()
+    for panel, ax, _ in parts:
+        for mark in panel.marks:
+            if isinstance(mark, Boxes):
+                fit_letters(ax, mark)
+    figure.set_layout_engine("none")  # everything stands where it is to stay
 
 
 def _note_height(sheet: Sheet, style: Style) -> float:
@@ -166,7 +208,8 @@ def _height(panel: Panel, width: float, height: float) -> float:
         return panel.height
     drawing = (panel.y_range[1] - panel.y_range[0]) / (panel.x_range[1] - panel.x_range[0]) * ratio
     coloured = any(isinstance(mark, Boxes) and np.isfinite(mark.values).any() for mark in panel.marks)
-    return drawing + (0.3 if coloured else 0.1)
+    lines = 6.5 if coloured else 2.5  # of the scale of colours, and of the note
+    return float(drawing + lines * 1.2 * mpl.rcParams["font.size"] / 72 / MILLIMETRE / height)
 
 
 def _wrapped(text: str, width: float, font: float) -> str:
@@ -204,9 +247,10 @@ def _draw_panel(figure: Figure, ax: Axes, panel: Panel, style: Style, *, names: 
             case Matrix():
                 _draw_matrix(figure, ax, mark, style)
             case Guide():
-                _draw_guide(ax, mark)
+                across = ax.axvline if mark.axis == "x" else ax.axhline
+                across(mark.at, color="#666666", lw=0.6, ls=(0, (4, 2)))
             case Boxes():
-                _draw_boxes(figure, ax, mark, panel, style)
+                draw_boxes(figure, ax, mark, _colour(mark.hue, style), style.palette == "grey")
             case Tiles():
                 draw_tiles(ax, mark, style.palette == "grey", SIZES[style.size][0])
                 ax.set_title(panel.title)
@@ -222,7 +266,9 @@ def _colour(hue: str, style: Style) -> str:
 
 
 def _dash(hue: str, style: Style) -> Any:
-    return DASHES[int(hue[6:]) % len(DASHES)] if style.palette == "grey" and hue.startswith("series") else "-"
+    if style.palette != "grey":
+        return "-"
+    return DASHES[int(hue[6:]) % len(DASHES)] if hue.startswith("series") else ROLE_DASHES.get(hue, "-")
 
 
 def _draw_bars(ax: Axes, mark: Bars, style: Style, count: int) -> None:
@@ -244,7 +290,11 @@ def _draw_line(ax: Axes, mark: Line, style: Style) -> None:
     drawstyle = "steps-post" if mark.steps else "default"
     if mark.low is not None and mark.high is not None:
         ax.fill_between(mark.x, mark.low, mark.high, color=_colour(mark.hue, style), alpha=0.2, lw=0)
-    ax.plot(mark.x, mark.y, color=_colour(mark.hue, style), ls=dash, drawstyle=drawstyle, label=mark.label or None)
+    look: dict[str, Any] = {"lw": EDGE} if mark.arrow else {}
+    look |= {"color": _colour(mark.hue, style), "in_layout": not mark.arrow}
+    ax.plot(mark.x, mark.y, ls=dash, drawstyle=drawstyle, label=mark.label or None, **look)
+    if mark.arrow:
+        ax.plot(mark.x[-1:], mark.y[-1:], marker=ARROW, ms=3.0, mew=EDGE, mfc="none", **look)
 
 
 def _draw_thin(ax: Axes, mark: ThinLine, style: Style) -> None:
@@ -300,62 +350,11 @@ def _draw_matrix(figure: Figure, ax: Axes, mark: Matrix, style: Style) -> None:
         ax.set_yticklabels(mark.rows)
 
 
-def _draw_boxes(figure: Figure, ax: Axes, mark: Boxes, panel: Panel, style: Style) -> None:
-    """Draw boxes whose texts are as large as the boxes have room for."""
-    low, high = panel.x_range or (0.0, 1.0)
-    points = figure.get_size_inches()[0] * 72 / (high - low)
-    colours = LinearSegmentedColormap.from_list("depth", _box_scale(mark, style))
-    known = mark.values[np.isfinite(mark.values)]
-    least, most = min(0.0, float(known.min(initial=0.0))), float(known.max(initial=0.0))
-    if mark.signed:
-        most = max(most, -least) or 1.0
-        least = -most
-    norm = Normalize(least, most or 1.0)
-    first, span = (0.1, 0.8) if mark.signed else (0.05, 0.75)
-    for x, y, width, height, name, value in zip(
-        mark.x, mark.y, mark.width, mark.height, mark.names, mark.values, strict=True
-    ):
-        share = first + span * float(norm(value)) if np.isfinite(value) else 0.0
-        face = colours(share) if np.isfinite(value) else "#FFFFFF"
-        ax.add_patch(Rectangle((x, y), width, height, fc=face, ec="#8A9199", lw=0.5, zorder=3))
-        ink = "#FFFFFF" if _is_dark(face) else "#111111"
-        ax.text(
-            x + width / 2, y + height / 2, name, ha="center", va="center", color=ink, fontsize=7.2 * points, zorder=4
-        )
-    if known.size:
-        image = ScalarMappable(
-            norm, LinearSegmentedColormap.from_list("used", colours(np.linspace(first, first + span, 64)))
-        )
-        figure.colorbar(image, ax=ax, label=mark.label, location="bottom", pad=0.02, shrink=0.6, aspect=40)
-
-
-def _box_scale(mark: Boxes, style: Style) -> list[str]:
-    """Colours from the least to the greatest value; of differences those of both signs, white between them."""
-    if not mark.signed:
-        return ["#FFFFFF", _colour(mark.hue, style), "#10222E"]
-    return ["#FFFFFF", "#B4B4B4", "#3C3C3C"] if style.palette == "grey" else ["#005A8F", "#FFFFFF", "#C44E00"]
-
-
-def _is_dark(face: Any) -> bool:
-    """Tell whether white text is the one to read on a colour."""
-    red, green, blue = to_rgb(face)
-    return 0.3 * red + 0.59 * green + 0.11 * blue < 0.55
-
-
-def _draw_guide(ax: Axes, mark: Guide) -> None:
-    across = ax.axvline if mark.axis == "x" else ax.axhline
-    across(mark.at, color="#666666", lw=0.6, ls=(0, (4, 2)))
-    place = (mark.at, 0.98) if mark.axis == "x" else (0.99, mark.at)
-    frame = ax.get_xaxis_transform() if mark.axis == "x" else ax.get_yaxis_transform()
-    align = {"ha": "right", "va": "top", "rotation": 90} if mark.axis == "x" else {"ha": "right", "va": "bottom"}
-    ax.text(*place, mark.label, transform=frame, color="#444444", fontsize=mpl.rcParams["xtick.labelsize"], **align)
-
-
 def _finish(ax: Axes, panel: Panel, style: Style, *, names: bool, sizes: bool) -> None:
     if panel.bare:
         ax.set_axis_off()
-        ax.set_aspect("equal")
-    ax.set_title(panel.title)
+        ax.set_aspect("equal", anchor="N")
+    ax.set_title(panel.title, pad=mpl.rcParams["axes.titlepad"] + room_of_names(panel, sizes))
     ax.set_xlabel(panel.x_title if names else "")
     ax.set_ylabel(panel.y_title)
     if panel.x_log:
@@ -370,6 +369,8 @@ def _finish(ax: Axes, panel: Panel, style: Style, *, names: bool, sizes: bool) -
         ax.set_xlim(*panel.x_range)
     if panel.x_log:
         _name_few_decades(ax)
+    elif not panel.x_names and _counts(panel):
+        ax.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
     if panel.y_range:
         ax.set_ylim(*panel.y_range)
     elif not panel.y_log and not any(isinstance(mark, Matrix) for mark in panel.marks):
@@ -381,6 +382,12 @@ def _finish(ax: Axes, panel: Panel, style: Style, *, names: bool, sizes: bool) -
                     fontsize=mpl.rcParams["xtick.labelsize"])  # fmt: skip
     if style.legend and ax.get_legend_handles_labels()[0]:
         write_legend(ax, panel)
+
+
+def _counts(panel: Panel) -> bool:
+    """Tell whether all places along x are whole numbers, so that there is nothing between them."""
+    places = [mark.x for mark in panel.marks if isinstance(mark, Bars | Line | ThinLine | Points)]
+    return bool(places) and not panel.bare and all(np.array_equal(x, np.round(x)) for x in places)
 
 
 def _name_few_decades(ax: Axes) -> None:
@@ -398,25 +405,19 @@ def _from_zero(ax: Axes) -> None:
         ax.set_ylim(0, high)
     ax.yaxis.set_major_locator(MaxNLocator(nbins=5))
     if high >= 1e4:
-        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: with_letter(value)))
 
 
 def _heights(container: Any) -> list[float]:
     return [patch.get_height() for patch in container if hasattr(patch, "get_height")]
 
 
-def _short(value: float) -> str:
-    """Write a number with an SI letter: 41200000 becomes "41.2 M"."""
-    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= size:
-            return f"{value / size:.3g} {letter}"
-    return f"{value:g}"
-
-
 def _name_axis(axis: Any, names: tuple[str, ...], inches: float) -> None:
-    """Write names at an angle where they fit, else every second, third, … name."""
-    room = inches * 72 / (mpl.rcParams["xtick.labelsize"] * 1.25)
-    step = max(1, int(np.ceil(len(names) / room)))
+    """Write names beside each other where they fit, else upright; where these are too many, some of them."""
+    small = mpl.rcParams["xtick.labelsize"]
+    step = max(1, int(np.ceil(len(names) / (inches * 72 / (small * 1.25)))))
     places = list(range(0, len(names), step))
+    letters = max((len(line) for name in names for line in name.split("\n")), default=0)
+    upright = step > 1 or len(names) > 8 or (letters + 1) * 0.58 * small > AXES * inches * 72 / max(len(names), 1)
     axis.set_ticks(places)
-    axis.set_ticklabels([names[i] for i in places], rotation=90 if step > 1 or len(names) > 8 else 0)
+    axis.set_ticklabels([names[i] for i in places], rotation=90 if upright else 0)

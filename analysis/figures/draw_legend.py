@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from analysis.figures.sheet import Bars, Guide, Matrix, Outline, Panel, Sheet, ThinLine
 
@@ -13,6 +16,8 @@ BEHIND = 1.5
 """Where the lines of a second network lie: over bars, below lines."""
 MOST_INSIDE = 5
 """Lines of two networks whose names find room between them."""
+MOST_COLUMNS, HANDLE = 3, 7
+"""Columns of names, and the letters that have room where the picture of a line or a bar stands."""
 FREE_ROWS = 2
 """Rows of names that the usual height of a figure has room for."""
 
@@ -31,17 +36,61 @@ def room_above(sheet: Sheet, inches: float) -> float:
 
 def write_legend(ax: Axes, panel: Panel) -> None:
     """Write the names of a panel, those of a second network after those of the first."""
-    found = sorted(zip(*ax.get_legend_handles_labels(), strict=True), key=lambda pair: _is_thin(pair[0]))
-    handles, labels = [handle for handle, _ in found], [words for _, words in found]
-    if not _is_above(panel, len(labels)):
+    handles, labels = _entries(ax)
+    if _is_above(panel, len(labels)):
+        _write_above(ax, handles, labels)
+    else:
         ax.legend(handles, labels, loc="best")
-        return
+
+
+def _entries(ax: Axes) -> tuple[list[Any], list[str]]:
+    found = sorted(zip(*ax.get_legend_handles_labels(), strict=True), key=lambda pair: _is_thin(pair[0]))
+    return [handle for handle, _ in found], [words for _, words in found]
+
+
+def _write_above(ax: Axes, handles: list[Any], labels: list[str]) -> int:
+    """Write names above all axes, once; return how many rows that adds."""
     figure = ax.get_figure(True)
     assert figure is not None  # the axes were made by a figure
     said = [[text.get_text() for text in legend.get_texts()] for legend in figure.legends]
-    if labels not in said:  # several panels may need the same one
-        columns = _columns(labels, figure.get_size_inches()[0])
-        figure.legend(handles, labels, loc="outside upper left", ncols=columns)
+    if labels in said:  # several panels may need the same one
+        return 0
+    columns = _columns(labels, figure.get_size_inches()[0])
+    figure.legend(handles, labels, loc="outside upper left", ncols=columns)
+    return -(-len(labels) // columns)
+
+
+def free_data(figure: Figure, axes: Sequence[Axes]) -> bool:
+    """Move names out of axes where they lie over data, and make room for them; the figure has been laid out.
+
+    Returns
+    -------
+    bool
+        True if any was moved, so that the figure has to be laid out again.
+    """
+    moved = 0.0
+    for ax in axes:
+        legend = ax.get_legend()
+        if legend is None or not _hides(ax, legend.get_window_extent().padded(-1.0)):
+            continue
+        legend.remove()
+        rows = _write_above(ax, *_entries(ax))
+        moved = max(moved, rows * 1.5 * mpl.rcParams["legend.fontsize"] / 72)
+    if moved:
+        width, height = figure.get_size_inches()
+        figure.set_size_inches(width, height + moved)
+    return moved > 0
+
+
+def _hides(ax: Axes, place: Bbox) -> bool:
+    """Tell whether a line or a marker passes through a place, in pixels."""
+    for line in ax.lines:
+        if not str(line.get_label()).startswith("_"):
+            path = line.get_transform().transform_path(line.get_path())
+            joined = line.get_linestyle() not in ("None", "none", "")
+            if path.intersects_bbox(place, filled=False) if joined else place.count_contains(path.vertices):
+                return True
+    return False
 
 
 def _is_thin(handle: Any) -> bool:
@@ -55,6 +104,8 @@ def _is_above(panel: Panel, count: int) -> bool:
 
 
 def _columns(labels: list[str], inches: float) -> int:
-    """Columns in which names fit side by side; a letter is about half as wide as it is high."""
+    """Columns in which names fit side by side in any order; a letter is about half as wide as it is high."""
     letters = inches * 72 / (0.55 * mpl.rcParams["legend.fontsize"])
-    return 1 if max(map(len, labels), default=0) + 6 > letters / 2 else 2
+    widest = sorted((len(label) + HANDLE for label in labels), reverse=True)
+    counts = range(1, min(MOST_COLUMNS, len(labels)) + 1)
+    return max((count for count in counts if sum(widest[:count]) <= letters), default=1)

@@ -12,9 +12,10 @@ from analysis.figures.measured import SERIES, at_checkpoint, has, measures, pick
 from analysis.figures.profile import Options, fingerprints, note
 from analysis.figures.second import counterparts, found_something, known_layers, name_of, refused, split, with_second
 from analysis.figures.sheet import Boxes, Floats, Line, Panel, Sheet
+from analysis.figures.spec import SIZES, Style
 from analysis.measures.alignment import same_names
 from analysis.measures.architecture import GraphNode, architecture_of, subtitle, title
-from analysis.measures.layering import Box, lay_out
+from analysis.measures.layering import Box, Layout, Route, in_columns, lay_out
 from analysis.problems import AnalysisError
 from analysis.result import Result
 
@@ -22,10 +23,18 @@ FOLDED = Param(
     "folded", "auto", "Modules to fold, comma-separated; 'auto' for the innermost that keep it small, empty for none"
 )
 MEASURE = Param("measure", "", "Output with one value per layer that colours the nodes, empty for none")
-NARROWEST = 320.0
-"""Width of the drawing in points; a chain of layers is not blown up to the width of a page."""
-LETTER, LINE, PAD = 5.4, 11.0, 7.0
-"""Points of a letter and of a line at the size of the texts, and around them."""
+LETTERS = 14.0
+"""Size of the texts in the units of the drawing, in which the gaps between nodes are measured too."""
+LETTER, LINE, PAD = 0.62 * LETTERS, 1.25 * LETTERS, 0.4 * LETTERS
+"""Width of a letter, height of a line, and room around them."""
+COLUMN_GAP, AROUND = 40.0, 4.0
+"""Between two columns, and around the whole drawing."""
+HEIGHTS = (55.0, 65.0, 80.0, 100.0, 125.0, 150.0, 175.0)
+"""Millimetres of height that are tried one after the other before letters become smaller."""
+TALLEST = {"column": 205.0, "page": 205.0, "slide": 105.0}
+"""Millimetres of a page that the drawing may take, with what stands below it."""
+SMALLEST = 5.0
+"""Points of letters that can be read on paper."""
 STRUCTURE = {
     "width": "channels",
     **{name: name for name in ("parameters", "parameters_used", "macs", "activation_bytes")},
@@ -52,28 +61,56 @@ def graph(results: list[Result], options: Options) -> Sheet:
     folded = architecture.first_folds() if words == "auto" else frozenset(w.strip() for w in words.split(","))
     shown = architecture.show(folded)
     texts = [(title(node), subtitle(architecture, node)) for node in shown.nodes]
-    layout = lay_out([_room(*pair) for pair in texts], shown.edges)
+    layout, room, letters = arranged(lay_out([_room(*pair) for pair in texts], shown.edges), options)
     values, label = _values(ours, theirs, structure, shown.nodes, options)
-    lines = tuple(
-        Line(np.array([x for x, _ in route.points]), -np.array([y for _, y in route.points]), hue="faint")
-        for route in layout.routes
-    )
-    wide = max(layout.width, NARROWEST)
-    middle = layout.width / 2
+    wide, middle = max(layout.width, room[0], layout.height * room[0] / room[1]), layout.width / 2
     panel = Panel(
-        (*lines, _boxes(layout.boxes, texts, values, label, bool(theirs))),
-        x_range=(middle - wide / 2 - 4, middle + wide / 2 + 4),
-        y_range=(-layout.height - 4, 4),
+        (*map(_edge, layout.routes), _boxes(layout.boxes, texts, values, label, bool(theirs))),
+        x_range=(middle - wide / 2 - AROUND, middle + wide / 2 + AROUND),
+        y_range=(-layout.height - AROUND, AROUND),
         bare=True,
     )
     checkpoint = str(options.get("checkpoint", ""))
-    said = [note(structure, ()), f"checkpoint {checkpoint}" if checkpoint else ""]
+    small = f"letters of {letters:.1f} points: fold modules for larger ones" if letters < SMALLEST else ""
+    said = [note(structure, ()), f"checkpoint {checkpoint}" if checkpoint else "", small]
     words = with_second(" · ".join(filter(None, said)), structure, theirs)
     return Sheet((panel,), note=words, fingerprints=fingerprints(results))
 
 
+def arranged(layout: Layout, options: Options) -> tuple[Layout, tuple[float, float], float]:
+    """Break a long graph into columns, as the window does, so that its letters are as large as the figure's.
+
+    The lowest drawing is taken in which they are; where none on a page has room for them, that with the largest ones.
+
+    Returns
+    -------
+    layout
+        In as many columns as it takes.
+    room
+        Width and height, in the units of the layout, of a page whose letters have the figure's size.
+    letters
+        Their size in points.
+    """
+    size, points = str(options.get("size", "column")), float(options.get("points", 0.0)) or Style().points
+    wide = SIZES[size][0]
+    unit = LETTERS / points * 72 / 25.4  # of the layout, in a millimetre
+    highest = TALLEST[size]
+    for height in (*(height for height in HEIGHTS if height < highest), highest):
+        room = (wide * unit, height * unit)
+        found = in_columns(layout, room, COLUMN_GAP)
+        smaller = max(1.0, found.width / room[0], found.height / room[1])
+        if smaller < 1.05:
+            break
+    return found, room, points / smaller
+
+
+def _edge(route: Route) -> Line:
+    x, y = (np.array(places, dtype=np.float64) for places in zip(*route.points, strict=True))
+    return Line(x, -y, hue="edge", arrow=True)
+
+
 def _room(name: str, below: str) -> tuple[float, float]:
-    return LETTER * max(len(name), 0.9 * len(below)) + 2 * PAD, 2 * LINE + 2 * PAD
+    return LETTER * max(len(name), len(below)) + 2 * PAD, 2 * LINE + 2 * PAD
 
 
 def _boxes(boxes: tuple[Box, ...], texts: list[tuple[str, str]], values: Floats, label: str, signed: bool) -> Boxes:
@@ -81,7 +118,8 @@ def _boxes(boxes: tuple[Box, ...], texts: list[tuple[str, str]], values: Floats,
         return np.array([getattr(box, name) for box in boxes], dtype=np.float64)
 
     names = tuple(f"{name}\n{below}" for name, below in texts)
-    return Boxes(of("x"), -of("bottom"), of("width"), of("height"), names, values, label, signed=signed)
+    sizes = (of("width"), of("height"))
+    return Boxes(of("x"), -of("bottom"), *sizes, names, values, label, signed=signed, letters=LETTERS)
 
 
 def _values(

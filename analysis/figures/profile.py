@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -84,7 +84,7 @@ def tracks(results: list[Result], options: Options) -> Sheet:
                 found.setdefault(word, (result, name))
                 found[f"{word}@{number}"] = (result, name)
     wanted = [word.strip() for word in str(options["measures"]).split(",") if word.strip()]
-    names = wanted or [name for name in found if "." not in name and "@" not in name][:6]
+    names = wanted or [name for name in found if "." not in name and "@" not in name and not _is_end(name, found)][:6]
     for name in names:
         if name not in found:
             known = [word for word in found if "@" not in word]
@@ -104,6 +104,11 @@ def tracks(results: list[Result], options: Options) -> Sheet:
     insist(theirs, panels, "the methods that are drawn")
     words = with_second(note(fullest, facts), fullest, theirs)
     return Sheet(panels, note=words, fingerprints=fingerprints([*results, *theirs]), linked=True)
+
+
+def _is_end(name: str, known: Collection[str]) -> bool:
+    """Tell whether a measure is an end of another one's interval, which is drawn with it."""
+    return any(name.endswith(end) and name.removesuffix(end) in known for end in ("_low", "_high"))
 
 
 def along(result: Result) -> dict[str, Output]:

@@ -26,6 +26,8 @@ from analysis.figures.sheet import (
 )
 from analysis.problems import AnalysisError
 
+WIDE, TALL = 7.2, 3.5
+"""Inches of a figure that a script draws, and of a panel of it of the usual height."""
 HEADER = ("panel", "mark", "kind", "label", "name", "x", "y", "low", "high")
 
 
@@ -118,15 +120,32 @@ def script(sheet: Sheet, csv_name: str) -> str:
             "y_log": panel.y_log,
             "x_range": panel.x_range,
             "y_range": panel.y_range,
-            "height": panel.height,
+            "height": _height(panel),
+            "letters": _letters(panel),
             "steps": [i for i, mark in enumerate(panel.marks) if isinstance(mark, Line | ThinLine) and mark.steps],
             "dashed": [i for i, mark in enumerate(panel.marks) if isinstance(mark, Line | ThinLine) and mark.dashed],
+            "edges": [i for i, mark in enumerate(panel.marks) if isinstance(mark, Line) and mark.arrow],
             "framed": [mark.framed_label for mark in panel.marks if isinstance(mark, Matrix) and mark.framed_label],
         }
         for panel in sheet.panels
     ]
     lines = ",\n".join(f"    {panel!r}" for panel in panels)
-    return _SCRIPT.format(csv=csv_name, panels=lines, note=sheet.note)
+    return _SCRIPT.format(csv=csv_name, panels=lines, note=sheet.note, wide=WIDE, tall=TALL)
+
+
+def _height(panel: Panel) -> float:
+    """Height relative to the usual one; that of a drawing follows from its limits."""
+    if not panel.bare or panel.x_range is None or panel.y_range is None:
+        return panel.height
+    return WIDE / TALL * (panel.y_range[1] - panel.y_range[0]) / (panel.x_range[1] - panel.x_range[0])
+
+
+def _letters(panel: Panel) -> float:
+    """Points of texts in boxes, where the figure is as wide as the script makes it."""
+    boxes = [mark for mark in panel.marks if isinstance(mark, Boxes)]
+    if not boxes or panel.x_range is None:
+        return 0.0
+    return min(9.0, 72 * WIDE * boxes[0].letters / (panel.x_range[1] - panel.x_range[0]))
 
 
 _SCRIPT = '''"""Redraw a LayerScope figure from its numbers. Needs matplotlib. {note}"""
@@ -153,7 +172,7 @@ def column(rows, name):
 
 
 heights = [panel["height"] for panel in PANELS]
-size = (7.2, 3.5 * sum(heights))
+size = ({wide}, {tall} * sum(heights))
 figure, axes = plt.subplots(len(PANELS), 1, squeeze=False, figsize=size, layout="constrained", height_ratios=heights)
 for (number, place, kind, label), rows in marks.items():
     ax, panel = axes[number, 0], PANELS[number]
@@ -167,6 +186,9 @@ for (number, place, kind, label), rows in marks.items():
             ax.errorbar(x, y, errors, fmt="none", ecolor="black", elinewidth=0.8, capsize=2)
     elif kind == "outline":
         ax.bar(x, y, 0.92, fc="none", ec="black", lw=0.6, label=label or None)
+    elif kind == "line" and place in panel["edges"]:
+        ax.plot(x, y, lw=0.5, color="grey")
+        ax.plot(x[-1:], y[-1:], marker=((-0.5, 1.0), (0.0, 0.0), (0.5, 1.0)), ms=3, mew=0.5, mfc="none", color="grey")
     elif kind == "line":
         ax.fill_between(x, low, high, alpha=0.2, lw=0)
         ax.plot(x, y, **look)
@@ -190,8 +212,17 @@ for (number, place, kind, label), rows in marks.items():
             words = panel["framed"][0] if panel["framed"] and not i else None
             ax.add_patch(plt.Rectangle(corner, 0.88, 0.88, fc="none", ec="black", lw=0.6, label=words))
     elif kind == "boxes":
-        for row, a, b in zip(rows, x, y):
-            ax.text(a, b, row["name"], ha="center", va="center", fontsize=5, bbox=dict(fc="white", ec="grey", lw=0.5))
+        frame = dict(boxstyle="square,pad=0.3", ec="grey", lw=0.5)
+        known = [value for value in low if value == value]
+        norm = plt.Normalize(min(known, default=0), max(known, default=1))
+        for row, a, b, value in zip(rows, x, y, low):
+            colour = plt.cm.Blues(norm(value)) if value == value else "white"
+            ink = "white" if value == value and norm(value) > 0.55 else "black"
+            style = dict(ha="center", va="center", fontsize=panel["letters"], bbox=dict(fc=colour, **frame))
+            ax.text(a, b, row["name"], color=ink, **style)
+        if known:
+            colours = plt.cm.ScalarMappable(norm, plt.cm.Blues)
+            figure.colorbar(colours, ax=ax, label=label, location="bottom", shrink=0.6, aspect=40)
         ax.set_axis_off()
     elif kind == "tiles":
         for place, name in enumerate(dict.fromkeys(row["name"].split(", ")[0] for row in rows)):

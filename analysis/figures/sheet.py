@@ -48,7 +48,10 @@ class Outline:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Line:
-    """A line through points, or steps that rise at each x; with a band where `low` and `high` are known."""
+    """A line through points, or steps that rise at each x; with a band where `low` and `high` are known.
+
+    With an arrow it is an edge of a graph: thin, and its end points down.
+    """
 
     x: Floats
     y: Floats
@@ -58,6 +61,7 @@ class Line:
     dashed: bool = False
     low: Floats | None = None
     high: Floats | None = None
+    arrow: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,6 +164,8 @@ class Boxes:
         What the values are, "" for none.
     signed
         True for differences: zero is in the middle of the colours.
+    letters
+        Size of the texts, in the units of the axes; they are never larger than the other texts of the figure.
     """
 
     x: Floats
@@ -171,6 +177,7 @@ class Boxes:
     label: str = ""
     hue: str = "rank"
     signed: bool = False
+    letters: float = 14.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,6 +12,9 @@ from analysis.records import RecordError, from_plain, to_plain
 SIZES = {"column": (89.0, 72.0), "page": (183.0, 90.0), "slide": (254.0, 143.0)}
 """Width and height in millimetres of one panel's figure: a journal's column, its page, a 16:9 slide."""
 
+FONTS = {"column": 7.0, "page": 8.0, "slide": 14.0}
+"""Size of the text in points that goes with a figure's size."""
+
 PALETTES = ("okabe-ito", "grey")
 FORMATS = (".pdf", ".svg", ".png", ".pgf")
 
@@ -42,6 +45,16 @@ class Style:
     font: float = 0.0
     legend: bool = True
     note: bool = True
+
+    @property
+    def points(self) -> float:
+        """Size of the text in points."""
+        return self.font or FONTS.get(self.size, FONTS["column"])
+
+    @property
+    def room(self) -> dict[str, Value]:
+        """What a figure has to know that fits its parts into a page: the name of its size, and its points of text."""
+        return {"size": self.size, "points": self.points}
 
     def check(self) -> None:
         """Refuse impossible styles.
