@@ -17,12 +17,12 @@ from analysis.catalogue import MethodInfo, nearest
 from analysis.derive import derive
 from analysis.events import Declared, Event, Finished, Outcome, Prepared, Progress, Samples, Started
 from analysis.images import Images, open_images
-from analysis.job import Job, Method
+from analysis.job import LEFT_OUT, Job, Method
 from analysis.loading.devices import devices
 from analysis.measures.picks import read_picks
 from analysis.measuring import evaluating, measuring
 from analysis.methods import METHODS
-from analysis.models import Model, ModelCache
+from analysis.models import ASSUMED, Model, ModelCache, at_size
 from analysis.problems import AnalysisError, Cancelled, Problem, RunWarning
 from analysis.request import Request
 from analysis.result import Result
@@ -46,7 +46,7 @@ __all__ = [
 BADGES = {
     "random weights": "The weights are random: the numbers say nothing about a trained network.",
     "preprocessing assumed": "Nothing is known about the preprocessing: pixels are divided by 255 and no more.",
-    "input size assumed": "Nothing is known about the input size: one was tried that the network runs on.",
+    ASSUMED: "Nothing is known about the input size: one was tried that the network runs on.",
     "weights not finite": "Some weights are infinite or not a number.",
     "exported program": "This is an exported program: only its structure and its outputs can be measured.",
     "edited": "The network was edited: its weights are no longer those of the original file.",
@@ -201,8 +201,19 @@ def _warn_of_skipped(job: Job) -> None:
         )
 
 
+def _left_out_words(job: Job, unfit: AnalysisError) -> str:
+    """Say that labels were left out, and what would let them in."""
+    if job.loaded is not None and job.loaded.recording.output_shape[:1] == (1,):
+        return "The labels were left out: a network with one output has no classes."
+    why = str(unfit).rstrip(".")
+    return f"The labels were left out: {why[0].lower()}{why[1:]}; a file of class names says which is which."
+
+
 def _warn_of_badges(job: Job) -> None:
-    for badge in job.badges:
+    unfit = job.pictures.unfit if job.pictures else None
+    if unfit is not None:
+        job.warn(LEFT_OUT.replace(" ", "_"), _left_out_words(job, unfit), unfit.items)
+    for badge in (badge for badge in job.badges if badge != LEFT_OUT):
         job.warn(badge.replace(" ", "_"), BADGES.get(badge, f"{badge[0].upper()}{badge[1:]}."))
 
 
@@ -280,12 +291,14 @@ def _load(request: Request, info: MethodInfo, cache: ModelCache) -> tuple[Model 
             synsets=model.synsets,
             outputs=model.recording.output_shape[0] if model.recording.output_shape else 0,
             picks=read_picks(str(info.values(dict(request.params)).get("samples", ""))),
+            labelled="labels" in info.needs,
         )
         if "labels" in info.needs and images.labels is None:
             raise AnalysisError(
                 f"{info.title} needs labels, and {request.images.location} has none.",
                 "Use a folder with one folder per class, or a file with labels.",
             )
+        model = at_size(model, images.size) if ASSUMED in model.badges else model
     return model, images
 
 
@@ -304,6 +317,8 @@ def _prepared(job: Job, info: MethodInfo, threads: int) -> Prepared:
         "preprocessing": str(images.preprocessing if images else ""),
         "torch": ".".join(torch.__version__.split(".")[:2]),
     } | ({"checkpoints": job.series.sha256()} if job.series else {})
+    if model and model.sized:
+        ingredients["input"] = str(model.input_shape)
     files = _files(job, info)
     if files:
         ingredients["files"] = str(sorted(files.items()))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from analysis.events import Samples
-from analysis.labels import class_names, label_outputs
+from analysis.labels import UNFIT, class_names, label_outputs
 from analysis.measures.picks import places_in
 from analysis.picture_files import UnreadablePicture
 from analysis.pictures import NOISE_SHAPE, PictureSet, choose, open_pictures
@@ -94,6 +94,9 @@ class Images:
         (pictures of the set,) int64 numbers of outputs, or None.
     classes
         Names in the order of the labels.
+    unfit
+        Why the pictures have no labels here though their source has some: they fit no output. None where nothing was
+        left out.
 
     Attributes
     ----------
@@ -127,6 +130,7 @@ class Images:
         channels_last: bool = False,
         labels: Places | None = None,
         classes: tuple[str, ...] = (),
+        unfit: AnalysisError | None = None,
     ) -> None:
         self.pictures = pictures
         self.indices = np.asarray(indices, dtype=np.int64)
@@ -141,6 +145,7 @@ class Images:
         self.channels_last = channels_last
         self.labels = None if labels is None else labels[self.indices]
         self.classes = classes
+        self.unfit = unfit
         self._size: tuple[int, ...] = ()
         self.skipped: list[str] = pictures.skipped if isinstance(pictures, PictureSet) else []
 
@@ -214,6 +219,14 @@ class Images:
         if len(places) and not found:
             raise AnalysisError("None of the pictures can be read.", "Details name them.", items=tuple(self.skipped))
 
+    @property
+    def size(self) -> tuple[int, ...]:
+        """(height, width) of the pictures as the network gets them; that of its input where none can be read."""
+        try:
+            return tuple(next(self.batches(size=1)).pixels.shape[2:])
+        except (AnalysisError, StopIteration):  # the method says so as soon as it reads
+            return self.input_shape[1:]
+
     def _pixels(self, places: Places) -> tuple[Tensor | None, Places]:
         """Return prepared pictures and the places of the readable ones; None if there are none."""
         if isinstance(self.pictures, ReadyPictures):
@@ -277,6 +290,7 @@ def open_images(
     synsets: tuple[str, ...] = (),
     outputs: int = 0,
     picks: tuple[int, ...] = (),
+    labelled: bool = True,
 ) -> Images:
     """Open pictures for a network: match the labels, choose, prepare.
 
@@ -291,13 +305,16 @@ def open_images(
         How many pictures, 0 for all, and which, see :func:`analysis.pictures.choose`.
     picks
         Places of pictures in the source: these and no others. Empty for those that limit and seed choose.
+    labelled
+        False for those who can do without labels: where they fit no output they are left out, see `Images.unfit`,
+        unless the user has said with a file which is which.
     device, dtype, batch, channels_last
         See :class:`Images`.
 
     Raises
     ------
     AnalysisError
-        If the pictures cannot be opened, prepared, or matched to the network.
+        If the pictures cannot be opened or prepared, or their labels matched to the network.
     """
     wanted = with_overrides(preprocessing, source)
     shape = (input_shape[0], *wanted.size) if input_shape and wanted.size else input_shape
@@ -305,10 +322,18 @@ def open_images(
     if source.location.startswith("noise:"):
         wanted = replace(wanted, size=(), crop=1.0)  # noise is made in the size that is wanted
     pictures = open_pictures(source.location, noise)
-    labels = label_outputs(pictures, classes, source.classes, synsets, outputs)
+    labels, unfit = None, None
+    try:
+        labels = label_outputs(pictures, classes, source.classes, synsets, outputs)
+    except AnalysisError as error:
+        if labelled or source.classes or error.code != UNFIT:
+            raise
+        unfit = error
     names = class_names(pictures, classes, labels, source.classes)
-    indices = places_in(picks, len(pictures)) if picks else choose(labels, len(pictures), limit, seed)
-    return Images(pictures, indices, wanted, input_shape, device, dtype, batch, channels_last, labels, names)
+    # Classes that fit no output are no less classes: they are picked from in turn all the same.
+    turns = pictures.labels if unfit else labels
+    indices = places_in(picks, len(pictures)) if picks else choose(turns, len(pictures), limit, seed)
+    return Images(pictures, indices, wanted, input_shape, device, dtype, batch, channels_last, labels, names, unfit)
 
 
 def images_from(images: Any, labels: Any = None, net: nn.Module | None = None, batch: int = 0) -> Images:

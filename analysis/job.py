@@ -18,6 +18,8 @@ from analysis.result import Result
 from analysis.series import Series
 
 Step = Declared | Chunk | Progress
+LEFT_OUT = "labels left out"
+"""Badge of runs on pictures whose labels fit no output of the network."""
 
 
 @dataclass(slots=True)
@@ -71,7 +73,14 @@ class Job:
         """Short facts that belong beside the result; what the user has said about the pictures is not assumed."""
         badges = self.loaded.badges if self.loaded else ()
         said = self.pictures is not None and self.pictures.preprocessing.source == "user"
-        return tuple(badge for badge in badges if not (said and badge == "preprocessing assumed"))
+        found = tuple(badge for badge in badges if not (said and badge == "preprocessing assumed"))
+        return (*found, LEFT_OUT) if self.pictures is not None and self.pictures.unfit else found
+
+    @property
+    def unlabelled(self) -> str:
+        """Why there are no labels, as the beginning of a sentence."""
+        unfit = self.pictures is not None and self.pictures.unfit
+        return "The labels of the pictures fit no output" if unfit else "The pictures have no labels"
 
     def warn(self, code: str, text: str, items: tuple[str, ...] = ()) -> None:
         """Tell the readers of the result something."""

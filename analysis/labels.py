@@ -14,7 +14,10 @@ from analysis.problems import AnalysisError
 
 _SYNSET = re.compile(r"^n\d{8}$")
 _INDEX = re.compile(r"^(\d{1,6})(?:[\s._-]+(.*))?$")
-_CODE = "classes"
+UNFIT = "classes"
+"""Code of the refusal of labels that fit no output."""
+LONGEST = 40
+"""Letters of a class name that a sentence shows."""
 
 
 def match_labels(
@@ -98,7 +101,7 @@ def label_outputs(
         lines = np.arange(len(names), dtype=np.int64)
         labels = _through_file(lines, names, classes, synsets, 0)[labels]
     if count:
-        _refuse_outside(labels, count, f"The network has {count} outputs.")
+        _refuse_outside(labels, count, f"the network has {counted_outputs(count)}.")
     return labels
 
 
@@ -149,13 +152,13 @@ def _through_file(
     moved = [line for place, line in enumerate(lines) if targets[place] not in (None, place)]
     if moved:
         strange = [line for place, line in enumerate(lines) if targets[place] is None]
-        message = f"The classes of the pictures are in another order than the network's, e.g. {_list(moved[:3])}"
+        message = f"The classes of the pictures are in another order than the network's, e.g. {_shortened(moved[0])}"
         hint = "Give the classes by the network's names with --classes FILE."
         raise AnalysisError(
-            f"{message}, and some are not the network's: {_list(strange)}.", hint, _CODE, tuple(strange)
+            f"{message}, and some are not the network's: {_named(strange)}.", hint, UNFIT, tuple(strange)
         )
     if count:
-        _refuse_outside(places, count, f"The network has {count} outputs.")
+        _refuse_outside(places, count, f"the network has {counted_outputs(count)}.")
     return places
 
 
@@ -168,15 +171,35 @@ def _found(names: Sequence[str], classes: Sequence[str], synsets: Sequence[str],
             found[place] = int(index[1])
     lost = [name for name, output in zip(names, found, strict=True) if output is None]
     if lost:
-        many = f"{len(lost)} classes of the pictures fit" if len(lost) > 1 else f"The class '{lost[0]}' fits"
-        message = f"{many} none of the network's {count} outputs{': ' + _list(lost) if len(lost) > 1 else ''}."
+        one, where = len(lost) == 1, f"the network's {counted_outputs(count)}"
+        who = f"The class {_shortened(lost[0])}" if one else f"{len(lost)} classes of the pictures"
+        # "none of the network's 1 output" would not read well.
+        fits = ("does not fit" if one else "do not fit") if count == 1 else f"{'fits' if one else 'fit'} none of"
+        message = f"{who} {fits} {where}{'' if one else f': {_named(lost)}'}."
         hint = "Name folders by synset id, class name or number, or give the names in order with --classes FILE."
-        raise AnalysisError(message, hint, _CODE, tuple(lost))
+        raise AnalysisError(message, hint, UNFIT, tuple(lost))
     return np.array(found, dtype=np.int64)
 
 
-def _list(lost: list[str]) -> str:
-    return f"{', '.join(lost[:5])}{', …' if len(lost) > 5 else ''}"
+def counted_outputs(count: int) -> str:
+    """Say how many outputs a network has.
+
+    Examples
+    --------
+    >>> counted_outputs(1), counted_outputs(1000)
+    ('1 output', '1,000 outputs')
+    """
+    return f"{count:,} output{'' if count == 1 else 's'}"
+
+
+def _named(names: list[str]) -> str:
+    """Name one of several classes, and say how many more there are; the refusal carries all of them as items."""
+    more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+    return f"{_shortened(names[0])}{more}"
+
+
+def _shortened(name: str) -> str:
+    return f"'{name}'" if len(name) <= LONGEST else f"'{name[: LONGEST - 1].rstrip()}…'"
 
 
 def _aliases(classes: Sequence[str], synsets: Sequence[str]) -> dict[str, int | None]:
@@ -217,6 +240,6 @@ def _refuse_outside(labels: NDArray[np.int64], count: int, fact: str) -> None:
         raise AnalysisError(
             f"The pictures have the {noun} {listed}, outside 0 to {count - 1}: {fact}",
             "Use the network these pictures belong to, or name their classes with --classes FILE.",
-            _CODE,
+            UNFIT,
             tuple(str(label) for label in outside[:20]),
         )

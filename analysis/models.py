@@ -42,6 +42,8 @@ __all__ = [
     "saved_edits",
 ]
 
+ASSUMED = "input size assumed"
+"""Badge of a network of which no input size is known."""
 GUESSES = (224, 32, 28, 64, 96, 128, 299)
 """Sides of square pictures that are tried where nothing says what a network was made for."""
 
@@ -82,6 +84,8 @@ class Model:
         Rings from which the weights were made, () for none.
     edits
         What was done to the network that `name` names, by whoever saved it and since it was opened.
+    sized
+        True if nothing was known about the input size, and that of the pictures of the run is taken.
     """
 
     net: nn.Module
@@ -102,6 +106,7 @@ class Model:
     exported: bool = False
     shared: tuple[StoredRing, ...] = ()
     edits: Edits = NO_EDITS
+    sized: bool = False
 
 
 Derive = Callable[[Model, Edits], Model]
@@ -197,10 +202,8 @@ def _finish(draft: Draft, source: ModelSource, device: torch.device, dtype: torc
         recording = record(net, wanted) if wanted else _guess(net, draft.name)
         shape = recording.input_shape
     if guessed:
-        draft.badges.append("input size assumed")
-    if draft.shared:
-        layers, totals = unique_costs(recording.layers, recording.totals, tuple(ring.bank for ring in draft.shared))
-        recording = replace(recording, layers=layers, totals=totals)
+        draft.badges.append(ASSUMED)
+    recording = _counted(recording, draft.shared)
     return Model(
         net,
         draft.name,
@@ -221,6 +224,29 @@ def _finish(draft: Draft, source: ModelSource, device: torch.device, dtype: torc
         draft.shared,
         draft.edits,
     )
+
+
+def at_size(model: Model, size: tuple[int, ...]) -> Model:
+    """Record a network of which no input size is known on that of its pictures, (height, width): they are what it sees.
+
+    Other networks stay as they are, and so does one that does not run on pictures of this size.
+    """
+    shape = (model.input_shape[0], *size)
+    if ASSUMED not in model.badges or shape == model.input_shape:
+        return model
+    with suppress(AnalysisError):
+        recording = _counted(record(model.net, shape), model.shared)
+        badges = tuple(badge for badge in model.badges if badge != ASSUMED)
+        return replace(model, recording=recording, input_shape=shape, badges=badges, sized=True)
+    return model
+
+
+def _counted(recording: Recording, shared: tuple[StoredRing, ...]) -> Recording:
+    """Count weights that are read from rings once for each ring."""
+    if not shared:
+        return recording
+    layers, totals = unique_costs(recording.layers, recording.totals, tuple(ring.bank for ring in shared))
+    return replace(recording, layers=layers, totals=totals)
 
 
 def _recorded(program: Exported) -> Recording:

@@ -41,6 +41,26 @@ def class_scores(output: object, purpose: str = "This measurement") -> Tensor:
     return scores
 
 
+def refuse_one_output(classes: int, purpose: str) -> None:
+    """Refuse a network with one output where classes are needed.
+
+    Parameters
+    ----------
+    classes
+        Its outputs.
+    purpose
+        Who needs classes, as it is said to the user.
+
+    Raises
+    ------
+    AnalysisError
+        If there is one output only.
+    """
+    if classes == 1:
+        text = f"The network has one output, and {purpose} need classes to choose from."
+        raise AnalysisError(text, "Use a network with one output per class.", "one_output")
+
+
 def check_labels(labels: NDArray[np.int64] | None, classes: int) -> None:
     """Refuse labels that are no outputs.
 

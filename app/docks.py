@@ -16,7 +16,7 @@ from app.theme import Theme
 VERSION = 1
 """Raised when the docks change so much that an old layout makes no sense."""
 SIDE, DEEP = 264, 200
-"""Width of the panels at the sides and height of those below, at first."""
+"""Width of the panels at the sides and height of those below, at first; larger letters widen those up to a quarter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,9 @@ class Docks(QObject):
             if self._infos[name].area != Qt.DockWidgetArea.BottomDockWidgetArea
         ]
         below = [dock for dock in self._docks.values() if dock not in sides]
-        self._window.resizeDocks(sides, [SIDE] * len(sides), Qt.Orientation.Horizontal)
+        most = max(SIDE, self._window.width() // 4)
+        wide = min(most, round(SIDE * max(1.0, self._theme.scale)))
+        self._window.resizeDocks(sides, [wide] * len(sides), Qt.Orientation.Horizontal)
         self._window.resizeDocks(below, [DEEP] * len(below), Qt.Orientation.Vertical)
 
     def _on_visibility(self, name: str, visible: bool) -> None:

@@ -31,12 +31,16 @@ LOOK_LIMIT = 200
 """Pictures of a first look."""
 OFFER = 30.0
 """Seconds for which more pictures are offered after a first look."""
+READ = 15.0
+"""Seconds that a message stays which nobody has to answer, though it offers something."""
 REST = 500
 """Milliseconds that edits rest before they are measured by themselves."""
 UNSHARED = ("parameter_sharing", "train_shared")
 """Methods that share weights themselves, and so do not follow edits by themselves."""
 ON_THE_CHIP = ("random_weights", "preprocessing_assumed", "input_size_assumed", "edited")
 """Warnings that are not said again, because the chip of the network carries them as badges."""
+ONCE = ("labels_left_out", "one_output")
+"""Warnings about network and pictures themselves: they are said once, not after every measurement of both."""
 LOGGER = logging.getLogger("layerscope")
 
 
@@ -68,6 +72,7 @@ class Measuring(QObject):
         self.notices, self.preferences = notices, preferences
         self._quiet: set[int] = set()
         self._looks: set[int] = set()
+        self._told: set[tuple[object, ...]] = set()
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST)
@@ -142,7 +147,13 @@ class Measuring(QObject):
     def _offer(self, request: Request, stored: StoredRun) -> None:
         use = NoticeAction("Use it", lambda: self.use(stored.folder))
         again = NoticeAction("Measure again", lambda: self.measure(request, anew=True))
-        text = f"{self.title(request.method)}: there is a stored result of {moment(stored.started)}."
+        title, when = self.title(request.method), moment(stored.started)
+        if any(run.folder == stored.folder for run in self.workspace.runs.values()):
+            self.use(stored.folder)  # the newest again, should another have been shown since
+            words, hint = f"{title}: this result of {when} is shown.", "Nothing was asked otherwise."
+            self.notices.add(Notice(words, hint, actions=(again,), key="stored", seconds=READ))
+            return
+        text = f"{title}: there is a stored result of {when}."
         self.notices.say(text, "It asked the very same question.", use, again, key="stored")
 
     def use(self, folder: Path) -> None:
@@ -319,12 +330,19 @@ class Measuring(QObject):
         self.notices.add(Notice(text, problem.hint, level, problem.details, (again,), key=_failed(run)))
 
     def _say_warnings(self, run: Run) -> None:
-        warnings = [w for w in run.result.warnings if w.code not in ON_THE_CHIP]
+        warnings = [w for w in run.result.warnings if w.code not in ON_THE_CHIP and self._is_new(w.code, run)]
         if warnings:
             lines = "\n".join(f"{w.text} {', '.join(w.items)}".strip() for w in warnings)
             more = f"And {len(warnings) - 1} more." if len(warnings) > 1 else ""
             text = f"{self.title(run.request.method)}: {warnings[0].text}"
             self.notices.add(Notice(text, more, "warning", lines))
+
+    def _is_new(self, code: str, run: Run) -> bool:
+        """Tell whether a warning has not been said yet of this network and these pictures, where once is enough."""
+        about = (code, run.request.model, run.request.images)
+        known = code in ONCE and about in self._told
+        self._told.add(about)
+        return not known
 
     def _offer_more(self, run: Run) -> None:
         """After the last run of a first look, offer the whole."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -16,10 +17,12 @@ from app.engine_client import EngineClient
 from app.hints import told
 from app.keeping import Keeper, redo_steps
 from app.measuring import Measuring
-from app.notices import Notices
+from app.notices import NoticeAction, Notices
 from app.opening import Found, recognise
 from app.questions import Question, question_of, question_of_code
+from app.reading.assumed_size import size_seen
 from app.reading.checkpoints import one_of
+from app.reading.numbers import shape
 from app.settings import Preferences, RecentModel
 from app.workspace import Workspace
 from app.workspace_file import Document, read
@@ -64,6 +67,7 @@ class Session(QObject):
         self._expected_hash = ""
         self._look_after = False
         workspace.model_changed.connect(self._on_model)
+        workspace.run_finished.connect(self._offer_size)
         workspace.problem_raised.connect(notices.problem)
         keeper.failed.connect(notices.problem)
 
@@ -117,6 +121,18 @@ class Session(QObject):
             workspace.undo.push(SetImages(workspace, workspace.images, source))
         if source:
             self.preferences.replace(self.preferences.settings.with_images(source.location))
+
+    def _offer_size(self, number: int) -> None:
+        """Offer to count shapes and costs for the size of the pictures, where that of the network is a guess."""
+        workspace, run = self.workspace, self.workspace.runs.get(number)
+        seen = size_seen(workspace, run) if run is not None else ()
+        if not seen or workspace.model is None or not workspace.edits.empty:
+            return
+        source, words = replace(workspace.model, input=seen), shape(seen)
+        text = f"The pictures are {words}, and shapes and costs are counted for {shape(workspace.input_shape)}."
+        hint = "Nothing is known about the input size of this network; the other one was assumed."
+        use = NoticeAction(f"Count for {words}", lambda: self.open_model(source))
+        self.notices.say(text, hint, use, key="size")
 
     def open_demo(self) -> None:
         """Open the small trained network and its pictures that come along, and take a first look."""

@@ -66,6 +66,30 @@ class InPlaceModules(Modules):
         return self.fc(x.mean(dim=(2, 3)))
 
 
+class WrittenOver(nn.Module):
+    """An activation in place, called three times; one of its results is written over though its gradient needs it.
+
+    Parameters
+    ----------
+    in_place
+        False for the same network, written out.
+    """
+
+    def __init__(self, in_place: bool) -> None:
+        super().__init__()
+        self.in_place = in_place
+        self.conv1, self.conv2 = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+        self.relu, self.fc = nn.ReLU(inplace=in_place), nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.relu(self.conv2(self.relu(self.conv1(x))))
+        if self.in_place:
+            x += self.relu(self.conv2(x))
+        else:
+            x = x + self.relu(self.conv2(x))
+        return self.fc(x.mean(dim=(2, 3)))
+
+
 class PreActivation(nn.Module):
     """A shortcut reads the same tensor as the activation."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ from analysis.measures.attributions import NAMES
 from analysis.problems import AnalysisError, RunWarning
 from analysis.result import Result
 from tests import tiny
-from tests.attribution_nets import Modules, Scarce, WritesInput, explained
+from tests.attribution_nets import Modules, Scarce, WritesInput, WrittenOver, explained
 
 
 @pytest.fixture
@@ -31,6 +33,45 @@ def test_all_algorithms_take_a_network_that_writes_into_its_input(pictures: Tens
         row = NAMES.index(name)
         np.testing.assert_allclose(found["attribution"][row], shifted["attribution"][row], rtol=1e-4, atol=1e-5)
     assert np.isfinite(found["attribution"]).all()
+
+
+@pytest.mark.parametrize("layer", ["conv2#1", "relu#2", "relu#3"])
+def test_a_step_in_place_that_gradients_need_undone_changes_no_map(layer: str, pictures: Tensor) -> None:
+    asked = {"layer": layer, "target": "1", "steps": 6, "window": 4, "stride": 4}
+    written_over, written_out = (tiny.fill(WrittenOver(in_place)) for in_place in (True, False))
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        written_over(pictures.clone().requires_grad_()).sum().backward()
+    found, wanted = (explained(net, pictures, "all", **asked) for net in (written_over, written_out))
+    assert np.abs(wanted["attribution"]).max(axis=(2, 3)).min() > 0
+    np.testing.assert_allclose(found["attribution"], wanted["attribution"], rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(found["convergence_delta"], wanted["convergence_delta"], rtol=1e-4, atol=1e-6)
+    assert not found.warnings
+
+
+class AlwaysWrittenOver(torch.autograd.Function):
+    """Fails as torch does where a tensor was written over, copied or not."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x * 2
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        raise RuntimeError("one of the variables needed has been modified by an inplace operation: x")
+
+
+class Stubborn(Modules):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(AlwaysWrittenOver.apply(x))
+
+
+def test_where_copies_do_not_help_the_reason_is_one_sentence(pictures: Tensor) -> None:
+    for name in ("saliency", "integrated_gradients"):
+        with pytest.raises(AnalysisError, match="writes over a tensor that its gradients need") as caught:
+            explained(tiny.fill(Stubborn()), pictures, name)
+        assert "occlusion" in caught.value.hint
+    assert np.isfinite(explained(tiny.fill(Stubborn()), pictures, "occlusion")["attribution"]).all()
 
 
 class Detached(Modules):

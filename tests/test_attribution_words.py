@@ -13,6 +13,7 @@ from analysis.events import Chunk, Declared, Event, Finished, Outcome, Output, S
 from analysis.problems import Problem, RunWarning
 from analysis.request import ModelSource
 from app.reading import activation_reading
+from app.reading import attribution_answers as answers
 from app.reading import attribution_asking as asking
 from app.reading import attribution_reading as reading
 from app.reading.attribution_wish import Wish
@@ -43,6 +44,13 @@ def test_a_failure_is_said_beside_the_form_and_can_be_mended(theme: Theme, qtbot
     wanted = asked_of(view)
     view.form.explain.click()
     assert wanted[0]["algorithms"] == "saliency,integrated_gradients"
+
+
+def test_how_long_a_picture_takes_is_said_in_words_for_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = scenes.opened()
+    for seconds, words in ((0.2, "about 1 s on cpu"), (220, "about 4 min on cpu"), (3900, "about 1 h 05 min on cpu")):
+        monkeypatch.setattr(asking, "seconds", lambda *_, seconds=seconds: seconds)
+        assert words in answers.lack_words(workspace, Wish(), 3, None)
 
 
 def test_without_maps_layered_algorithms_are_withheld_with_the_reason(theme: Theme, qtbot: QtBot) -> None:

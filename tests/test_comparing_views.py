@@ -247,7 +247,7 @@ def test_the_card_has_both_answers(theme: Theme, qtbot: QtBot) -> None:
     words = view.card.facts.words
     assert "Prediction: frog, right" in words
     assert f"{NAME}: cat, wrong, 70.0" in words
-    assert "(+0.25 here)" in words
+    assert "(+0.250 here)" in words
     # Of our most likely classes the share that the second network gives them, where it is known.
     assert {guess.name: guess.other for guess in view.card.bars.guesses} == pytest.approx(
         {"frog": float("nan"), "cat": 0.6}, nan_ok=True

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from analysis import measure
 from analysis.engine import run
 from analysis.events import Finished, Prepared
+from analysis.figures import accuracy as figures
 from analysis.measures import accuracy
 from analysis.problems import AnalysisError
 from analysis.request import ImageSource, ModelSource, Request
@@ -116,9 +117,37 @@ def test_one_picture_without_numbers_is_told_and_not_right() -> None:
     assert result.value("top1") * 10 == pytest.approx(clean.value("top1") * 9)
 
 
-def test_fewer_than_five_classes() -> None:
-    images, labels = pictures(30, 3)
-    assert evaluate(images, labels, 3).value("top5") == 1
+def test_five_classes_or_fewer_have_no_top5() -> None:
+    for classes in (3, 5):
+        images, labels = pictures(30, classes)
+        result = evaluate(images, labels, classes)
+        assert "top5" not in result
+        assert result.facts["top 5"] == f"not measured, because the network has {classes} outputs"
+        assert result.value("top1") > 0
+        assert np.isnan(accuracy.interval_of(result, "top5")).all()
+        assert np.isnan(accuracy.difference_interval(result, result, "top5")).all()
+        assert accuracy.says_something(result, "top1")
+    images, labels = pictures(30, 6)
+    labels[:6] = images[:6].flatten(1).argmin(dim=1).numpy()
+    assert evaluate(images, labels, 6).value("top5") == pytest.approx(24 / 30)
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_single_output_has_neither_confidence_nor_accuracy(labelled: bool) -> None:
+    images, _ = pictures(8, 1)
+    images[2] = math.nan
+    result = evaluate(images, np.zeros(8, dtype=np.int64) if labelled else None, 1)
+    np.testing.assert_array_equal(result["score"], images.flatten().double().numpy())
+    assert np.isnan(result["confidence"]).all(), "a softmax over one number is always 1"
+    assert np.isnan(result["top_share"]).all()
+    assert not {"top1", "top5", "loss", "confusion", "class_accuracy"} & set(result.arrays)
+    assert result["prediction"].tolist() == [0, 0, -1, 0, 0, 0, 0, 0]
+    assert [warning.code for warning in result.warnings] == ["outputs_not_numbers", "one_output"]
+    assert "1 of 8 pictures" in result.warnings[0].text
+    assert accuracy.one_output(result)
+    assert not accuracy.one_output(evaluate(*pictures(8, 2), 2))
+    with pytest.raises(AnalysisError, match="one output"):
+        figures.confidence([result], {"pictures": ""})
 
 
 def test_a_class_without_pictures_has_no_accuracy() -> None:

@@ -293,6 +293,30 @@ def test_labels_outside_the_network_are_refused(tmp_path: Path) -> None:
         open_images(source, PLAIN, (1, 8, 8), (), 0, 0, CPU, torch.float32, 4, outputs=10)
 
 
+def test_labels_that_fit_no_output_are_left_out_for_those_who_can_do_without(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=np.zeros((6, 8, 8), np.uint8), labels=[30, 30, 30, 30, 30, 31])
+    (tmp_path / "names.txt").write_text("ant\nbee\n", encoding="utf-8")
+
+    def made(outputs: int, **said: str) -> Images:
+        source = ImageSource(str(tmp_path / "a.npz"), **said)
+        return open_images(
+            source, PLAIN, (1, 8, 8), (), 2, 0, CPU, torch.float32, 4, outputs=outputs, labelled=False
+        )  # fmt: skip
+
+    found = made(10)
+    assert found.labels is None
+    assert next(iter(found)).labels is None
+    assert "labels 30, 31" in str(found.unfit)
+    fitting = made(40)
+    assert fitting.unfit is None
+    assert fitting.labels is not None
+    assert fitting.labels.tolist() == [30, 31]
+    assert found.indices.tolist() == fitting.indices.tolist(), "picked from the classes in turn all the same"
+    assert found.samples.sha256 != fitting.samples.sha256, "labels are part of the answer"
+    with pytest.raises(AnalysisError, match="has only 2 lines"):
+        made(10, classes=str(tmp_path / "names.txt"))  # who says which is which is told that it does not fit
+
+
 def test_idx_pictures_become_tensors_without_remarks(tmp_path: Path) -> None:
     content = RANDOM.integers(0, 256, (5, 8, 8), dtype=np.uint8)
     head = bytes((0, 0, 8, 3)) + np.array(content.shape, ">u4").tobytes()

@@ -28,7 +28,7 @@ NAMES = [layer.name for layer in LAYERS]
 def model_of(*keys: str) -> LayersModel:
     model = LayersModel()
     columns = [Column("name", "Layer"), Column("type", "Type")]
-    columns += [Column.of(structure_metric(key), read(structure_metric(key), LAYERS, None)) for key in keys]
+    columns += [Column.of(structure_metric(key), read(structure_metric(key), LAYERS, None), {}) for key in keys]
     model.set_columns(columns)
     model.set_layers(LAYERS)
     return model

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLineEdit, QListWidget, QPlainTextEdit
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLineEdit, QListWidget, QPlainTextEdit, QWidget
 
 from analysis.problems import Problem
 from analysis.request import ModelSource
@@ -17,10 +17,11 @@ from app.panels.help_panel import HelpPanel
 from app.panels.log_panel import LogPanel
 from app.panels.measure_panel import MeasurePanel
 from app.panels.model_panel import ModelPanel
-from app.panels.palette import Entry, rating
+from app.panels.palette import Entry, Palette, rating
 from app.panels.question_panel import QuestionPanel
 from app.panels.run_panel import RunPanel
 from app.questions import question_of
+from app.theme import Theme
 from tests.fake_engine import FakeEngine
 from tests.panel_parts import button, heard, ready, settle
 
@@ -138,3 +139,26 @@ def test_panels_can_be_thrown_away_in_the_middle_of_a_run(ready: Desk, engine: F
     QApplication.sendPostedEvents(None, 52)  # deferred deletes
     settle(ready, qtbot)
     assert Path(ready.history.root).is_dir()
+
+
+def test_scattered_letters_are_a_guess_for_where_nothing_has_the_words(qtbot: Any) -> None:
+    entries = [
+        Entry("Compare with", "action", print),
+        Entry("Feature rank of cifar_resnet20, 2026-11-22, 16:58", "run", print),
+        Entry("Accuracy", "tab", print, also="top-1 top-5 correct"),
+        Entry("layer2.0.conv1", "layer", print),
+    ]
+    above = QWidget()
+    qtbot.addWidget(above)
+    palette = Palette(lambda: entries, Theme("light"), above)
+    palette.open()
+
+    def found(words: str) -> list[str]:
+        palette.line.setText(words)
+        return [entry.text for entry in palette._shown]
+
+    assert found("cmp") == ["Compare with"]
+    assert found("l2 conv") == ["layer2.0.conv1"]
+    assert found("lc1") == ["layer2.0.conv1"]
+    assert found("top-5") == ["Accuracy"]
+    assert found("compare") == ["Compare with"]

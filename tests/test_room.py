@@ -18,7 +18,7 @@ from tests.gestures import settle, show, theme
 
 __all__ = ["theme"]
 
-ROOM = 820
+ROOM = 700
 """Pixels that a window of 1280 leaves between its panels, with the letters of these tests, which are large."""
 STATES = ("nothing open", "compared with a run alone", "compared")
 

@@ -12,7 +12,8 @@ from PySide6.QtTest import QAbstractItemModelTester
 from analysis.request import ModelSource, Request
 from app.desk import Desk
 from app.panels.run_panel import RunPanel
-from app.panels.runs_model import COLUMNS, SHARE, RunsModel, duration
+from app.panels.runs_model import COLUMNS, SHARE, RunsModel
+from app.reading.numbers import duration
 from tests.fake_engine import FakeEngine
 from tests.panel_parts import button, heard, ready, settle
 

@@ -212,9 +212,9 @@ def test_same_question_offers_the_stored_answer(desk: Desk, engine: FakeEngine, 
     count = len(engine.requests)
     assert desk.measuring.measure(request) is None
     assert len(engine.requests) == count
-    press(desk, "Use it")
     assert desk.workspace.latest("feature_rank") is first
-    desk.measuring.measure(request)
+    assert "is shown" in texts(desk)
+    assert "Use it" not in [action.text for notice in desk.notices.all().values() for action in notice.actions]
     press(desk, "Measure again")
     settle(desk, qtbot)
     assert len(engine.requests) == count + 1
@@ -286,6 +286,20 @@ def test_warnings_are_said_but_not_what_the_chip_says(desk: Desk, engine: FakeEn
     settle(desk, qtbot)
     assert "Too few pictures." in texts(desk)
     assert "Random." not in texts(desk)
+
+
+def test_labels_that_were_left_out_are_told_once_for_a_network_and_its_pictures(
+    desk: Desk, engine: FakeEngine, qtbot: Any
+) -> None:
+    opened(desk, qtbot)
+    warnings = (RunWarning("labels_left_out", "The labels were left out.", ("ant",)),)
+    engine.scripts["feature_rank"] = lambda request: rank(request, warnings=warnings)
+    for location, told in (("demo:test", True), ("demo:test", False), ("demo:train", True)):
+        desk.session.open_images(ImageSource(location))
+        desk.notices.clear()
+        desk.measuring.measure(desk.workspace.new_request("feature_rank"), anew=True)
+        settle(desk, qtbot)
+        assert ("left out" in texts(desk)) == told, location
 
 
 def test_lost_engine_is_one_notice_with_a_restart(desk: Desk, engine: FakeEngine, qtbot: Any) -> None:

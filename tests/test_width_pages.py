@@ -15,8 +15,9 @@ from analysis.measures.shrinking import chi_square_limit
 from analysis.measures.widths import straight
 from analysis.measures.widths.costs import CostModel
 from analysis.methods import width_sensitivity
-from app.reading import edited_widths
+from app.reading import edited_rows
 from app.reading.depth import depth_axis
+from app.reading.measurements import structure_metric
 from app.reading.width_check import Pair, lines
 from app.reading.width_columns import columns_of
 from app.reading.width_reading import WidthReading
@@ -322,16 +323,24 @@ def test_the_tables_of_the_line(view: WidthsView) -> None:
     assert view.line.table.rowCount() == 9
 
 
-def test_the_overview_draws_edited_widths_behind_the_original(view: WidthsView) -> None:
+def test_the_overview_draws_edited_rows_behind_the_original(view: WidthsView) -> None:
     workspace = view.workspace
     axis = depth_axis(workspace.layers)
-    assert edited_widths.outline(workspace, axis) is None
+    width, macs = (structure_metric(name) for name in ("width", "macs"))
+    assert edited_rows.outline(workspace, axis, width) is None
     view.editing.put({STREAM: 20}, "wider")
-    outline = edited_widths.outline(workspace, axis)
+    outline = edited_rows.outline(workspace, axis, width)
     assert outline is not None
-    by_name = {slot.name: width for slot, width in zip(axis.slots, outline[2].tolist(), strict=True)}
+    by_name = {slot.name: value for slot, value in zip(axis.slots, outline[2].tolist(), strict=True)}
     assert [by_name[f"layer2.{block}.conv2"] for block in range(3)] == [20.0] * 3
     assert by_name["conv1"] == 16
+    costs = edited_rows.outline(workspace, axis, macs)
+    assert costs is not None
+    size = edited_rows.totals(workspace)
+    assert size is not None
+    assert np.nansum(costs[2]) == size[1]  # the lanes add up to what stands above them
+    spectrum = replace(macs, method="feature_rank")
+    assert edited_rows.outline(workspace, axis, spectrum) is None
 
 
 # -- costs of many configurations at once ----------------------------------------------------------------------------

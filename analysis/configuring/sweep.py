@@ -46,6 +46,7 @@ from analysis.measures.configurations import (
     with_extra,
 )
 from analysis.outcomes import records, scores_of
+from analysis.outputs import refuse_one_output
 from analysis.problems import AnalysisError
 from analysis.tracing.recorder import trace
 from analysis.tracing.trace import Trace
@@ -136,6 +137,7 @@ def prepare(job: Job) -> Generator[Progress, None, Sweep]:
     trial = pictures if calibration is None else torch.cat([calibration, pictures])
     with quiet(pictures.device):
         plain = scores_of(job.model.net(pictures.clone()), 2)
+        refuse_one_output(plain.shape[1], "configurations")
         exact = not options["resize"] and calibration is None
         try:
             valid, found, other = yield from _tried(walker, plain, trial, space, seen, exact)

@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from analysis.explaining.batching import Rows
 from analysis.explaining.first_pass import ON_THE_WAY
+from analysis.explaining.in_place import Saved
 from analysis.explaining.network import Split, with_gradients
 from analysis.problems import AnalysisError
 
@@ -52,6 +53,8 @@ class Task:
         Of occlusion, in pixels.
     rows
         How many rows fit into memory.
+    saved
+        How tensors are kept for the way back.
     """
 
     scores: nn.Module
@@ -65,6 +68,7 @@ class Task:
     window: int
     stride: int
     rows: Rows
+    saved: Saved
 
 
 def amount(name: str, size: tuple[int, ...], steps: int, window: int, stride: int) -> int:
@@ -97,15 +101,20 @@ def explain(name: str, task: Task) -> Work:
     """
     if name in task.made:
         return task.made[name]
-    with _quiet():
-        work = _WORKS[name](task)
+    work = _WORKS[name](task)
     while True:
-        with _quiet(), with_gradients():
-            try:
-                done = next(work)
-            except StopIteration as end:
-                found: Tensor = end.value
-                return found[0].detach()
+        try:
+            with _quiet(), with_gradients(), task.saved.kept():
+                try:
+                    done = next(work)
+                except StopIteration as end:
+                    found: Tensor = end.value
+                    return found[0].detach()
+        except RuntimeError as error:
+            if not task.saved.copy_after(error):
+                raise
+            work = _WORKS[name](task)  # the first pass has failed: nothing of it is lost
+            continue
         yield done
 
 

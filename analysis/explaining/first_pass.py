@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from analysis.explaining.batching import Rows
+from analysis.explaining.in_place import Saved
 from analysis.explaining.network import Split, scores_of, with_gradients
 
 Targets = Callable[[int, Tensor], Tensor]
@@ -56,7 +57,13 @@ class Seen:
 
 
 def first_pass(
-    net: nn.Module, split: Split | None, pixels: Tensor, rows: Rows, names: frozenset[str], targets: Targets
+    net: nn.Module,
+    split: Split | None,
+    pixels: Tensor,
+    rows: Rows,
+    names: frozenset[str],
+    targets: Targets,
+    saved: Saved,
 ) -> Generator[int, None, Seen]:
     """Run a network on pictures, in portions as large as memory allows.
 
@@ -74,6 +81,8 @@ def first_pass(
         The maps to make, out of :data:`ON_THE_WAY`.
     targets
         Which classes are explained.
+    saved
+        How tensors are kept for the way back.
 
     Yields
     ------
@@ -85,9 +94,11 @@ def first_pass(
     while first < len(pixels):
         part = pixels[first : first + rows.size]
         try:
-            parts.append(_pass(net, split, part, names, partial(targets, first)))
+            with saved.kept():
+                parts.append(_pass(net, split, part, names, partial(targets, first)))
         except (RuntimeError, MemoryError) as error:
-            rows.shrink(error)
+            if not saved.copy_after(error):
+                rows.shrink(error)
             continue
         first += len(part)
         yield first

@@ -88,7 +88,8 @@ class Known:
     predictions, targets
         (picture,) numbers of classes.
     confidences, scores, differences
-        (picture,) softmax of the prediction, score of the target, and that less the baseline's score.
+        (picture,) softmax of the prediction (NaN for a network with one output, whose softmax says nothing), score of
+        the target, and that less the baseline's score.
     """
 
     predictions: NDArray[np.int64]
@@ -206,6 +207,8 @@ def _facts(asked: Asked) -> tuple[tuple[str, str], ...]:
     if "saliency" in names:
         facts.append(("saliency", "magnitude of the gradient, largest over colours; by colour with its sign"))
     facts.append(("target", asked.target or "predicted"))
+    if asked.outputs == 1:
+        facts.append(("one output", "its number is explained; there are no classes, and no confidence"))
     facts.append(("rows at a time", f"{asked.rows} of one picture, fewer where memory runs out"))
     if names - {"saliency", "grad_cam", "guided_grad_cam"}:
         facts.append(("baseline", asked.baseline))

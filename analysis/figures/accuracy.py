@@ -18,6 +18,7 @@ from analysis.figures.second import (
     with_second,
 )
 from analysis.figures.sheet import Bars, Floats, Guide, Line, Mark, Matrix, Outline, Panel, Sheet, ThinLine
+from analysis.measures.accuracy import one_output
 from analysis.measures.alignment import by_cells, by_rows
 from analysis.measures.class_names import class_rows
 from analysis.measures.picks import read_picks
@@ -88,6 +89,9 @@ def confidence(results: list[Result], options: Options) -> Sheet:
     result, second = pair(results, options)
     if "confidence" not in result or "label" not in result:
         raise AnalysisError("This run has no confidences.", "Measure the accuracy again, on pictures with labels.")
+    if one_output(result):
+        text = "The network has one output, of which there is no confidence."
+        raise AnalysisError(text, "Choose a network with several classes.")
     lines: list[Mark] = []
     if second is not None:
         needs(second, "confidence", "label")

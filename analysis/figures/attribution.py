@@ -164,5 +164,7 @@ def _title(result: Result, place: int) -> str:
         number = int(result[output][place])
         return classes[number] if 0 <= number < len(classes) else f"class {number}"
 
-    words = f"picture #{int(result['place'][place])}: explained {name('target')}, predicted {name('prediction')}"
-    return f"{words} ({100 * float(result['confidence'][place]):.1f} %)"
+    picture, confidence = f"picture #{int(result['place'][place])}", float(result["confidence"][place])
+    if not np.isfinite(confidence):  # of a network with one output, which predicts nothing but this number
+        return f"{picture}: explained {name('target')}, output {float(result['target_score'][place]):.3g}"
+    return f"{picture}: explained {name('target')}, predicted {name('prediction')} ({100 * confidence:.1f} %)"

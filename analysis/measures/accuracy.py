@@ -11,6 +11,8 @@ from analysis.result import Result
 
 Interval = tuple[float, float]
 NOWHERE: Interval = (math.nan, math.nan)
+TOP = 5
+"""Places of the most likely classes."""
 Z = 1.959963984540054
 """97.5 % point of the normal distribution: all intervals here are of 95 %, over pictures."""
 
@@ -91,6 +93,25 @@ def paired_interval(ours: NDArray[np.bool_], theirs: NDArray[np.bool_]) -> Inter
     return difference - reach, difference + reach
 
 
+def says_something(result: Result, name: str) -> bool:
+    """Tell whether a run of `evaluate` has a figure that says something.
+
+    The top5 of a network with five outputs or fewer is 1, whatever it does; earlier runs have it all the same.
+
+    Examples
+    --------
+    >>> says_something(Result(), "top5")
+    False
+    """
+    few = "class_accuracy" in result and len(result["class_accuracy"]) <= TOP
+    return name in result and not (name == "top5" and few) and not one_output(result)
+
+
+def one_output(result: Result) -> bool:
+    """Tell whether a run of `evaluate` is of a network with a single output, of which softmax makes nothing but 1."""
+    return "top_class" in result and result["top_class"].shape[1] == 1
+
+
 def interval_of(result: Result, name: str) -> Interval:
     """Interval of top1, top5 or loss of a run of `evaluate`, finished or not.
 
@@ -150,7 +171,7 @@ def _per_picture(result: Result, name: str) -> NDArray[np.float64] | None:
     known, label = _known(result), np.asarray(result["label"])
     if known is None or not known.any():
         return None
-    if name == "top5" and "top_class" not in result:
+    if name not in result or (name == "top5" and "top_class" not in result):
         return None
     hits = label == result["prediction"] if name == "top1" else (result["top_class"] == label[:, None]).any(axis=1)
     same = abs(float(hits[known].mean()) - result.value(name)) < 1e-9

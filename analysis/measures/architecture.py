@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from analysis.config import LayerSpec
+from analysis.measures.depth import shown_name
 from analysis.measures.layering import Edge, ranks_of
 from analysis.result import Result
 
@@ -288,11 +289,13 @@ def title(node: GraphNode, most: int = MOST_LETTERS) -> str:
     --------
     >>> title(GraphNode("layer1.0.conv1", (3,))), title(GraphNode("features.denseblock3.denselayer24.conv2", (9,)))
     ('layer1.0.conv1', '…denselayer24.conv2')
+    >>> title(GraphNode(":add", (3,)))
+    'add'
     """
-    name = node.name
+    whole = name = shown_name(node.name)
     while len(name) > most and "." in name:
         name = name.partition(".")[2]
-    return name if name == node.name else f"…{name}"
+    return name if name == whole else f"…{name}"
 
 
 def subtitle(architecture: Architecture, node: GraphNode) -> str:

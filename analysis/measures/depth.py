@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
@@ -18,6 +19,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 MODES = ("layers", "blocks", "depth")
+MOST_ALIKE = 0.6
+"""Share of places up to which a last part that they have in common still names them; conv1 of a ResNet has a half."""
 LAYER_KINDS = ("conv", "linear", "pooled")
 """Kinds that are layers proper; activations, branches and block outputs are points between them."""
 
@@ -167,7 +170,23 @@ def _layer_slots(layers: tuple[LayerSpec, ...], kinds: tuple[str, ...]) -> tuple
     shown = {layer.name for layer in layers if layer.kind in kinds}
     # A block's output that is the very tensor of an activation that has a place needs no second one.
     rows = [i for i, layer in enumerate(layers) if layer.kind in kinds and layer.same_as not in shown]
-    return tuple(Slot(layers[i].name, *split_name(layers[i].name), (i,)) for i in rows or range(len(layers)))
+    slots = [Slot(layers[i].name, *split_name(layers[i].name), (i,)) for i in rows or range(len(layers))]
+    return tuple(_told_apart(slots))
+
+
+def _told_apart(slots: list[Slot]) -> list[Slot]:
+    """Call places by the part before the last where nearly all last parts are one word.
+
+    Networks of wrapped convolutions (Inception's ``branch5x5_1.conv``) would be a row of "conv" otherwise.
+    """
+    counts = Counter(slot.leaf for slot in slots if slot.group)
+    leaf, count = counts.most_common(1)[0] if counts else ("", 0)
+    if count < 3 or count <= MOST_ALIKE * len(slots):
+        return slots
+    return [
+        Slot(slot.name, *split_name(slot.group), slot.rows) if slot.leaf == leaf and slot.group else slot
+        for slot in slots
+    ]
 
 
 def _block_slots(layers: tuple[LayerSpec, ...]) -> tuple[Slot, ...]:
@@ -186,6 +205,19 @@ def _block_slots(layers: tuple[LayerSpec, ...]) -> tuple[Slot, ...]:
             groups[-1][1].append(i)
     groups = groups or [(layer.name, [i]) for i, layer in enumerate(layers)]
     return tuple(Slot(name, *split_name(name), tuple(rows)) for name, rows in groups)
+
+
+def shown_name(name: str) -> str:
+    """Name of a layer as people read it: an operation of the network itself is called by its name alone.
+
+    Rows are stored, exported and typed as "owner:operation", with nothing before the colon for the outermost module.
+
+    Examples
+    --------
+    >>> shown_name(":avg_pool2d"), shown_name("layer1.0:add"), shown_name("fc")
+    ('avg_pool2d', 'layer1.0:add', 'fc')
+    """
+    return name.removeprefix(":")
 
 
 def split_name(name: str) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from analysis.events import Progress
 from analysis.explaining.algorithms import Task, amount, explain
 from analysis.explaining.batching import Rows, cached_rows, fitting
 from analysis.explaining.first_pass import Seen, first_pass, on_the_way
+from analysis.explaining.in_place import Saved
 from analysis.explaining.network import PURPOSE, Scores, Split, can_be_probed, splits_of
 from analysis.explaining.targets import BASELINES, baseline_of, read_target
 from analysis.explaining.telling import Asked, Known, declared, float64, known_chunks, map_chunks
@@ -45,7 +46,7 @@ INFO = MethodInfo(
         Param("stride", 0, "Pixels between two windows, 0 for half a window", low=0, high=512),
     ),
     limit=FIRST,
-    version=2,
+    version=3,
 )
 OWN_MODULES = ("deep_lift", "guided_grad_cam")
 """Algorithms that hook every non-linearity."""
@@ -54,15 +55,17 @@ OWN_MODULES = ("deep_lift", "guided_grad_cam")
 def run(job: Job) -> Iterator[Step]:
     """Explain the chosen pictures, one algorithm after the other."""
     algorithms = read_algorithms(str(job.params["algorithms"]))
+    _refuse_left_out(job)
     layer = _layer(job, algorithms)
     yield Progress(0, 0, "Reading pictures")
     asked = _asked(job, algorithms, layer)
     with splits_of(job.model, asked.pixels[:1]) as split:
-        seen, total = yield from _seen(job, asked, split)
+        saved = Saved()
+        seen, total = yield from _seen(job, asked, split, saved)
         known = _known(job, asked, seen)
         yield declared(asked)
         yield from known_chunks(asked, known, job.images.preprocessing)
-        tasks = _tasks(job, asked, seen, known, split)
+        tasks = _tasks(job, asked, seen, known, split, saved)
         done, not_finite = len(tasks), list[str]()
         # Quick ones first, so that there is something to see; the rows of the result are in the order asked for.
         for row in sorted(range(len(algorithms)), key=lambda row: (_amount(asked, algorithms[row]), row)):
@@ -107,6 +110,13 @@ def read_algorithms(text: str) -> tuple[Algorithm, ...]:
     if not names:
         raise AnalysisError("No algorithm is chosen.", nearest("", NAMES), "algorithm")
     return tuple(algorithm(name) for name in names)
+
+
+def _refuse_left_out(job: Job) -> None:
+    """Refuse to explain labels that fit no output: the other targets do without."""
+    unfit, target = job.images.unfit, str(job.params["target"]).strip()
+    if unfit is not None and target == "label" and target not in (job.images.classes or job.model.classes):
+        raise unfit
 
 
 def _layer(job: Job, algorithms: tuple[Algorithm, ...]) -> LayerSpec | None:
@@ -191,7 +201,9 @@ def _asked(job: Job, algorithms: tuple[Algorithm, ...], layer: LayerSpec | None)
     )
 
 
-def _seen(job: Job, asked: Asked, split: Callable[[str, bool], Split]) -> Generator[Step, None, tuple[Seen, int]]:
+def _seen(
+    job: Job, asked: Asked, split: Callable[[str, bool], Split], saved: Saved
+) -> Generator[Step, None, tuple[Seen, int]]:
     """Run the network on all pictures, with Grad-CAM on the way; return also the rows of the whole run."""
     total = len(asked.pixels) * (1 + sum(_amount(asked, item) for item in asked.algorithms))
     wanted = on_the_way(asked.names)
@@ -202,7 +214,7 @@ def _seen(job: Job, asked: Asked, split: Callable[[str, bool], Split]) -> Genera
         part = None if asked.labels is None else asked.labels[first : first + len(scores)]
         return torch.as_tensor(_targets(asked, scores, part), device=scores.device)
 
-    work = first_pass(job.model.net, copy, asked.pixels, rows, wanted, targets)
+    work = first_pass(job.model.net, copy, asked.pixels, rows, wanted, targets, saved)
     while True:
         try:
             done = next(work)
@@ -229,6 +241,8 @@ def _predictions(scores: Tensor) -> NDArray[np.int64]:
 def _known(job: Job, asked: Asked, seen: Seen) -> Known:
     scores = seen.scores
     confidences = torch.softmax(scores.float(), dim=1).amax(dim=1).cpu().numpy()
+    if scores.shape[1] == 1:  # a softmax over one number is always 1
+        confidences = np.full(len(scores), np.nan)
     targets = _targets(asked, scores, asked.labels)
     own = torch.as_tensor(targets, device=scores.device)[:, None]
     reached = scores.gather(1, own)[:, 0]
@@ -258,7 +272,9 @@ def _refuse_too_many(pixels: Tensor, algorithms: int) -> None:
         )
 
 
-def _tasks(job: Job, asked: Asked, seen: Seen, known: Known, split: Callable[[str, bool], Split]) -> list[Task]:
+def _tasks(
+    job: Job, asked: Asked, seen: Seen, known: Known, split: Callable[[str, bool], Split], saved: Saved
+) -> list[Task]:
     """Make one task per picture, with the copies that are needed."""
     model, names = job.model, asked.names
     layer = asked.layer.name if asked.layer else ""
@@ -280,12 +296,16 @@ def _tasks(job: Job, asked: Asked, seen: Seen, known: Known, split: Callable[[st
             asked.window,
             asked.stride,
             rows,
+            saved,
         )
         for place, target in enumerate(known.targets.tolist())
     ]
 
 
 def _warn(job: Job, tasks: list[Task], asked: Asked, not_finite: list[str]) -> None:
+    if asked.outputs == 1:
+        text = "The network has one output: its number is explained, and there is no confidence."
+        job.warn("one_output", text)
     if not_finite:
         job.warn("non_finite", "Maps that are not finite, because the scores or gradients are not.", tuple(not_finite))
     if not tasks:

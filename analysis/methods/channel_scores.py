@@ -47,6 +47,8 @@ def run(job: Job) -> Iterator[Step]:
     if rule in DATA_RULES and job.pictures is None:
         raise AnalysisError(f"The rule {rule} needs pictures.", "Name some with --images.", "needs_images")
     if rule == "taylor":
+        if job.images.unfit:
+            raise job.images.unfit
         if job.images.labels is None:
             text = "The rule taylor needs labels."
             raise AnalysisError(text, "Choose the rule activation, or labelled pictures.", "needs_labels")

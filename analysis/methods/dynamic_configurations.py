@@ -283,7 +283,7 @@ def _warn(job: Job, sweep: Sweep, found: dict[str, Any]) -> None:
     if not sweep.shared:
         job.warn("not_shared", f"Every configuration was run on its own: {sweep.why_not}.")
     if job.images.labels is None:
-        job.warn("no_labels", "The pictures have no labels: there are answers and agreement, but no oracle.")
+        job.warn("no_labels", f"{job.unlabelled}: there are answers and agreement, but no oracle.")
     if job.params["recalibrate"]:
         job.warn("recalibrated", "Batch-norm statistics were estimated anew: this is not the trained network.")
     if job.params["policy"] == "resize" and sweep.space.resizes:

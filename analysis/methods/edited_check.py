@@ -178,7 +178,7 @@ def _outputs(job: Job, nets: list[nn.Module], done: int, total: int) -> Iterator
         yield Chunk("top1", (), np.array([tally.right / max(tally.seen, 1) for tally in tallies]))
         yield Chunk("loss", (), np.array([tally.loss / max(tally.seen, 1) for tally in tallies]))
     else:
-        job.warn("no_labels", "The pictures have no labels: outputs are compared, but there is no accuracy.")
+        job.warn("no_labels", f"{job.unlabelled}: outputs are compared, but there is no accuracy.")
 
 
 def _distance(first: Tensor, second: Tensor) -> Floats:

@@ -13,7 +13,8 @@ from torch.nn import functional
 from analysis.catalogue import MethodInfo
 from analysis.events import Chunk, Declared, Output, Progress
 from analysis.job import Job, Step
-from analysis.measures.accuracy import class_accuracy, confusion_matrix
+from analysis.labels import counted_outputs
+from analysis.measures.accuracy import TOP, class_accuracy, confusion_matrix
 from analysis.outputs import check_labels, class_scores
 from analysis.result import empty_array
 
@@ -21,17 +22,18 @@ INFO = MethodInfo(
     name="evaluate",
     title="Accuracy",
     summary="Top-1 and top-5 accuracy, loss, confusion matrix, and every picture's prediction.",
-    version=2,
+    version=3,
 )
 Integers = NDArray[np.int64]
 NOT_NUMBERS = "outputs_not_numbers"
-TOP = 5
+ONE_OUTPUT = "one_output"
 OF_EACH = {
     "prediction": "prediction",
     "confidence": "confidence",
     "top_class": "top_class",
     "top_share": "top_share",
     "sample_loss": "loss",
+    "score": "score",
 }
 """Outputs per picture, and what they are called among the scores of a batch."""
 MOST_CLASSES = 4096  # above this a confusion matrix is neither readable nor small
@@ -53,7 +55,8 @@ def scores(logits: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
         prediction (-1 where the outputs are not numbers), confidence (softmax of the predicted class), the largest
         classes and their softmax (top_class and top_share, axes (picture, place), five places or as many as there are
         classes), and with labels: hit and loss per picture, and whether the label is among the five largest (all
-        classes, where there are fewer).
+        classes, where there are fewer). Of a single output, whose softmax is always 1: the number itself (score), and
+        NaN for what would be its softmax.
     """
     exact = logits if logits.device.type == "mps" else logits.double()
     shares = torch.softmax(exact, dim=1)
@@ -65,12 +68,15 @@ def scores(logits: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
     order = torch.sort(exact, dim=1, descending=True, stable=True).indices[:, :largest]
     found = {"prediction": prediction, "confidence": confidence}
     found |= {"top_class": order, "top_share": shares.gather(1, order)}
+    if exact.shape[1] == 1:
+        empty = torch.full_like(exact, torch.nan)
+        found |= {"score": exact[:, 0], "confidence": empty[:, 0], "top_share": empty}
     if labels is not None:
         own = exact.gather(1, labels[:, None])
         # Ties count against the network: a constant output is not right by chance of its order.
         better = (exact >= own).sum(dim=1)
         found["hit"] = prediction == labels
-        found["near"] = (better >= 1) & (better <= 5)  # 0: the outputs are not numbers
+        found["near"] = (better >= 1) & (better <= TOP)  # 0: the outputs are not numbers
         found["loss"] = functional.cross_entropy(exact, labels, reduction="none")
     return found
 
@@ -88,10 +94,11 @@ def run(job: Job) -> Iterator[Step]:
         logits = class_scores(model.net(batch.pixels), "Accuracy")
         if not classes:
             classes = logits.shape[1]
-            check_labels(images.labels, classes)
+            known = known and classes > 1  # a single output is never right or wrong
+            check_labels(images.labels if known else None, classes)
             yield (declared := _declared(job, classes, count, known))
             each = {output.name: empty_array(output) for output in declared.outputs if output.dims[:1] == ("sample",)}
-        found = scores(logits, batch.labels)
+        found = scores(logits, batch.labels if known else None)
         # Pictures that cannot be read leave gaps, which stay marked as empty.
         at, place = (int(batch.index[0]),), slice(int(batch.index[0]), int(batch.index[-1]) + 1)
         for name, source in OF_EACH.items():
@@ -104,21 +111,24 @@ def run(job: Job) -> Iterator[Step]:
             yield Chunk("label", at, labels[place].astype(np.int32))
             hits, near = hits + int(found["hit"].sum()), near + int(found["near"].sum())
             loss += float(found["loss"].sum())
-            yield from _totals(hits / done, near / done, loss / done)
+            yield from _totals(hits / done, near / done if classes > TOP else None, loss / done)
         yield Progress(done, count, "Classifying")
-    broken = np.isnan(each["confidence"].astype(np.float64)) & seen
+    broken = (each["prediction"].astype(np.int64) < 0) & seen
     if broken.any():
         many = f"{int(broken.sum()):,} of {int(seen.sum()):,} pictures"
         job.warn(NOT_NUMBERS, f"The network's outputs for {many} are not numbers: they count as not recognised.")
     if known:
         yield from _by_class(labels[seen], each["prediction"].astype(np.int64)[seen], classes)
+    elif classes == 1:
+        job.warn(ONE_OUTPUT, "The network has one output: there is no accuracy and no confidence, only its number.")
     else:
-        job.warn("no_labels", "The pictures have no labels: there are predictions, but no accuracy.")
+        job.warn("no_labels", f"{job.unlabelled}: there are predictions, but no accuracy.")
 
 
-def _totals(top1: float, top5: float, loss: float) -> Iterator[Chunk]:
+def _totals(top1: float, top5: float | None, loss: float) -> Iterator[Chunk]:
     yield Chunk("top1", (), np.asarray(top1))
-    yield Chunk("top5", (), np.asarray(top5))
+    if top5 is not None:
+        yield Chunk("top5", (), np.asarray(top5))
     yield Chunk("loss", (), np.asarray(loss))
 
 
@@ -135,7 +145,7 @@ def _by_class(labels: Integers, predictions: Integers, classes: int) -> Iterator
 def _declared(job: Job, classes: int, count: int, known: bool) -> Declared:
     single = (
         Output("top1", (), (), title="Top-1 accuracy"),
-        Output("top5", (), (), title="Top-5 accuracy"),
+        *((Output("top5", (), (), title="Top-5 accuracy"),) if classes > TOP else ()),
         Output("loss", (), (), unit="nats", title="Mean cross-entropy"),
         Output("class_accuracy", ("class",), (classes,), title="Accuracy by class"),
     )
@@ -147,16 +157,19 @@ def _declared(job: Job, classes: int, count: int, known: bool) -> Declared:
         Output("top_class", ("sample", "place"), (count, min(TOP, classes)), "int32", title="Most likely classes"),
         Output("top_share", ("sample", "place"), (count, min(TOP, classes)), title="Their shares"),
     )
+    if classes == 1:
+        each += (Output("score", ("sample",), (count,), title="Output of each picture"),)
     if known:
         each += (Output("sample_loss", ("sample",), (count,), unit="nats", title="Cross-entropy of each picture"),)
     outputs = (*(single if known else ()), *((matrix,) if known and classes <= MOST_CLASSES else ()), *each)
     names = job.images.samples.classes or job.model.classes
     words = tuple(names) if len(names) == classes else ()
+    top5 = "the label is among the five largest outputs; equal outputs count as larger"
     facts = (
         ("accuracy", "share of pictures, 0..1"),
-        ("top 5", "the label is among the five largest outputs; equal outputs count as larger"),
+        ("top 5", top5 if classes > TOP else f"not measured, because the network has {counted_outputs(classes)}"),
         ("loss", "mean cross-entropy, natural logarithm"),
         ("confusion", "rows: label, columns: prediction"),
-        ("shares", "softmax over all classes"),
+        ("shares", "softmax over all classes" if classes > 1 else "none, because the network has 1 output"),
     )
     return Declared(outputs, names=(("class", words),) if words else (), facts=facts)

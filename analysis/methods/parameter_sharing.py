@@ -87,7 +87,7 @@ def run(job: Job) -> Iterator[Step]:
         job.warn("spare_entries", f"The ring is larger than its weights: {spare:,} entries are read by nothing.")
     scored = job.pictures is not None and job.images.labels is not None
     if job.pictures is not None and not scored:
-        job.warn("no_labels", "The pictures have no labels: there is no accuracy.")
+        job.warn("no_labels", f"{job.unlabelled}: there is no accuracy.")
     yield _declared(job, weights, detail, ratios, scored)
     recalibrate = int(job.params["recalibrate"])
     tester = Trial(job.model.net, weights.tensors, job.images, recalibrate) if scored else None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QSizePolicy
 
 Classes = tuple[tuple[int, str], ...]
 """Number and name of each."""
+BUTTONS = 34
+"""Pixels of a number's arrows and edges."""
 STEPS = ((10.0, 5.0), (1.0, 1.0), (0.1, 0.1), (0.0, 0.01))
 """What is left to 100 %, and the step that is taken there."""
 
@@ -31,8 +33,15 @@ class Percent(QDoubleSpinBox):
         self.setAccessibleName(name)
         self.setKeyboardTracking(False)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        self.setMaximumWidth(90)
         self.set_share(share)
+
+    def sizeHint(self) -> QSize:
+        """Ask for room for all decimals, and no more."""
+        return QSize(self.fontMetrics().horizontalAdvance("99.999 %") + BUTTONS, super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        """Ask for the same: part of a number says another one."""
+        return self.sizeHint()
 
     @property
     def share(self) -> float:

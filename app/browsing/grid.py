@@ -94,8 +94,10 @@ class SamplesModel(QAbstractListModel):
         if table.labels[place] >= 0:
             lines.append(f"label: {table.label_name(place)}")
         if table.predictions[place] >= 0:
-            share = share_words(float(table.confidence[place]))
-            lines.append(f"prediction: {table.prediction_name(place)}, confidence {share}")
+            said = table.prediction_name(place)
+            if not table.one_output:
+                said = f"prediction: {said}, confidence {share_words(float(table.confidence[place]))}"
+            lines.append(said)
             if np.isfinite(table.loss[place]):
                 lines.append(f"loss {numbers.with_unit(float(table.loss[place]), 'nats')}")
         elif table.measured:

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy, QVBoxLay
 
 from app.browsing.grid import fitted
 from app.drawing.named import Name, NamedNumbers
+from app.forms.name_label import NameLabel
 from app.forms.term_label import TermText
 from app.forms.widgets import GRID, label
 from app.reading.glossary import TERMS
@@ -176,10 +177,10 @@ class SampleCard(QScrollArea):
         super().__init__()
         self.theme = theme
         self._facts = ""
-        self.heading, self.facts = label("", wrap=True), TermText(theme, "soft", TERM_OF)
-        self.verdict, self.note = label("", wrap=True), label("", "small", wrap=True)
+        self.heading, self.facts = NameLabel(), TermText(theme, "soft", TERM_OF)
+        self.verdict, self.note = NameLabel(), label("", "small", wrap=True)
         self.pixels, self.bars = Pixels(), GuessBars(theme)
-        self.under, self.under_words = label("", "small", wrap=True), label("", "soft", wrap=True)
+        self.under, self.under_words = NameLabel("small"), NameLabel("soft")
         self.under_bars = GuessBars(theme)
         self.under_bars.setAccessibleName("Most likely classes under the selected configuration")
         self.heading.setAccessibleName("Chosen picture")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from app.browsing.boxes import ClassBox, Classes, Percent, percent_words
+from app.forms.flow import Flow, together
 from app.reading.samples import (
     DISAGREE,
     OF_TWO,
@@ -34,7 +34,7 @@ VERDICT_WORDS = {
 
 
 class WishRow(QWidget):
-    """Search, classes, right or wrong; confidence and order beside them, or below where there is no room.
+    """Search, classes, right or wrong, confidence and order, in as many rows as the width asks for.
 
     Attributes
     ----------
@@ -66,8 +66,7 @@ class WishRow(QWidget):
             "Part of the name of a class, true or predicted, or of a file. A number such as #12, and Enter, goes there."
         )
         self.search.setClearButtonEnabled(True)
-        self.search.setMinimumWidth(140)
-        self.search.setMaximumWidth(160)
+        self.search.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         for verdict in (one for one in VERDICTS if one not in OF_TWO):
             self.verdict.addItem(VERDICT_WORDS[verdict], verdict)
         self.verdict.setAccessibleName("Right or wrong")
@@ -82,55 +81,19 @@ class WishRow(QWidget):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        """Put confidence and order into a half of their own, which may stand in a second row."""
-        self.ordering, self._second = QWidget(), QWidget()
-        beside, below = QHBoxLayout(self.ordering), QHBoxLayout(self._second)
-        for layout, spacing in ((beside, 2), (below, 6)):
-            layout.setContentsMargins(0, 0, 0, 0)
-            layout.setSpacing(spacing)
-        beside.addWidget(self.order)
-        beside.addWidget(self.falling)
-        for widget in (QLabel("confidence"), self.low, QLabel("–"), self.high):
-            below.addWidget(widget)
-        below.addStretch(1)
-        below.addWidget(self.ordering)
-        self._column, self._first = QVBoxLayout(self), QHBoxLayout()
-        self._column.setContentsMargins(8, 6, 8, 4)
-        self._column.setSpacing(4)
-        self._first.setSpacing(6)
-        for part in (self.search, self.label, self.prediction, self.verdict):
-            self._first.addWidget(part)
-        self._first.addStretch(1)
-        self._column.addLayout(self._first)
-        self._column.addWidget(self._second)
+        """Put search, choices, confidence and order into as many rows as the width asks for."""
+        self.ordering = together(self.order, self.falling, spacing=2)
+        between = together(QLabel("confidence"), self.low, QLabel("–"), self.high, spacing=6)
+        parts = (self.search, self.label, self.prediction, self.verdict, between)
+        self._flow = Flow(*parts, None, self.ordering, gap=6, edges=(8, 6, 8, 4))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self._flow)
 
     @property
     def wide(self) -> bool:
         """True if all controls stand in one row."""
-        return self._first.indexOf(self._second) >= 0
-
-    def _own(self) -> int:
-        """Width of the first half."""
-        parts = (self.search, self.label, self.prediction, self.verdict)
-        return sum(max(part.sizeHint().width(), part.minimumWidth()) + 6 for part in parts) + 16
-
-    def minimumSizeHint(self) -> QSize:
-        """Return the room of two rows, into which the controls go where there is none for one."""
-        wide = max(self._own(), self._second.minimumSizeHint().width() + 16)
-        return QSize(wide, super().minimumSizeHint().height())
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Use one row where there is room for all, else two."""
-        super().resizeEvent(event)
-        fits = self.width() >= self._own() + self._second.sizeHint().width() + 24
-        if fits == self.wide:
-            return
-        if fits:
-            self._column.removeWidget(self._second)
-            self._first.addWidget(self._second, 100)
-        else:
-            self._first.removeWidget(self._second)
-            self._column.addWidget(self._second)
+        return len(self._flow.rows(self.width())) == 1
 
     def _connect(self) -> None:
         self.search.textChanged.connect(lambda _text: self.changed.emit())

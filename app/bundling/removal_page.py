@@ -30,7 +30,8 @@ from app.theme import Theme
 
 HUES = {"conflicting": "bundles", "non-conflicting": "rank", "all": "cost"}
 ORDERS = (("lowest critical tolerance first", "configurations"), ("highest first", "widths"))
-SIDE = 262
+LEAST, SIDE = 200, 262
+"""Least and largest width of the blocks in pixels."""
 COSTS = (
     ("accuracy", "Accuracy", "removal_accuracy"),
     ("parameters", "Parameters", "parameters"),
@@ -104,7 +105,8 @@ class RemovalPage(QWidget):
         column.addWidget(self.tree, 1)
         for press in (self.first, self.measure, self.keep):
             column.addWidget(press)
-        left.setFixedWidth(SIDE)
+        left.setMinimumWidth(LEAST)
+        left.setMaximumWidth(SIDE)
         costs = QWidget()
         self._make_costs(costs)
         right = QVBoxLayout()
@@ -139,7 +141,7 @@ class RemovalPage(QWidget):
     def _make_costs(self, costs: QWidget) -> None:
         grid = QGridLayout(costs)
         grid.setContentsMargins(12, 4, 16, 4)
-        grid.setHorizontalSpacing(20)
+        grid.setHorizontalSpacing(14)
         grid.setVerticalSpacing(1)
         grid.setColumnStretch(4, 1)
         for place, words in enumerate(("whole", "without", "change"), start=1):

@@ -19,6 +19,7 @@ from app.configuring.tried_table import TriedRow, TriedTable
 from app.drawing.geometry_strip import GeometryStrip, Stop
 from app.drawing.legend import Key
 from app.drawing.readout import Line
+from app.forms.flow import Flow
 from app.forms.side_page import definitions
 from app.forms.widgets import button, label
 from app.reading import building, numbers
@@ -84,15 +85,9 @@ class BuildPage(Page):
         top.addWidget(label("Layer", "soft"))
         top.addWidget(self.layers)
         top.addWidget(self.about, 1)
-        deeds = QHBoxLayout()
-        deeds.setContentsMargins(12, 4, 8, 4)
-        deeds.setSpacing(8)
-        deeds.addWidget(self.run)
-        for item in (self.policy, self.undo, self.clear):
-            deeds.addWidget(item)
-        deeds.addStretch(1)
-        for item in (self.save, self.copy):
-            deeds.addWidget(item)
+        deeds = Flow(
+            self.run, self.policy, self.undo, self.clear, None, self.save, self.copy, gap=8, edges=(12, 4, 8, 4)
+        )
         below = QVBoxLayout()
         below.setContentsMargins(12, 0, 8, 4)
         below.addWidget(self.said)
@@ -100,7 +95,7 @@ class BuildPage(Page):
         self.body.addWidget(self.strip)
         self.body.addLayout(top)
         self.body.addWidget(self.options)
-        self.body.addLayout(deeds)
+        self.body.addWidget(deeds)
         self.body.addLayout(below, 1)
 
     # -- state -------------------------------------------------------------------------------------------------------

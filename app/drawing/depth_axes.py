@@ -9,12 +9,14 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from app.drawing.axes import Axis, aligned, nice_ticks
-from app.drawing.named import Title
+from app.drawing.named import Title, shortened
 from app.reading.depth import EMPTY_AXIS, DepthAxis, Slot
 from app.theme import Theme
 
 ROOM_FOR_A_GROUP = 22.0
 """Mean pixels of the groups of a level from which on it is shown."""
+DEEPEST = 80.0
+"""Pixels that names go down below a plot, with letters of the usual size."""
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
 
 
@@ -70,6 +72,9 @@ class NamesAxis(Axis):
         self.axis = EMPTY_AXIS
         self._turned = TurnedTexts(theme)
         self._levels: list[list[tuple[int, int, str]]] = []
+        self._short: dict[str, str] = {}
+        self._short_for = ""
+        """Last parts as they are shown, and the font that they were shortened for."""
 
     def set_axis(self, axis: DepthAxis) -> None:
         """Show the names of an axis."""
@@ -95,7 +100,22 @@ class NamesAxis(Axis):
         if not self.fits:
             return groups + 6
         longest = max((metrics.horizontalAdvance(slot.leaf) for slot in self.axis.slots), default=0.0)
-        return min(0.71 * longest + metrics.height(), 80.0) + groups
+        return min(0.71 * longest + metrics.height(), self._deepest) + groups
+
+    @property
+    def _deepest(self) -> float:
+        """Pixels that the longest last part goes down."""
+        return DEEPEST * max(1.0, self.theme.scale)
+
+    def shown(self, leaf: str) -> str:
+        """Return a last part as it is shown: with … in its middle if it is too long."""
+        font = self.theme.font("small_code")
+        if font.key() != self._short_for:
+            self._short, self._short_for = {}, font.key()
+        if leaf not in self._short:
+            metrics = QFontMetricsF(font)
+            self._short[leaf] = shortened(leaf, (self._deepest - metrics.height()) / 0.71, metrics)
+        return self._short[leaf]
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         """Draw what fits."""
@@ -119,7 +139,7 @@ class NamesAxis(Axis):
     def _paint_leaf(self, painter: QPainter, slot: Slot, at: float) -> None:
         if not self._area.left() <= at <= self._area.right():
             return
-        self._turned.draw(painter, slot.leaf, at, self._area.top() + 3)
+        self._turned.draw(painter, self.shown(slot.leaf), at, self._area.top() + 3)
 
     def _paint_groups(self, painter: QPainter, first: int, last: int, spacing: float, metrics: QFontMetricsF) -> None:
         """Name what the places lie in: blocks where there is room, else what the blocks lie in."""

@@ -65,7 +65,8 @@ def board_panes(answers: Sequence[Answer], wish: Wish, shared: bool) -> tuple[Pa
     for one in answers:
         first = Pane("Picture", tip=AS_SEEN)
         if one.network:
-            said = f"{one.found.class_name(one.found.number('prediction'))} {one.found.confidence}"
+            name = "" if one.found.one_output else one.found.class_name(one.found.number("prediction"))
+            said = f"{name} {one.found.confidence}".strip()
             first = Pane(one.network, said, picture=one.found.picture, tip=one.found.words())
         panes += [first, *map_panes(one, wish, ends)]
     return tuple(panes)

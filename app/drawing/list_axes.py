@@ -7,14 +7,16 @@ import math
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter, QPen
-from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
+from PySide6.QtWidgets import QGraphicsSceneHoverEvent, QStyleOptionGraphicsItem, QWidget
 
 from app.drawing.axes import Axis, aligned
 from app.drawing.depth_axes import TurnedTexts
-from app.drawing.named import Title
+from app.drawing.named import Title, shortened
 from app.reading.depth import Floats
 from app.theme import Theme
 
+DEEPEST = 90.0
+"""Pixels that the longest turned name goes down, with letters of the usual size."""
 BESIDE = 14.0
 """Pixels between a matrix and the bars beside its rows."""
 
@@ -22,7 +24,8 @@ BESIDE = 14.0
 class ListAxis(Axis):
     """Names at 0, 1, 2, …: rows run downwards from y = 0, columns to the right from x = 0.
 
-    Where names do not fit, every second, fifth, tenth … place has its number.
+    Where names do not fit, every second, fifth, tenth … place has its number. A name that is too long is shortened in
+    its middle; hovering tells it.
     """
 
     def __init__(self, theme: Theme, side: str, title: str) -> None:
@@ -33,6 +36,10 @@ class ListAxis(Axis):
         self._turned = TurnedTexts(theme)
         self._longest: tuple[str, float] = ("", 0.0)
         """Font and width of the longest name in it: asked for in every panned frame, of hundreds of names."""
+        self._short: dict[str, str] = {}
+        self._short_for: tuple[str, float] = ("", 0.0)
+        """Names as they are shown, and the font and pixels that they were shortened for."""
+        self.setAcceptHoverEvents(True)
 
     def set_names(self, names: tuple[str, ...], count: int) -> None:
         """Show names, or numbers if there are none."""
@@ -40,7 +47,39 @@ class ListAxis(Axis):
             self._longest = ("", 0.0)
         self.names, self.count = names, count
         self._turned.forget()
+        self._short.clear()
         self.update()
+
+    def shown(self, name: str) -> str:
+        """Return a name as it is shown: with … in its middle if it is too long."""
+        font = self.theme.font("small_code" if self.side == "bottom" else "small")
+        most = self._most(QFontMetricsF(font).height())
+        if self._short_for != (font.key(), most):
+            self._short, self._short_for = {}, (font.key(), most)
+        if name not in self._short:
+            self._short[name] = shortened(name, most, QFontMetricsF(font))
+        return self._short[name]
+
+    def _most(self, height: float) -> float:
+        """Pixels along a name that there is room for."""
+        if self.side != "bottom":
+            return self._area.width() - 12
+        below = self._area.height() - (height + 6 if self.title else 4)
+        return max(0.0, below - height + 1) / 0.71
+
+    def name_at(self, x: float, y: float) -> str:
+        """Return the name at a place of the plot if it is shown shortened, "" otherwise."""
+        first, last, spacing = self.places()
+        along = x + y - self._area.top() if self.side == "bottom" else y
+        found = next((place for place in range(first, last + 1) if abs(self.at(place) - along) <= spacing / 2), -1)
+        if not 0 <= found < len(self.names) or not self.fits(spacing):
+            return ""
+        name = self.names[found]
+        return name if self.shown(name) != name else ""
+
+    def hoverMoveEvent(self, event: QGraphicsSceneHoverEvent) -> None:
+        """Tell a name that is shown shortened."""
+        self.setToolTip(self.name_at(event.pos().x(), event.pos().y()))
 
     def fits(self, spacing: float) -> bool:
         """Tell whether names can be read at so many pixels between two places."""
@@ -60,7 +99,7 @@ class ListAxis(Axis):
             self._longest = font.key(), max(metrics.horizontalAdvance(name) for name in names)
         longest = self._longest[1]
         if self.side == "bottom":
-            return min(0.71 * longest + metrics.height(), 90) + metrics.height() + 6
+            return min(0.71 * longest + metrics.height(), DEEPEST * max(1.0, self.theme.scale)) + metrics.height() + 6
         return min(longest, 180 * max(1.0, self.theme.scale)) + 14
 
     def places(self) -> tuple[int, int, float]:
@@ -101,7 +140,7 @@ class ListAxis(Axis):
 
     def _paint_place(self, painter: QPainter, place: int, fits: bool, metrics: QFontMetricsF) -> None:
         area, at = self._area, self.at(place)
-        text = self.names[place] if fits else str(place)
+        text = self.shown(self.names[place]) if fits else str(place)
         if self.side == "bottom" and fits:
             self._turned.draw(painter, text, at, area.top() + 3)
         elif self.side == "bottom":

@@ -17,7 +17,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy
 
-from app.drawing.named import PARTS, Name, NamedNumbers, page_of, tip_of
+from app.drawing.named import PARTS, Name, NamedNumbers, page_of, shortened, tip_of
 from app.reading.glossary import TERMS
 from app.reading.glossary.legends import opening
 from app.theme import Theme
@@ -65,7 +65,9 @@ class Entry:
 
 
 class Readout(NamedNumbers):
-    """A heading and values beside each other, in as many lines as they need. Nothing is cut.
+    """A heading and values beside each other, in as many lines as they need. No number is cut.
+
+    Names that are wider than a line are shortened in their middle, and told in full on hovering.
 
     The height only grows while the same tracks are shown, so that moving the crosshair never moves anything else.
     Values stay for a moment when the mouse leaves what they are of, and while it is on them, so that their names can be
@@ -155,7 +157,10 @@ class Readout(NamedNumbers):
         metrics, height = QFontMetricsF(self.theme.font()), self.line_height()
         return tuple(
             Name(
-                QRectF(left, PAD / 2 + line * height, metrics.horizontalAdvance(entry.label or entry.text), height),
+                QRectF(
+                    left, PAD / 2 + line * height,
+                    metrics.horizontalAdvance(self._label(entry, metrics) or entry.text), height,
+                ),
                 entry.section, entry.words,
             )
             for entry, (left, line) in zip(self._entries, self._places()[1:], strict=True)
@@ -164,7 +169,19 @@ class Readout(NamedNumbers):
     def tip_at(self, place: QPointF) -> str:
         """Return what the value at a place means, wherever on it the mouse is."""
         entry = self.entry_at(place.x(), place.y())
-        return tip_of(entry.words, entry.section) if entry is not None else ""
+        if entry is None:
+            return self._heading if self._title() != self._heading else ""
+        whole = self._label(entry, QFontMetricsF(self.theme.font())) == entry.label
+        words = entry.words if whole else f"{entry.label} {entry.text}\n{entry.words}".strip()
+        return tip_of(words, entry.section)
+
+    def _title(self) -> str:
+        """Return the heading as it is shown."""
+        return shortened(self._heading, self.width() - 2 * PAD, QFontMetricsF(self.theme.font("code")))
+
+    def _label(self, entry: Entry, plain: QFontMetricsF) -> str:
+        """Return the name of a value as it is shown: as much of it as fits into a line with the value."""
+        return shortened(entry.label, self.width() - 2 * PAD - plain.horizontalAdvance(f" {entry.text}"), plain)
 
     def enterEvent(self, event: QEnterEvent) -> None:
         """Keep the values while the mouse is on them."""
@@ -196,9 +213,9 @@ class Readout(NamedNumbers):
         code, plain = QFontMetricsF(self.theme.font("code")), QFontMetricsF(self.theme.font())
         x, line = PAD, 0
         places = [(x, line)]
-        x += code.horizontalAdvance(self._heading) + GAP
+        x += code.horizontalAdvance(self._title()) + GAP
         for entry in self._entries:
-            width = plain.horizontalAdvance(f"{entry.label} {entry.text}")
+            width = plain.horizontalAdvance(f"{self._label(entry, plain)} {entry.text}")
             if x + width > self.width() - PAD and x > PAD:
                 x, line = PAD, line + 1
             places.append((x, line))
@@ -245,25 +262,29 @@ class Readout(NamedNumbers):
         painter.setFont(self.theme.font("code"))
         painter.setPen(self.theme.color("text"))
         flags = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        painter.drawText(QRectF(x, PAD / 2 + line * height, self.width(), height), flags, self._heading)
+        painter.drawText(QRectF(x, PAD / 2 + line * height, self.width(), height), flags, self._title())
         painter.setFont(self.theme.font())
         metrics = QFontMetricsF(painter.font())
         for entry, (left, row) in zip(self._entries, places, strict=True):
             rect = QRectF(left, PAD / 2 + row * height, self.width(), height)
             painter.setPen(self.theme.readable(entry.hue))
-            painter.drawText(rect, flags, entry.label)
-            rect.setLeft(left + metrics.horizontalAdvance(entry.label + " "))
+            label = self._label(entry, metrics)
+            painter.drawText(rect, flags, label)
+            rect.setLeft(left + metrics.horizontalAdvance(label + " "))
             painter.setPen(self.theme.color("text"))
             painter.drawText(rect, flags, entry.text)
         self.underline(painter)
 
 
 def first_fitting(text: str, width: float, metrics: QFontMetricsF) -> str:
-    """Leave away parts from the end, separated by dots, until a text fits; nothing is ever cut in the middle."""
+    """Leave away parts from the end, separated by dots, until a text fits; the first is shortened rather than left out.
+
+    Its middle goes first: names that are too long differ at their ends.
+    """
     parts = text.split(" · ")
-    while parts and metrics.horizontalAdvance(" · ".join(parts)) > width:
+    while len(parts) > 1 and metrics.horizontalAdvance(" · ".join(parts)) > width:
         parts.pop()
-    return " · ".join(parts)
+    return shortened(" · ".join(parts), width, metrics)
 
 
 class Line(NamedNumbers):

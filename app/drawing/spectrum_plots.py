@@ -13,7 +13,7 @@ from analysis.measures import spectra
 from analysis.result import Result
 from app.drawing.curves import SERIES, Curve, CurvePlot, Guide
 from app.reading import numbers, rank_reading
-from app.reading.depth import Floats
+from app.reading.depth import Floats, shown_name
 from app.reading.rank_reading import HIGHEST, LOWEST, Reading
 from app.theme import Theme
 
@@ -49,6 +49,11 @@ class Spectrum:
     width: int
     rtol: float
     hue: str = ""
+
+    @property
+    def words(self) -> str:
+        """The label as people read it."""
+        return shown_name(self.label)
 
 
 def spectra_of(result: Result, names: tuple[str, ...], reading: Reading) -> tuple[Spectrum, ...]:
@@ -93,7 +98,7 @@ class SpectrumPlot(CurvePlot):
         guides = [guide for number, item in enumerate(found) for guide in _elbow(item, number)]
         guides += _tolerance_guide(found)
         self.show_curves(curves, tuple(guides))
-        dead = [item.label for item in found if not np.any(item.sigma > 0)]
+        dead = [item.words for item in found if not np.any(item.sigma > 0)]
         if found and len(dead) == len(found):
             self.set_note(f"{', '.join(dead)} is zero on all pictures: it has no distribution.")
         else:
@@ -103,13 +108,13 @@ class SpectrumPlot(CurvePlot):
 def _curve(item: Spectrum, number: int) -> Curve:
     x, portion = spectra.distribution(item.sigma, item.width)
     if not x.size:
-        return Curve(np.empty(0), np.empty(0), f"{item.label} (zero)", item.hue or hue_of(number))
+        return Curve(np.empty(0), np.empty(0), f"{item.words} (zero)", item.hue or hue_of(number))
     floor = 10.0**-9
     shown = x > floor
     below = float(portion[~shown][-1]) if np.any(~shown) else 0.0
     exponents = np.concatenate([[math.log10(floor)], np.log10(x[shown]), [0.2]])
     share = np.concatenate([[below], portion[shown], [1.0]])
-    return Curve(exponents, 100 * share, item.label, item.hue or hue_of(number), steps=True)
+    return Curve(exponents, 100 * share, item.words, item.hue or hue_of(number), steps=True)
 
 
 def _elbow(item: Spectrum, number: int) -> list[Guide]:
@@ -128,7 +133,7 @@ def _tolerance_guide(found: tuple[Spectrum, ...]) -> list[Guide]:
     at = math.log10(found[-1].rtol)
     alone = all(math.isclose(item.rtol, found[-1].rtol, rel_tol=1e-3) for item in found)
     words = f"tolerance {numbers.scientific(found[-1].rtol)}"
-    return [Guide("x", at, words if alone else f"{words} of {found[-1].label}", words, movable=True)]
+    return [Guide("x", at, words if alone else f"{words} of {found[-1].words}", words, movable=True)]
 
 
 class TolerancePlot(CurvePlot):
@@ -151,7 +156,7 @@ class TolerancePlot(CurvePlot):
             Curve(
                 x,
                 spectra.rank_curve(item.sigma) / max(item.width, 1),
-                item.label,
+                item.words,
                 item.hue or hue_of(number),
                 steps=True,
             )

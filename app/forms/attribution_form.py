@@ -6,20 +6,24 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QCompleter, QLabel, QSlider, QVBoxLayout, QWidget
 
 from analysis.measures.attributions import ALGORITHMS, algorithm
-from app.forms.widgets import GRID, button, row, tool, whole_number
+from app.forms.flow import Flow, together
+from app.forms.widgets import GRID, button, tool, whole_number
 from app.reading.attribution_asking import LAYERED
 from app.reading.attribution_wish import DEFAULT, Wish
+from app.reading.depth import shown_name
 from app.theme import Theme
 
 BASELINES = (("zero", "zero (mean colour)"), ("black", "black"), ("white", "white"), ("blur", "blurred picture"))
 FIRST_LAYER = "last with maps"
 NONE = "none has maps"
 NO_MAPS = "No layer of this network has maps, which this looks at."
+EDGES = (GRID, 0, GRID, 0)
+"""Pixels around a row."""
 TARGETS = (("predicted", "predicted class"), ("label", "true class"))
 
 
 class AttributionForm(QWidget):
-    """Two rows of controls."""
+    """Rows of controls, as many as the width asks for."""
 
     changed = Signal()
     """What to explain has changed."""
@@ -78,7 +82,6 @@ class AttributionForm(QWidget):
             widget.setAccessibleName(name)
         self.target.setEditable(True)
         self.target.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-        self.target.setMinimumContentsLength(13)
         typed = self.target.lineEdit()
         assert typed is not None  # an editable box has one
         typed.setAccessibleName("Class to explain, type to filter")
@@ -86,8 +89,9 @@ class AttributionForm(QWidget):
         typed.editingFinished.connect(self._target_chosen)
         self.target.currentIndexChanged.connect(self._target_chosen)
         self.target.activated.connect(self._target_chosen)  # the index may be the same where a number stood
-        self.layer.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.layer.setMinimumContentsLength(13)
+        for combo in (self.target, self.layer):  # names may be longer than any window is wide
+            combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            combo.setMinimumContentsLength(13)
         for value, words in BASELINES:
             self.baseline.addItem(words, value)
         for item in ALGORITHMS:
@@ -109,32 +113,31 @@ class AttributionForm(QWidget):
         self.set_names((), ())
 
     def _lay_out(self) -> None:
-        column = QVBoxLayout(self)
-        column.setContentsMargins(8, 8, 8, 0)
-        column.setSpacing(GRID // 2)
-        stepping = row(self.before, self.picture, self.after, spacing=4)
-        choosing = row(_soft("Class"), self.target, GRID, _soft("Layer"), self.layer, self.use_layer, spacing=4)
-        top = row(spacing=2 * GRID)
-        top.addLayout(stepping)
-        top.addLayout(choosing)
-        top.addStretch(1)
-        top.addWidget(self.cancel)
-        top.addWidget(self.explain)
-        column.addLayout(top)
-        boxes = list(self.boxes.values())
-        self.covering = QWidget()
-        self.covering.setLayout(row(_soft("Occlusion: window"), self.side, 4, _soft("stride"), self.stride, spacing=4))
+        """Put what belongs together into flows, so that a narrow tab has more rows and nothing lies on another."""
+        self.covering = together(_soft("Occlusion: window"), self.side, 4, _soft("stride"), self.stride)
         self.covering.setVisible(False)
         self.boxes["occlusion"].toggled.connect(self.covering.setVisible)
-        column.addLayout(row(*boxes[:4], None, spacing=10))
-        column.addLayout(row(*boxes[4:], None, self.covering, spacing=10))
-        integral = row(_soft("Baseline"), self.baseline, GRID, _soft("Steps"), self.steps, spacing=4)
-        colours = row(self.shared, GRID, _soft("Opacity"), self.opacity, spacing=4)
-        below = row(spacing=2 * GRID)
-        below.addLayout(integral)
-        below.addStretch(1)
-        below.addLayout(colours)
-        column.addLayout(below)
+        going = together(self.cancel, self.explain)
+        choosing = (
+            together(_soft("Class"), self.target),
+            together(_soft("Layer"), self.layer, self.use_layer),
+        )
+        flows = (
+            Flow(together(self.before, self.picture, self.after), *choosing, None, going, edges=EDGES),
+            Flow(*self.boxes.values(), self.covering, edges=EDGES),
+            Flow(
+                together(_soft("Baseline"), self.baseline),
+                together(_soft("Steps"), self.steps),
+                None,
+                together(self.shared, GRID, _soft("Opacity"), self.opacity),
+                edges=EDGES,
+            ),
+        )
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, GRID, 0, 0)
+        column.setSpacing(GRID // 2)
+        for flow in flows:
+            column.addWidget(flow)
 
     # -- contents ----------------------------------------------------------------------------------------------------
 
@@ -150,7 +153,7 @@ class AttributionForm(QWidget):
             self.layer.clear()
             self.layer.addItem(FIRST_LAYER if self.layer.isEnabled() else NONE, "")
             for name in layers:
-                self.layer.addItem(name, name)
+                self.layer.addItem(shown_name(name), name)
             self._choose_layer(layer)
         self._taking = False
 
@@ -182,7 +185,7 @@ class AttributionForm(QWidget):
     def _choose_layer(self, layer: str) -> None:
         """Show a layer; while no layers are known it is the only one to choose."""
         if layer and self.layer.count() == 1:
-            self.layer.addItem(layer, layer)
+            self.layer.addItem(shown_name(layer), layer)
         self.layer.setCurrentIndex(max(self.layer.findData(layer), 0))
 
     @property
@@ -245,7 +248,7 @@ class AttributionForm(QWidget):
         self._selected_layer = name
         there = bool(name) and self.layer.findData(name) > 0 and self.layer.isEnabled()
         self.use_layer.setVisible(there and name != self.layer.currentData() and self.wish.layered)
-        self.use_layer.setToolTip(f"Use the selected layer, {name}")
+        self.use_layer.setToolTip(f"Use the selected layer, {shown_name(name)}")
 
     def _use_layer(self) -> None:
         self.layer.setCurrentIndex(max(self.layer.findData(self._selected_layer), 0))

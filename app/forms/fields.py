@@ -4,10 +4,26 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QSlider, QWidget
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QSizePolicy, QSlider, QWidget
 
 TICKS = 1000
+
+
+class ShortField(QLineEdit):
+    """A field for a number, or two short words."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        """Ask for room for a number, in whatever letters."""
+        return QSize(max(86, self.fontMetrics().horizontalAdvance("0.000e-00") + 24), super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        """Ask for the same: part of a number says another one."""
+        return self.sizeHint()
 
 
 class SlidingNumber(QWidget):
@@ -40,10 +56,9 @@ class SlidingNumber(QWidget):
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, TICKS)
         self.slider.setAccessibleName(words)
-        self.slider.setMinimumWidth(120)
-        self.field = QLineEdit()
+        self.slider.setMinimumWidth(80)
+        self.field = ShortField()
         self.field.setAccessibleName(f"{words}, typed")
-        self.field.setFixedWidth(86)
         self.back = QPushButton(back)
         self.back.setProperty("role", "flat")
         layout = QHBoxLayout(self)

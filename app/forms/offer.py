@@ -2,8 +2,27 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtCore import QSize, Signal
+from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+
+from app.forms.flow import Flow
+
+
+class Sentence(QLabel):
+    """Words that would like to stand in one line, and go on in further ones where there is no room."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWordWrap(True)
+
+    def sizeHint(self) -> QSize:
+        """Ask for one line."""
+        metrics = self.fontMetrics()
+        return QSize(metrics.horizontalAdvance(self.text()) + 4, metrics.height() + 2)
+
+    def minimumSizeHint(self) -> QSize:
+        """Make do with a few words a line."""
+        return QSize(min(160, self.sizeHint().width()), self.sizeHint().height())
 
 
 class Offer(QWidget):
@@ -13,14 +32,12 @@ class Offer(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._text, self._button = QLabel(), QPushButton()
+        self._text, self._button = Sentence(), QPushButton()
         self._button.setAccessibleName("Do what is offered")
         self._text.setProperty("role", "soft")
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(8, 4, 8, 4)
-        layout.addWidget(self._text)
-        layout.addWidget(self._button)
-        layout.addStretch(1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(Flow(self._text, self._button, gap=6))
         self._button.clicked.connect(lambda: self.pressed.emit())
 
     def say(self, text: str, button: str) -> None:

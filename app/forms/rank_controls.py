@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QMenu, QToolButton, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from app.drawing import rank_lanes
+from app.forms.flow import Flow, together
 from app.reading.glossary import TERMS
 from app.reading.rank_reading import BESIDE, MEASURES
 
@@ -21,7 +22,7 @@ EXTRA = {rank_lanes.CHANGE: "Before and after activation", rank_lanes.WEIGHTS: "
 
 
 class RankControls(QWidget):
-    """One row of choices. It knows what is chosen and tells when that changes."""
+    """Choices, in as many rows as the width asks for. It knows what is chosen and tells when that changes."""
 
     measure_chosen = Signal(str)
     centred_chosen = Signal(bool)
@@ -46,14 +47,10 @@ class RankControls(QWidget):
         button.setProperty("role", "flat")
         button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         button.setMenu(self.lanes)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(8, 4, 8, 4)
-        row.setSpacing(8)
-        for widget in (self.measure, self.dots, self.centred):
-            row.addWidget(widget)
-        row.addStretch(1)
-        row.addWidget(self.which)
-        row.addWidget(button)
+        flow = Flow(self.measure, self.dots, self.centred, None, together(self.which, button), gap=8)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(flow)
         self._connect()
 
     def _fill(self) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from html import escape
 
 from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QEnterEvent, QFocusEvent, QKeyEvent, QMouseEvent
-from PySide6.QtWidgets import QLabel
+from PySide6.QtGui import QEnterEvent, QFocusEvent, QFontMetricsF, QKeyEvent, QMouseEvent, QResizeEvent
+from PySide6.QtWidgets import QLabel, QSizePolicy
 
 from app.drawing.named import PARTS, page_of, tip_of
+from app.forms.name_label import EdgedLabel, fitted
 from app.reading.glossary import TERMS
 from app.theme import Theme
 
@@ -81,7 +82,7 @@ class TermLabel(QLabel):
             super().keyPressEvent(event)
 
 
-class TermText(QLabel):
+class TermText(EdgedLabel):
     """Lines such as "Loss: 0.3 nats", whose names lead to their definition by mouse and keyboard; the rest is text.
 
     Parameters
@@ -99,12 +100,16 @@ class TermText(QLabel):
     def __init__(self, theme: Theme, role: str, terms: Mapping[str, str], within: bool = False) -> None:
         super().__init__()
         self.theme, self.terms, self.within = theme, terms, within
-        self.words = ""
-        """What is shown, as plain text."""
+        self._laid_out = False
+        self.words = self._whole = ""
+        """What is shown, as plain text; the same again if some of it is left out."""
         self.setTextFormat(Qt.TextFormat.RichText)
         self.role = role
         self.setProperty("role", role)
         self.setWordWrap(True)
+        policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
         self.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.LinksAccessibleByMouse
             | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
@@ -115,8 +120,25 @@ class TermText(QLabel):
     def say(self, words: str) -> None:
         """Show other lines."""
         self.words = words
-        self.setText("<br>".join(self._line(line) for line in words.split("\n")))
         self.setAccessibleName(words)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave out what cannot be broken into lines."""
+        super().resizeEvent(event)
+        self._laid_out = True
+        if self.words:  # else what is written has not been said here
+            self._fit()
+
+    def _fit(self) -> None:
+        """Write the lines; what is left out of a name is told on hovering, unless that tells a definition."""
+        room = max(self.contentsRect().width() - 2, 8)
+        words = fitted(self.words, room, QFontMetricsF(self.font())) if self._laid_out else self.words
+        shown = "<br>".join(self._line(line) for line in words.split("\n"))
+        if shown != self.text():
+            self.setText(shown)
+        self._whole = self.words if words != self.words else ""
+        self.setToolTip(self._whole)
 
     def _line(self, line: str) -> str:
         if self.within:
@@ -136,4 +158,4 @@ class TermText(QLabel):
 
     def _say(self, link: str) -> None:
         term = next((term for term in self.terms.values() if page_of(term) == link), "")
-        self.setToolTip(tip_of(TERMS[term].definition, link) if term else "")
+        self.setToolTip(tip_of(TERMS[term].definition, link) if term else self._whole)

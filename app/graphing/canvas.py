@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFrame, QGraphicsScene, QGraphicsView
 from analysis.measures.architecture import Architecture, Shown, subtitle, title
 from analysis.measures.layering import Layout, Route, in_columns, lay_out
 from app.graphing.items import READABLE, BracketItem, NodeItem, NodeLook, edge_item
+from app.reading.depth import shown_name
 from app.theme import Theme
 
 SMALLEST, LARGEST = 0.02, 3.0
@@ -86,7 +87,7 @@ class GraphCanvas(QGraphicsView):
         for number, (node, box) in enumerate(zip(shown.nodes, self.layout_now.boxes, strict=True)):
             item = NodeItem(number, box, texts[number], node, look)
             about = "" if node.rows else "Part of the graph only: nothing is measured here."
-            item.about = "\n".join(filter(None, (node.name, texts[number][1], about)))
+            item.about = "\n".join(filter(None, (shown_name(node.name), texts[number][1], about)))
             self._scene.addItem(item)
             self.nodes.append(item)
         self._add_brackets(architecture, look)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QGraphicsItem, QGraphicsPathItem, QStyleOptionGrap
 
 from analysis.measures.architecture import GraphNode
 from analysis.measures.layering import Box, Route
+from app.reading.depth import shown_name
 from app.theme import Theme
 
 PAD_X, PAD_Y = 9.0, 5.0
@@ -166,7 +167,7 @@ class BracketItem(QGraphicsItem):
         """True if nothing stands at its left, so that its name may grow where the graph is shown small."""
         self._wide = look.small_metrics.height() + 4
         self.setPos(x, top)
-        self.setToolTip(f"{name}: click to fold")
+        self.setToolTip(f"{shown_name(name)}: click to fold")
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 
     def boundingRect(self) -> QRectF:
@@ -183,9 +184,10 @@ class BracketItem(QGraphicsItem):
         if scale < READABLE and not self.is_outermost:
             return
         larger = min(LARGER, max(1.0, SMALLEST_NAME / scale))
-        short = self.name.rpartition(".")[2]
+        whole = shown_name(self.name)
+        short = whole.rpartition(".")[2]
         most = (self._tall - 4) / larger
-        name = next((n for n in (self.name, short) if look.small_metrics.horizontalAdvance(n) < most), "")
+        name = next((n for n in (whole, short) if look.small_metrics.horizontalAdvance(n) < most), "")
         if not name or scale * larger < READABLE:
             return
         painter.setFont(self._font)

@@ -7,19 +7,21 @@ from dataclasses import replace
 import numpy as np
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from analysis.config import LayerSpec
 from app.drawing.spectrum_plots import MOST, Spectrum, SpectrumPlot, hue_of, spectra_of
 from app.forms import menus
+from app.forms.name_label import NameLabel
 from app.panels.fact_table import Fact, FactTable
 from app.panels.inspector_channels import ChannelSection
 from app.panels.inspector_facts import common_facts, compared_facts, kind_words, layer_facts, metric_fact, short_name
 from app.panels.inspector_picture import PictureSection
-from app.reading import channel_words, conditions, edited_widths, numbers
+from app.reading import channel_words, conditions, edited_rows, numbers
 from app.reading.building import Bench
 from app.reading.chosen import chosen_words
 from app.reading.comparing import compared_run, counterpart, network_name
+from app.reading.depth import shown_name
 from app.reading.layer_comparison import (
     difference_words,
     layer_differences,
@@ -74,14 +76,13 @@ class Inspector(QWidget):
     def _build(self) -> None:
         self.setObjectName("panel")
         self.setAccessibleName("Inspector")
-        self.heading, self.kind, self.note = QLabel(), QLabel(), QLabel()
-        self.compared, self.chosen = QLabel(), QLabel()
+        self.heading, self.kind, self.note = NameLabel(), NameLabel(), NameLabel()
+        self.compared, self.chosen = NameLabel(), NameLabel()
         self.chosen.setProperty("role", "soft")
         self.chosen.setAccessibleName("Selected bundle and configuration")
         self.compared.setProperty("role", "soft")
         self.compared.setAccessibleName("Differences from the network that is compared with")
         for label in (self.heading, self.kind, self.note, self.compared, self.chosen):
-            label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             label.setContentsMargins(12, 0, 12, 0)
         self.heading.setAccessibleName("Selected layer")
@@ -182,10 +183,10 @@ class Inspector(QWidget):
     def _edited_words(self, layer: LayerSpec) -> str:
         """Say that a layer, or the network, has been edited, "" if not: facts are those before, maps those after."""
         edits = self.workspace.edits
-        known = edited_widths.by_layer(self.workspace) if edits.widths else {}
+        known = edited_rows.by_layer(self.workspace) if edits.widths else {}
         width = known.get(layer.name)
         if width is not None and width != layer.channels:
-            return f"edited to {width:,.0f} channels, the facts below are those before"
+            return f"edited to {width:,.0f} channels, the shapes below are those before"
         told = known and not (edits.removed or edits.geometry or edits.before)  # this layer stays as wide as it is
         if told or not (edits.widths or edits.removed or edits.geometry or edits.before):
             return ""
@@ -202,9 +203,9 @@ class Inspector(QWidget):
         )
 
     def _show_one(self, layer: LayerSpec) -> None:
-        self.heading.setText(layer.name)
+        self.heading.setText(shown_name(layer.name))
         what = kind_words(layer, channel_words.width(self.workspace, layer))
-        facts, found = layer_facts(layer), self._measured([layer])
+        facts, found = layer_facts(layer, edited_rows.of_layer(self.workspace, layer.name)), self._measured([layer])
         other, mine = second_layer(self.workspace, layer), shown_layer(self.workspace, layer)
         edited = self._edited_words(layer)
         if other is not None and edited and mine is not layer:

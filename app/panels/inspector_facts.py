@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from analysis.config import LayerSpec
 from app.panels.fact_table import Fact
 from app.reading import channel_words, numbers
-from app.reading.depth import split_name
+from app.reading.depth import shown_name, split_name
 from app.reading.glossary import TERMS
 from app.reading.layer_comparison import difference_words
 from app.reading.measurements import STATE_TEXTS, VALUE, Metric, Values
+from app.reading.network_size import ARROW
 
 LAYERS = "concepts#Layers"
 """Section of the help on what a layer is."""
@@ -54,23 +56,27 @@ def axes_words(shape: tuple[int, ...]) -> str:
     return AXES.get(len(shape), "")
 
 
-def layer_facts(layer: LayerSpec) -> tuple[Fact, ...]:
-    """Lines of what the structure says of one layer."""
+def layer_facts(layer: LayerSpec, after: Mapping[str, float] | None = None) -> tuple[Fact, ...]:
+    """Lines of what the structure says of one layer; `after` holds the costs of it in the edited network."""
     shape = numbers.shape(layer.shape)
     axes = axes_words(layer.shape)
     facts = [Fact("Output", (shape,), f"Output for one picture{f': {axes}' if axes else ''}.", page=LAYERS)]
     if layer.input_shape:
         shape = numbers.shape(layer.input_shape)
         facts.append(Fact("Input", (shape,), "Shape of the first input for one picture.", page=LAYERS))
-    facts += [_cost(layer, name) for name in COSTS if getattr(layer, name)]
+    facts += [_cost(layer, name, (after or {}).get(name)) for name in COSTS if getattr(layer, name)]
     if layer.parameters_used > layer.parameters:
         text = numbers.short(layer.parameters_used)
         known = TERMS["parameters_used"]
         facts.append(Fact(known.title, (text,), known.definition, page=known.page))
     if layer.block and layer.block != layer.name:
-        facts.append(Fact("Block", (layer.block,), "Residual block or repeated module it lies in.", page=LAYERS))
+        facts.append(
+            Fact("Block", (shown_name(layer.block),), "Residual block or repeated module it lies in.", page=LAYERS)
+        )
     if layer.same_as:
-        facts.append(Fact("Same tensor as", (layer.same_as,), "An earlier row is the very same tensor.", page=LAYERS))
+        facts.append(
+            Fact("Same tensor as", (shown_name(layer.same_as),), "An earlier row is the very same tensor.", page=LAYERS)
+        )
     return tuple(facts)
 
 
@@ -85,11 +91,13 @@ def compared_facts(facts: tuple[Fact, ...], layer: LayerSpec, other: LayerSpec) 
     return tuple(found)
 
 
-def _cost(layer: LayerSpec, name: str) -> Fact:
-    known, value = TERMS[name], float(getattr(layer, name))
+def _cost(layer: LayerSpec, name: str, after: float | None) -> Fact:
+    known, before = TERMS[name], float(getattr(layer, name))
     unit = "" if known.unit == known.title else known.unit
-    text = numbers.with_unit(value, unit)
-    return Fact(known.title, (text,), known.definition, (numbers.exact(value, known.unit),), known.page)
+    values = (before,) if after is None or after == before else (before, after)
+    text = ARROW.join(numbers.with_unit(value, unit) for value in values)
+    exact = ARROW.join(numbers.exact(value, known.unit) for value in values)
+    return Fact(known.title, (text,), known.definition, (exact,), known.page)
 
 
 def common_facts(layers: list[LayerSpec]) -> tuple[Fact, ...]:

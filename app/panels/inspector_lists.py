@@ -10,6 +10,7 @@ from analysis.config import LayerSpec
 from app.forms.term_label import TermText
 from app.reading import activation_reading as reading
 from app.reading.activation_reading import ChannelReading
+from app.reading.depth import shown_name
 from app.theme import Theme
 from app.workspace import Workspace
 
@@ -74,7 +75,7 @@ class ChannelLists(TermText):
         theirs = reading.reading_of(run, after) if run is not None and after is not None else None
         if theirs is None or after is None or not theirs.known or theirs.channels != found.channels:
             return words
-        return f"{words}; after {escape(after.name)}: {_links(theirs.listed('dead'))}"
+        return f"{words}; after {escape(shown_name(after.name))}: {_links(theirs.listed('dead'))}"
 
     def _constant(self, found: ChannelReading) -> str:
         return f"{self.link('Constant')}: {_links(found.listed('constant'))}"

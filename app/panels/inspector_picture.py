@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from analysis.pictures import PictureSet
 from app.browsing.sample_card import TERM_OF, GuessBars, Pixels
 from app.browsing.thumbnails import Thumbnails, image_of
+from app.forms.name_label import NameLabel
 from app.forms.term_label import TermText
 from app.forms.widgets import GRID, label
 from app.reading.sample_comparison import shown_run
@@ -33,7 +34,7 @@ class PictureSection(QWidget):
         self._image, self._trouble, self._any = QImage(), "", False
         self.thumbnails = Thumbnails(self)
         self.thumbnails.opened.connect(self.refresh)
-        self.heading, self.note = label("", wrap=True), label("", "soft", wrap=True)
+        self.heading, self.note = NameLabel(), label("", "soft", wrap=True)
         self.pixels, self.bars = Pixels(), GuessBars(theme)
         self.facts = TermText(theme, "soft", TERM_OF)
         self.heading.setAccessibleName("Selected picture")

@@ -12,7 +12,7 @@ from app.drawing.map_image import MapScale
 from app.forms.widgets import button
 from app.reading import activation_reading as reading
 from app.reading.comparing import compared_run, network_name
-from app.reading.depth import Floats
+from app.reading.depth import Floats, shown_name
 from app.reading.layer_comparison import second_layer
 from app.reading.numbers import short
 from app.theme import Theme
@@ -83,7 +83,7 @@ class SecondMaps(QWidget):
             self.title.setText(f"{name}: " + ("being computed …" if waiting else "maps of this picture are not known"))
         else:
             which = "the same channels" if same else f"strongest first of {len(self.maps)} channels"
-            self.title.setText(f"{name}, {self.layer.name}: {which}, same scale")
+            self.title.setText(f"{name}, {shown_name(self.layer.name)}: {which}, same scale")
             shown = numbers if same else tuple(reading.order(self.maps)[: len(numbers)].tolist())
             tiles = (Tile(number, self.maps[number], "", _tip(name, number, self.maps[number])) for number in shown)
             self.grid.show_tiles(tuple(tiles), scale)

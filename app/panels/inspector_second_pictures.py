@@ -13,6 +13,7 @@ from app.reading import activation_reading as reading
 from app.reading import numbers
 from app.reading.activation_reading import ChannelReading
 from app.reading.comparing import compared_run, network_name
+from app.reading.depth import shown_name
 from app.reading.layer_comparison import second_layer
 from app.theme import Theme
 from app.workspace import Workspace
@@ -81,7 +82,7 @@ class SecondPictures(QWidget):
             return ": not compared, because it has no layer that corresponds"
         if theirs is None:
             return ": being computed …" if self._waiting() else ": what excites this channel is not known"
-        where = f", {self._layer.name}"
+        where = f", {shown_name(self._layer.name)}"
         if theirs.channels != own.channels:
             return f"{where}: not compared, because it has {theirs.channels} channels"
         mark = theirs.marks()[channel]

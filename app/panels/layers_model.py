@@ -13,9 +13,10 @@ from PySide6.QtGui import QFont
 
 from analysis.config import LayerSpec
 from app.reading import numbers
-from app.reading.depth import LAYER_KINDS
+from app.reading.depth import LAYER_KINDS, shown_name
 from app.reading.glossary import LAYER_TERMS, SHORT, TERMS
 from app.reading.measurements import NON_FINITE, NOT_APPLICABLE, NOT_MEASURED, STATE_WORDS, VALUE, ZERO, Metric, Values
+from app.reading.network_size import ARROW
 from app.reading.switched import Change
 
 Index = QModelIndex | QPersistentModelIndex
@@ -70,6 +71,7 @@ class Column:
     """One column of the table.
 
     A fact (no metric), a metric with its values or its difference to another network, or what a configuration changes.
+    Of a metric that edits change, `after` holds the values of the edited network by layer.
     """
 
     key: str
@@ -80,6 +82,7 @@ class Column:
     high: float = 1.0
     delta: bool = False
     changes: Mapping[str, Change] | None = None
+    after: Mapping[str, float] = field(default_factory=dict)
 
     @staticmethod
     def of_delta(metric: Metric, values: Values) -> Column:
@@ -100,11 +103,11 @@ class Column:
         return numbers.signed(value, 0 if whole else min(3, numbers.decimals(self.high, 2)))
 
     @staticmethod
-    def of(metric: Metric, values: Values) -> Column:
+    def of(metric: Metric, values: Values, after: Mapping[str, float]) -> Column:
         """Make a column of a metric, with colours from 0 (or its least value) to its greatest."""
         shown = values.values[values.states <= ZERO]
         low = min(0.0, float(shown.min())) if shown.size else 0.0
-        return Column(metric.key, metric.title, metric, values, low, max(low + 1e-12, values.largest()))
+        return Column(metric.key, metric.title, metric, values, low, max(low + 1e-12, values.largest()), after=after)
 
 
 class LayersModel(QAbstractItemModel):
@@ -153,7 +156,7 @@ class LayersModel(QAbstractItemModel):
         self._root = Node("", "")
         self._nodes = {}
         if self.flat:
-            self._root.children = [Node(self.layers[row].name, self.layers[row].name, row) for row in shown]
+            self._root.children = [Node(shown_name(self.layers[row].name), self.layers[row].name, row) for row in shown]
             for node in self._root.children:
                 node.parent = self._root
                 self._nodes[node.name] = node
@@ -321,7 +324,7 @@ class LayersModel(QAbstractItemModel):
             return _fact(self.layers[node.row], column.key) if node.row >= 0 else ""
         value = self._number(node, column)
         if not np.isnan(value):
-            return column.difference(value) if column.delta else numbers.short(value, column.metric.unit)
+            return column.difference(value) if column.delta else _with_after(value, node, column, column.metric.unit)
         return MARKS.get(int(column.values.states[node.row]), "") if node.row >= 0 else ""
 
     def exact(self, node: Node, column: Column) -> str:
@@ -385,6 +388,14 @@ def _fits(layer: LayerSpec, word: str) -> bool:
     if "*" in word or "?" in word:
         return any(fnmatchcase(text, word) for text in texts)
     return any(word in text for text in texts)
+
+
+def _with_after(value: float, node: Node, column: Column, unit: str) -> str:
+    """Write a value, and beside it that of the edited network where this is another one."""
+    of_many = column.metric is not None and column.metric.combine == "sum" and bool(node.children)
+    after = value if of_many else column.after.get(node.name, value)
+    words = numbers.short(value, unit)
+    return words if after == value else f"{words}{ARROW}{numbers.short(after, unit)}"
 
 
 def _fact(layer: LayerSpec, key: str) -> str:

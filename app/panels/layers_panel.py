@@ -15,7 +15,7 @@ from app.drawing.readout import Line
 from app.forms import menus
 from app.panels.layers_model import FACT_TITLES, FACTS, SWITCHED, Column, LayersModel
 from app.panels.layers_tree import LayersTree
-from app.reading import building, numbers
+from app.reading import building, edited_rows, numbers
 from app.reading.building import Bench
 from app.reading.comparing import deltas, shown_layers
 from app.reading.glossary import LAYER_TERMS, TERMS
@@ -28,6 +28,8 @@ from app.workspace import ChosenConfiguration, Workspace
 
 FIRST_COLUMNS = ("structure.width", f"feature_rank.{RATIO}")
 
+LEAST = 16.0
+"""Least width of the panel in sizes of the text: a name, its width and the filter."""
 WIDE = 340
 """Pixels from which on widths and costs have columns of differences."""
 
@@ -87,17 +89,23 @@ class LayersPanel(QWidget):
         below.setContentsMargins(8, 2, 8, 0)
         below.addWidget(self.summary)
         layout.addLayout(below)
+        self._keep_width()
+
+    def _keep_width(self) -> None:
+        """Keep the width that a name and one column need: views of a narrow window would take it."""
+        self.setMinimumWidth(round(LEAST * self.theme.text_size))
 
     def _connect(self) -> None:
         workspace = self.workspace
         for signal in (
             workspace.model_changed, workspace.runs_changed, workspace.run_changed, workspace.span_changed,
-            workspace.compared_changed,
+            workspace.compared_changed, workspace.edits_changed,
         ):  # fmt: skip
             signal.connect(self.invalidate)
         workspace.selection_changed.connect(self._take_selection)
         workspace.selection_changed.connect(self._take_configuration)
         self.theme.changed.connect(self.invalidate)
+        self.theme.changed.connect(self._keep_width)
         self._soon.timeout.connect(self._refresh_now)
         self.filter.textChanged.connect(self._filter_changed)
         self.flat.toggled.connect(self._flat_changed)
@@ -192,7 +200,9 @@ class LayersPanel(QWidget):
         run, workspace = source(self.workspace, metric), self.workspace
         # Beside another network an edited one has its own widths and costs, from which the differences are taken.
         rows = workspace.layers if workspace.compared is None else shown_layers(workspace)
-        return Column.of(metric, read(metric, rows, run.result if run else None, workspace.shown_weights))
+        edited = metric.method == "structure" and workspace.compared is None
+        after = edited_rows.by_layer(workspace, metric.output) if edited else {}
+        return Column.of(metric, read(metric, rows, run.result if run else None, workspace.shown_weights), after)
 
     def _rebuild(self) -> None:
         """Lay out the rows again and unfold what was unfolded; a filter unfolds everything."""

@@ -72,6 +72,19 @@ def rating(query: str, entry: Entry) -> float:
     return total - len(entry.text) / 1000 if total else 1.0 - len(entry.text) / 1000
 
 
+def is_said(query: str, entry: Entry) -> bool:
+    """Tell whether every word of a query stands somewhere in an entry, rather than its letters alone.
+
+    Examples
+    --------
+    >>> entry = Entry("Feature rank", "method", print)
+    >>> is_said("rank", entry), is_said("frank", entry)
+    (True, False)
+    """
+    name, others = entry.text.lower(), (entry.also.lower(), entry.within.lower())
+    return all(word in name or any(_begins(word, text) for text in others) for word in query.lower().split())
+
+
 def _rate(word: str, text: str) -> float:
     place = text.find(word)
     if place >= 0:
@@ -173,6 +186,8 @@ class Palette(QFrame):
         query = self.line.text().strip()
         rated = [(rating(query, entry), entry) for entry in self._entries]
         found = sorted((pair for pair in rated if pair[0] > 0), key=lambda pair: pair[0], reverse=True)
+        # Scattered letters are a guess, for where nothing has the words: they fit the date of every run.
+        found = [pair for pair in found if is_said(query, pair[1])] or found
         if not query:
             found = [(1.0, entry) for entry in self._entries if entry.kind != "layer"]
         named = self._answer(query) if query else []

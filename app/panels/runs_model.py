@@ -17,7 +17,7 @@ from app.history import History
 from app.measuring import moment
 from app.reading.continuing import Continuation, continued, continued_from_disk
 from app.reading.glossary import RUN_TERMS
-from app.reading.numbers import short
+from app.reading.numbers import duration, short
 from app.theme import Theme
 from app.workspace import Run, Workspace
 
@@ -273,11 +273,3 @@ def progress_text(run: Run) -> str:
     if left is not None:
         parts.append(f"{duration(left)} left")
     return " · ".join(parts)
-
-
-def duration(seconds: float) -> str:
-    """Write a time roughly: "4 s", "2 min", "1 h 05 min"."""
-    if seconds < 90:
-        return f"{max(round(seconds), 1)} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -93,7 +93,7 @@ def counts(pictures: int, own: Sequence[Answer]) -> str:
     found = [one.found for one in own]
     explained = f"{len(found):,} of {pictures:,} pictures explained"
     words = [f"{pictures:,} pictures" if len(found) == pictures else explained]
-    known = [one for one in found if one.number("label") >= 0]
+    known = [one for one in found if one.number("label") >= 0 and not one.one_output]
     if known:
         right = sum(one.number("label") == one.number("prediction") for one in known)
         words.append(f"{right:,} right, {len(known) - right:,} wrong")
@@ -148,6 +148,5 @@ def lack_words(workspace: Workspace, wish: Wish, place: int, busy: Run | None) -
     if reading.explained_here(workspace):
         return f"Picture #{place} has not been explained yet."
     took = asking.seconds(workspace, wish)
-    size = f"{max(1, round(took))}{numbers.SPACE}s"
-    note = f" It takes about {size} on {workspace.compute.device}." if took else ""
+    note = f" It takes about {numbers.duration(took)} on {workspace.compute.device}." if took else ""
     return f"{SENTENCE} Press Explain.{note}"

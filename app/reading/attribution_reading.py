@@ -15,7 +15,7 @@ from app.reading.attribution_wish import PLAIN as PLAIN
 from app.reading.attribution_wish import Wish as Wish
 from app.reading.attribution_wish import settings_of
 from app.reading.comparing import compared_run, compared_runs, is_open_network, network_name
-from app.reading.depth import Floats
+from app.reading.depth import Floats, shown_name
 from app.workspace import Run, Workspace
 
 METHOD = "attribution"
@@ -164,12 +164,23 @@ class Explanation:
 
     @property
     def confidence(self) -> str:
-        """Softmax of the prediction, in words."""
-        return numbers.percent(float(self.run.result["confidence"][self.row]))
+        """Softmax of the prediction, in words; of a network with one output, which has none, the output."""
+        return self._output if self.one_output else numbers.percent(float(self.run.result["confidence"][self.row]))
+
+    @property
+    def one_output(self) -> bool:
+        """True if the network has a single output: a number, not a choice of classes, and no confidence."""
+        return "one output" in self.run.result.facts
+
+    @property
+    def _output(self) -> str:
+        return f"output {_short(float(self.run.result['target_score'][self.row]))}"
 
     def words(self) -> str:
         """Say what the network takes the picture for, and which class is explained."""
         prediction, label, target = (self.number(name) for name in ("prediction", "label", "target"))
+        if self.one_output:
+            return f"explained: the network's one {self._output}"
         words = [f"predicted {self.class_name(prediction)}, confidence {self.confidence}"]
         if label >= 0:
             words.append("right" if label == prediction else f"label {self.class_name(label)}")
@@ -179,6 +190,8 @@ class Explanation:
 
     def lines(self) -> tuple[tuple[str, ...], bool]:
         """Say the same in short lines, and whether the prediction is known to be wrong."""
+        if self.one_output:
+            return (self._output,), False
         prediction, label, target = (self.number(name) for name in ("prediction", "label", "target"))
         wrong = 0 <= label != prediction
         mark = "✗ " if wrong else ""
@@ -278,7 +291,7 @@ def facts_of(maps: tuple[MapReading, ...]) -> list[str]:
     words = []
     for fact, setting in needs.items():
         found = [
-            item.run.result.facts[fact]
+            shown_name(item.run.result.facts[fact])
             for item in maps
             if setting in settings_of(item.algorithm.name) and fact in item.run.result.facts
         ]

@@ -14,7 +14,7 @@ from analysis.measures.bundles import Bundle, bundle_table, first_merge, first_s
 from analysis.measures.partitions import Ids, label_entropy, onset
 from analysis.result import Result
 from app.reading import numbers
-from app.reading.depth import DepthAxis, Floats, Ints, Slot, find_stages, split_name
+from app.reading.depth import DepthAxis, Floats, Ints, Slot, find_stages, shown_name, split_name
 from app.reading.samples import SampleTable
 from app.workspace import Workspace
 
@@ -288,7 +288,7 @@ class Reading:
         layer = self.points[point]
         if layer.kind == "branch":
             return f"{layer.block or layer.name} branch"
-        return layer.name.lstrip(":")
+        return shown_name(layer.name)
 
     def state_words(self, checkpoint: int, point: int) -> str:
         """Say that a layer is dead or constant; "" for one that tells pictures apart."""
@@ -340,8 +340,7 @@ def duration_words(workspace: Workspace) -> str:
     info, limit = workspace.method(METHOD), workspace.limit
     count = limit if limit > 0 else (info.limit if info and info.limit else 512)
     seconds = effort_of(workspace.layers, count, workspace.compute.device)
-    size = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-    return f"about {size} for {count:,} pictures and each checkpoint on {workspace.compute.device}"
+    return f"about {numbers.duration(seconds)} for {count:,} pictures and each checkpoint on {workspace.compute.device}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -276,8 +276,9 @@ def duration(workspace: Workspace) -> str:
     count = workspace.limit if workspace.limit > 0 else (info.limit if info and info.limit else 500)
     speed = 3e11 if workspace.compute.device.startswith(("cuda", "mps")) else 8e9
     seconds = 3 + 40 * sum(layer.macs for layer in workspace.layers) * count / speed
-    size = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-    return f"about {size} for {count:,} pictures and 81 configurations on {workspace.compute.device}"
+    return (
+        f"about {numbers.duration(seconds)} for {count:,} pictures and 81 configurations on {workspace.compute.device}"
+    )
 
 
 def macs_words(macs: float) -> str:

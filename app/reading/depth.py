@@ -13,6 +13,7 @@ from analysis.measures.depth import (
     depth_axis,
     find_stages,
     matching_rows,
+    shown_name,
     split_name,
 )
 
@@ -29,5 +30,6 @@ __all__ = [
     "depth_axis",
     "find_stages",
     "matching_rows",
+    "shown_name",
     "split_name",
 ]

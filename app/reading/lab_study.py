@@ -5,6 +5,7 @@ from __future__ import annotations
 from analysis.catalogue import Value
 from analysis.measures import lab_words
 from analysis.measures import rank_lab as lab
+from app.reading import numbers
 from app.workspace import Run
 
 
@@ -23,8 +24,7 @@ def time_words(params: dict[str, Value]) -> str:
     preset = lab.PRESETS[str(params.get("preset", "paper-like"))]
     networks = int(params.get("networks", lab.USUAL_NETWORKS))
     seconds = lab.expected_seconds(lab.chosen_types(layer), networks, mode == "patches", preset.precision)
-    size = f"{max(seconds, 1):.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-    return f"about {size} for {networks:,} networks per point on one core"
+    return f"about {numbers.duration(seconds)} for {networks:,} networks per point on one core"
 
 
 def study_words(run: Run) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from analysis.edits import Edits
-from app.reading import edited_widths, numbers
+from app.reading import edited_rows, numbers
 from app.reading.measurements import totals
 from app.workspace import Workspace
 
@@ -62,5 +62,5 @@ def size_of(workspace: Workspace) -> Size:
     edits, before = workspace.edits, totals(workspace)
     if edits.empty or edits == Edits(ring=edits.ring):
         return Size(before, None, True)
-    after = edited_widths.totals(workspace)
+    after = edited_rows.totals(workspace)
     return Size(before, after, after is not None)

@@ -158,6 +158,20 @@ def exact(value: float, unit: str = "") -> str:
     return f"{text} {unit}".strip()
 
 
+def duration(seconds: float) -> str:
+    """Return a time roughly, at least a second.
+
+    Examples
+    --------
+    >>> duration(0.2), duration(12.4), duration(220), duration(3900)
+    ('1 s', '12 s', '4 min', '1 h 05 min')
+    """
+    if seconds < 90:
+        return f"{max(round(seconds), 1)} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
 def percent(share: float) -> str:
     """Return a share as a percentage with one decimal; a dash for not a number."""
     return f"{100 * share:.1f}{SPACE}%" if math.isfinite(share) else NOTHING

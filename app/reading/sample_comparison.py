@@ -41,6 +41,8 @@ class SecondAnswers:
         if self.table is None:
             return np.zeros(ours.count, dtype=bool)
         known = (ours.predictions >= 0) & (self.table.predictions >= 0)
+        if ours.one_output or self.table.one_output:  # numbers, not classes
+            return np.zeros(ours.count, dtype=bool)
         if ours.outputs == self.table.outputs or not (ours.outputs and self.table.outputs):
             return np.asarray(known & (ours.predictions != self.table.predictions))
         different = [ours.prediction_name(i) != self.table.prediction_name(i) for i in np.flatnonzero(known).tolist()]
@@ -64,7 +66,8 @@ class SecondAnswers:
         if table.predictions[place] < 0:
             return f"{self.name}: not in its run"
         verdict = {1: "right", 0: "wrong"}.get(int(table.right[place]), "")
-        parts = [table.prediction_name(place), verdict, numbers.percent(float(table.confidence[place]))]
+        parts = [table.prediction_name(place), verdict]
+        parts += [] if table.one_output else [numbers.percent(float(table.confidence[place]))]
         lines = [f"{self.name}: {', '.join(part for part in parts if part)}"]
         loss = float(table.loss[place])
         if np.isfinite(loss):

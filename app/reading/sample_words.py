@@ -63,7 +63,10 @@ def count_words(table: SampleTable, places: Ints, second: SecondAnswers | None, 
 def fact_words(table: SampleTable, place: int, second: SecondAnswers | None) -> str:
     """Say what one picture is and what it is taken for, one fact a line."""
     lines = [f"Label: {table.label_name(place)}" if table.labels[place] >= 0 else "No label"]
-    if table.predictions[place] >= 0:
+    if table.one_output and table.predictions[place] >= 0:
+        score = numbers.short(float(table.score[place]))
+        lines.append(f"Output: {score}, the only one, so that there is no confidence")
+    elif table.predictions[place] >= 0:
         verdict = {1: "right", 0: "wrong"}.get(int(table.right[place]), "")
         lines.append(f"Prediction: {table.prediction_name(place)}{f', {verdict}' if verdict else ''}")
         loss = float(table.loss[place])

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.measures.accuracy import one_output
 from analysis.pictures import PictureSet
 from analysis.result import Result
+from app.reading import numbers
 from app.reading.depth import Floats, Ints
 
 Flags = NDArray[np.bool_]
@@ -78,6 +80,9 @@ class SampleTable:
         Names of the source's classes.
     outputs
         Names of the network's outputs; empty if unknown.
+    score
+        float64, the number that a network with a single output gives, which predicts no class; NaN for unknown. Empty
+        for networks with several outputs.
     """
 
     count: int
@@ -89,6 +94,12 @@ class SampleTable:
     loss: Floats
     names: tuple[str, ...]
     outputs: tuple[str, ...]
+    score: Floats = field(default_factory=lambda: np.empty(0))
+
+    @property
+    def one_output(self) -> bool:
+        """True if the network has a single output: there are no classes to choose from, and no confidence."""
+        return bool(self.score.size)
 
     @property
     def measured(self) -> bool:
@@ -102,7 +113,9 @@ class SampleTable:
 
     @property
     def predicted(self) -> tuple[tuple[int, str], ...]:
-        """Number and name of every output of the network; without names, of those that occur."""
+        """Number and name of every output of the network; without names, of those that occur. None of a single one."""
+        if self.one_output:
+            return ()
         return tuple(enumerate(self.outputs)) or _occurring(self.predictions)
 
     def label_name(self, place: int) -> str:
@@ -110,7 +123,9 @@ class SampleTable:
         return _name(self.names, int(self.labels[place]))
 
     def prediction_name(self, place: int) -> str:
-        """Name of the class that is predicted for a picture, "" for not in the run."""
+        """Name of the class that is predicted for a picture, "" for not in the run; of a single output its number."""
+        if self.one_output:
+            return f"output {numbers.short(float(self.score[place]))}" if np.isfinite(self.score[place]) else ""
         return self.output_name(int(self.predictions[place]))
 
     def output_name(self, output: int) -> str:
@@ -143,13 +158,17 @@ def sample_table(pictures: PictureSet, result: Result | None) -> SampleTable:
     there = np.flatnonzero(rows >= 0)
     labels = np.full(count, -1, dtype=np.int64) if pictures.labels is None else pictures.labels.astype(np.int64)
     predictions, right = np.full(count, -1, dtype=np.int64), np.full(count, -1, dtype=np.int8)
-    confidence, loss = np.full(count, np.nan), np.full(count, np.nan)
+    confidence, loss, score = np.full(count, np.nan), np.full(count, np.nan), np.empty(0)
     outputs: tuple[str, ...] = ()
     names = pictures.classes
     if result is not None and len(there):
         outputs = result.names("class")
         predictions[there] = result["prediction"][rows[there]]
-        confidence[there] = result["confidence"][rows[there]]
+        if one_output(result):
+            score = np.full(count, np.nan)
+            score[there] = result["score"][rows[there]] if "score" in result else np.nan
+        else:
+            confidence[there] = result["confidence"][rows[there]]
         if "sample_loss" in result:
             loss[there] = result["sample_loss"][rows[there]]
         own = np.asarray(result["label"], dtype=np.int64)[rows[there]]
@@ -159,7 +178,7 @@ def sample_table(pictures: PictureSet, result: Result | None) -> SampleTable:
             labels[there] = own
             names = outputs
         names = names or _names_through(labels[there], own, outputs)
-    return SampleTable(count, rows, labels, predictions, right, confidence, loss, names, outputs)
+    return SampleTable(count, rows, labels, predictions, right, confidence, loss, names, outputs, score)
 
 
 def _rows(count: int, result: Result | None) -> Ints:
@@ -293,10 +312,12 @@ class Guess:
 def guesses(table: SampleTable, result: Result | None, place: int) -> tuple[Guess, ...]:
     """List the most likely classes of a picture, the first one first; at least the prediction, if there is one.
 
+    A single output is no choice of classes: nothing is listed.
+
     The label comes last where it is not among them: its share is exp(-loss), since the loss is the cross entropy.
     """
     row = int(table.rows[place]) if 0 <= place < table.count else -1
-    if result is None or row < 0 or table.predictions[place] < 0:
+    if result is None or row < 0 or table.predictions[place] < 0 or table.one_output:
         return ()
     own, loss = int(result["label"][row]), float(table.loss[place])
     if "top_class" in result:

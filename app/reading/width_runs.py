@@ -43,21 +43,10 @@ def words(run: Run) -> str:
     if run.open:
         said = progress.text if progress is not None and progress.text else "Measuring …"
         left = run.seconds_left()
-        return f"{said} · {duration(left)} left" if left is not None and left > 2 else said
+        return f"{said} · {numbers.duration(left)} left" if left is not None and left > 2 else said
     if finished is not None and finished.problem is not None:
         return str(finished.problem)
     if run.state != "completed":
         return "Stopped; what has arrived is shown"
     samples = run.result.prepared.samples if run.result.prepared else None
     return f"{samples.count:,} of {samples.total:,} pictures" if samples is not None else ""
-
-
-def duration(seconds: float) -> str:
-    """Words for a time.
-
-    Examples
-    --------
-    >>> duration(12.4), duration(150)
-    ('12 s', '2.5 min')
-    """
-    return f"{seconds:.0f} s" if seconds < 90 else f"{numbers.short(round(seconds / 60, 1))} min"

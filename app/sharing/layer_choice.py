@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QListWidget, QListWidgetItem, QSizePolicy, QVBoxLayout, QWidget
 
 from analysis.config import LayerSpec
+from app.forms.flow import Flow
 from app.forms.widgets import button, label
 from app.reading.sharing import Candidate, candidates, chosen, patterns_of
 from app.theme import Theme
@@ -35,18 +36,14 @@ class LayerChoice(QWidget):
         self.list = QListWidget()
         self.list.setAccessibleName("Layers, checked if they share")
         self.list.setToolTip(TIP)
-        self.list.setMinimumHeight(40)
+        self.list.setMinimumHeight(2 * ROW)
+        self.list.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)  # takes what is left over
         self.list.itemChanged.connect(lambda _item: self._ticked())
-        head = QHBoxLayout()
-        head.setSpacing(8)
-        head.addWidget(label("Shared layers", "heading"))
-        head.addStretch(1)
-        head.addWidget(self.usual)
-        head.addWidget(self.only)
+        head = Flow(label("Shared layers", "heading"), None, self.usual, self.only, gap=8, edges=(0, 0, 0, 0))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addLayout(head)
+        layout.addWidget(head)
         layout.addWidget(self.words)
         layout.addWidget(self.list, 1)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
+    QFrame,
     QGridLayout,
-    QHBoxLayout,
     QLabel,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -24,7 +27,8 @@ from app.reading.sharing import LAYOUTS, SCOPES, VARIANTS, Wish, free, memory, p
 from app.sharing.layer_choice import LayerChoice
 from app.theme import Theme
 
-SIDE = 296
+SIDE, NOTE = 296, 100
+"""Pixels of the form, and of the shortest line of a note."""
 SAYS = (
     "The trained weights are projected onto the ring. That is a diagnosis: most of what was learnt is lost. To get a "
     "good network with a ring, train it (see Measure, Train with shared weights)."
@@ -85,6 +89,7 @@ class SharePage(QWidget):
         form = QFormLayout(left)
         form.setContentsMargins(12, 4, 0, 8)
         form.setVerticalSpacing(8)
+        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)  # letters may be large
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         fields = (
             ("Size N / M", self.ratio, "Entries of the ring over the weights that it makes"),
@@ -102,7 +107,9 @@ class SharePage(QWidget):
         form.addRow(self.apply)
         form.addRow(self.back)
         left.setFixedWidth(SIDE)
-        right = QVBoxLayout()
+        inner = QWidget()
+        self._body, self._right = QBoxLayout(QBoxLayout.Direction.LeftToRight, inner), QVBoxLayout()
+        body, right = self._body, self._right
         right.setContentsMargins(16, 4, 12, 8)
         right.setSpacing(12)
         right.addWidget(label("Degrees of freedom", "heading"))
@@ -110,10 +117,15 @@ class SharePage(QWidget):
         right.addWidget(label("Memory", "heading"))
         right.addLayout(self._make_memory())
         right.addWidget(self.choice, 1)
-        body = QHBoxLayout()
         body.setContentsMargins(0, 0, 0, 0)
+        body.setSpacing(0)
         body.addWidget(left, 0, Qt.AlignmentFlag.AlignTop)
         body.addLayout(right, 1)
+        area = QScrollArea()  # a low window cannot show all of it, and lines must not be squeezed into each other
+        area.setWidget(inner)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setAccessibleName("What is shared, and what it comes to")
         head = QVBoxLayout()
         head.setContentsMargins(12, 4, 8, 4)
         head.addWidget(self.claim)
@@ -121,7 +133,14 @@ class SharePage(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addLayout(head)
-        layout.addLayout(body, 1)
+        layout.addWidget(area, 1)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Put the form above the numbers where there is no room for their notes beside it."""
+        super().resizeEvent(event)
+        needed = SIDE + self._right.minimumSize().width() + NOTE * self.theme.scale
+        narrow = self.width() < needed
+        self._body.setDirection(QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight)
 
     def _make_freedom(self) -> QGridLayout:
         grid = QGridLayout()

@@ -22,6 +22,7 @@ from analysis.figures import FigureSpec
 from app.drawing.legend import Legend
 from app.drawing.plots import Plot
 from app.drawing.readout import Line
+from app.reading import numbers
 from app.reading.glossary.legends import LINES
 from app.theme import Theme
 from app.workspace import Run, Workspace
@@ -225,8 +226,7 @@ def duration_words(workspace: Workspace, method: str) -> str:
     count = workspace.limit if workspace.limit > 0 else 1000
     speed = 3e11 if workspace.compute.device.startswith(("cuda", "mps")) else 8e9
     seconds = 2 + 1.5 * macs * count / speed
-    size = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-    return f"about {size} for {count:,} pictures on {workspace.compute.device}"
+    return f"about {numbers.duration(seconds)} for {count:,} pictures on {workspace.compute.device}"
 
 
 def menu_button(words: str, menu: QMenu) -> QToolButton:

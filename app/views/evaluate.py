@@ -10,7 +10,7 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QMenu, QVBoxLayout, QWidget
 
 from analysis.figures import FigureSpec
-from analysis.measures.accuracy import interval_of
+from analysis.measures.accuracy import interval_of, one_output, says_something
 from analysis.result import Result
 from app.drawing.legend import Key, Legend
 from app.drawing.list_axes import RowBars
@@ -18,6 +18,7 @@ from app.drawing.matrix import Cells, MatrixPlot
 from app.drawing.readout import Entry, Line, Readout
 from app.drawing.signed_matrix import SignedCells, difference_keys, largest
 from app.forms.difference import DifferenceSwitch
+from app.forms.flow import Flow
 from app.forms.head import Head, activate
 from app.forms.segments import Segments
 from app.reading import conditions, numbers
@@ -63,16 +64,11 @@ class EvaluateView(View):
         self.matrix.menu_wanted.connect(self._show_menu)
         self.matrix.double_clicked.connect(lambda x, y: self._open_cell(*self.matrix.cell_at(x, y)))
         self.readout, self.legend, self.facts = Readout(self.theme), Legend(self.theme), Line(self.theme)
-        shown = QWidget()
-        row = QHBoxLayout(shown)
-        row.setContentsMargins(4, 2, 0, 2)
-        row.setSpacing(28)
+        shown = Flow(*self.figures.values(), gap=28, edges=(4, 2, 0, 2))
         for figure in self.figures.values():
             figure.setToolTip(f"{figure.toolTip()}\nClick for formula, source and limits.")
             figure.clicked.connect(lambda: self.help_wanted.emit(METHOD))
-            row.addWidget(figure)
         self.readout.help_wanted.connect(self.help_wanted)
-        row.addStretch(1)
         self.switch = DifferenceSwitch(self._changed)
         self.head = Head(shown, self.diagonal, self.sorting, self.switch)
         footer = QHBoxLayout()
@@ -106,7 +102,7 @@ class EvaluateView(View):
             value = result.value(name) if name in result and not_numbers(result) < 1 else float("nan")
             delta, about = (other.difference(name, value), other.about(name)) if other is not None else ("", "")
             figure.say(_figure_text(name, value), delta, about, _ends(name, result) if value == value else "")
-            figure.setVisible(name in result)
+            figure.setVisible(says_something(result, name))
         self._take_matrix(run, other)
         words = [conditions.progress(run), *conditions.words(result), *conditions.badges(run, self.workspace.edits)]
         words[:0] = [broken_words(result), what_to_mind(self.workspace, METHOD)]
@@ -145,8 +141,11 @@ class EvaluateView(View):
         output = "confusion"
         complete = output in result and result.arrived[output] == result[output].size > 0
         self._offer_difference(result, other)
+        for control in (self.diagonal, self.sorting):  # of a matrix that never comes nothing can be chosen
+            control.setVisible(complete or run.open)
         theirs = (id(other.result), other.name, other.others) if other is not None else ()
-        shown = (id(result), complete, self.sorting.value, self.diagonal.isChecked(), theirs, self.switch.on)
+        waiting = run.open and not complete  # its end changes what is said of a matrix that is not there
+        shown = (id(result), complete, waiting, self.sorting.value, self.diagonal.isChecked(), theirs, self.switch.on)
         if shown == self._shown:
             return
         self._shown = shown
@@ -216,7 +215,7 @@ class EvaluateView(View):
     def _show_readout(self) -> None:
         row, column = self.matrix.item.marked
         if not self._counts.size:
-            self.readout.show_entries("", ())
+            self.readout.clear()
             return
         if row >= 0 and row < len(self._names):
             self._show_cell(row, column)
@@ -383,7 +382,11 @@ def not_numbers(result: Result) -> float:
     if "top_class" not in result or "confidence" not in result:
         return 0.0
     seen = np.asarray(result["top_class"], dtype=np.int64)[:, 0] >= 0  # not those that could not be read
-    return float(np.isnan(np.asarray(result["confidence"])[seen]).mean()) if seen.any() else 0.0
+    if one_output(result):  # which has no confidence at all
+        broken = np.asarray(result["prediction"], dtype=np.int64)[seen] < 0
+    else:
+        broken = np.isnan(np.asarray(result["confidence"])[seen])
+    return float(broken.mean()) if seen.any() else 0.0
 
 
 def broken_words(result: Result) -> str:
@@ -406,8 +409,12 @@ def worst(counts: Ints, most: int = 5) -> list[tuple[int, int]]:
 def _why_no_matrix(run: Run) -> str:
     if run.open:
         return "The confusion matrix follows when all pictures are classified."
+    told = {warning.code: warning.text for warning in run.result.warnings}
+    if one_output(run.result):
+        return told.get("one_output", "The network has one output: there is no accuracy and no confidence.")
     if "top1" not in run.result:
-        return "These pictures have no labels: there are predictions, but no accuracy."
+        no_labels = "These pictures have no labels: there are predictions, but no accuracy."
+        return told.get("labels_left_out", told.get("no_labels", no_labels))
     return "There is no confusion matrix: the run ended early, or the network has too many classes."
 
 

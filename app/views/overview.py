@@ -19,9 +19,9 @@ from app.forms import menus
 from app.forms.head import Head
 from app.forms.offer import Offer
 from app.forms.segments import Segments
-from app.reading import conditions, edited_widths, numbers
+from app.reading import conditions, edited_rows, numbers
 from app.reading.comparing import Compared, compared_run, shown_layers
-from app.reading.depth import EMPTY_AXIS, LAYER_KINDS, MODES, DepthAxis, Floats, depth_axis
+from app.reading.depth import EMPTY_AXIS, LAYER_KINDS, MODES, DepthAxis, Floats, depth_axis, shown_name
 from app.reading.figure_comparison import run_of
 from app.reading.measurements import (
     NOT_APPLICABLE,
@@ -196,10 +196,10 @@ class Overview(View):
         return lane
 
     def _outline(self, metric: Metric) -> tuple[Floats, float, Floats] | None:
-        """Return the outline of the network compared with; without one, of the widths as they are edited."""
+        """Return the outline of the network compared with; without one, of the network as it is edited."""
         if self._compared:
             return self._compared.outline(metric)
-        return edited_widths.outline(self.workspace, self.axis) if metric.key == "structure.width" else None
+        return edited_rows.outline(self.workspace, self.axis, metric)
 
     def _ceiling(self, metric: Metric, run: Run | None) -> Floats | None:
         if metric.ceiling == "width":
@@ -238,7 +238,7 @@ class Overview(View):
 
     def _show_words(self, lanes: list[Lane]) -> None:
         states = sorted({int(state) for lane in lanes for state in np.unique(lane.states)} - {VALUE})
-        name = self._compared.name if self._compared else edited_widths.NAME
+        name = self._compared.name if self._compared else edited_rows.NAME
         drawn = self._compared is not None or any(lane.outline is not None for lane in lanes)
         outline = (Key("frame", name, self.theme.color("outline")),) if drawn else ()
         self.legend.show_keys(outline, tuple(states))
@@ -296,7 +296,7 @@ class Overview(View):
             self.readout.show_entries("", ())
             return
         entries = tuple(self._entry(lane, slot) for lane in self.stack.lanes if lane.key in self._shown)
-        self.readout.show_entries(self.axis.slots[slot].name, entries)
+        self.readout.show_entries(shown_name(self.axis.slots[slot].name), entries)
 
     def _entry(self, lane: Lane, slot: int) -> Entry:
         values, metric = self._shown[lane.key], self.metrics[lane.key]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from analysis.figures import FigureSpec
 from analysis.result import Result
@@ -20,11 +20,12 @@ from app.drawing.readout import Entry, Line, Readout
 from app.drawing.spectrum_plots import NO_LAYERS, Spectrum, SpectrumPlot, TolerancePlot, spectra_of
 from app.drawing.tracks import TrackStack
 from app.forms.fields import SlidingNumber
+from app.forms.flow import Flow
 from app.forms.rank_controls import POINTS, RankControls
 from app.forms.segments import Segments
 from app.reading import conditions, norms, numbers, rank_reading
 from app.reading.comparing import Compared, counterpart, what_to_mind
-from app.reading.depth import EMPTY_AXIS, DepthAxis, Floats, depth_axis
+from app.reading.depth import EMPTY_AXIS, DepthAxis, Floats, depth_axis, shown_name
 from app.reading.figure_comparison import with_layers
 from app.reading.glossary import TERMS
 from app.reading.measurements import STATE_TEXTS, VALUE, Values
@@ -67,6 +68,8 @@ class RankView(View):
         self.tolerance = SlidingNumber("Tolerance", LOWEST, HIGHEST, True, ".2g", "as recorded")
         self.energy = SlidingNumber("Energy", 0.5, 1.0, False, ".3f", "as recorded")
         self.energy.hide()
+        for slid in (self.tolerance, self.energy):  # the longer a slider, the finer it is
+            slid.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.spectrum, self.curve, self.norm = SpectrumPlot(self.theme), TolerancePlot(self.theme), NormPlot(self.theme)
         self.which = Segments(LOWER, "Plot at the right")
         self.right = QStackedWidget()
@@ -92,7 +95,7 @@ class RankView(View):
         column = QVBoxLayout(below)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addLayout(_row(self.tolerance, self.energy, None, self.which))
+        column.addWidget(Flow(self.tolerance, self.energy, None, self.which, gap=8))
         column.addWidget(plots, 1)
         column.addLayout(_row(self.facts, self.badges))
         self.halves = QSplitter(Qt.Orientation.Vertical)
@@ -252,7 +255,7 @@ class RankView(View):
             names = (result.layers[norms.final_row(result)].name,)
         found = (*spectra_of(result, names, self.reading), *self._second_spectrum(names))
         missing = "have" if len(names) > 1 else "has"
-        note = f"{', '.join(names)} {missing} not been measured." if names else NO_LAYERS
+        note = f"{', '.join(map(shown_name, names))} {missing} not been measured." if names else NO_LAYERS
         self.spectrum.show_spectra(found, note)
         if self.which.value == "tolerance":
             self.curve.show_spectra(found, note)
@@ -295,7 +298,7 @@ class RankView(View):
             return
         name = self.axis.slots[slot].name
         row = next((row for row, layer in enumerate(run.result.layers) if layer.name == name), -1)
-        self.readout.show_entries(name, tuple(self._entries(run.result, slot, row)))
+        self.readout.show_entries(shown_name(name), tuple(self._entries(run.result, slot, row)))
 
     def _entries(self, result: Result, slot: int, row: int) -> list[Entry]:
         assert self._values is not None  # asked for after the profile was drawn
@@ -433,14 +436,11 @@ def _share(value: object) -> float | None:
     return float(value) if isinstance(value, (int, float)) and 0 < value <= 1 else None
 
 
-def _row(*widgets: QWidget | None) -> QHBoxLayout:
-    """Put widgets beside each other; None is a gap that grows."""
+def _row(*lines: Line) -> QHBoxLayout:
+    """Put lines beside each other."""
     row = QHBoxLayout()
     row.setContentsMargins(8, 4, 8, 4)
     row.setSpacing(8)
-    for widget in widgets:
-        if widget is None:
-            row.addStretch(1)
-        else:
-            row.addWidget(widget, 1 if isinstance(widget, (Line, SlidingNumber)) else 0)
+    for line in lines:
+        row.addWidget(line, 1)
     return row

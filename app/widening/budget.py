@@ -16,7 +16,8 @@ from app.theme import Theme
 
 REACH = 1.5
 """Share of the original at the right end of the bars; they grow with wider networks."""
-GAP = 10.0
+GAP, LEAST = 10.0, 30.0
+"""Pixels between two columns, and of the shortest bar beside both numbers of a cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +108,12 @@ class BudgetBars(QWidget):
         title = max(metrics.horizontalAdvance(q.title) for q in QUANTITIES) + GAP
         text = metrics.horizontalAdvance("888.8 MB → 888.8 MB") + GAP
         percent = metrics.horizontalAdvance("1,888 %") + GAP
+        both = title + text + percent + LEAST <= self.width()
+        if not both:  # what it was is said on hovering
+            text = metrics.horizontalAdvance("888.8 MB") + GAP
         left = title + text + percent
         reach = max(REACH, *(1.1 * self.share(quantity) for quantity in QUANTITIES), 1.1 * self.target[1])
-        room = max(20.0, self.width() - left - GAP)
+        room = max(0.0, self.width() - left - GAP)
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         for row, quantity in enumerate(QUANTITIES):
             top, share = row * line, self.share(quantity)
@@ -118,7 +122,8 @@ class BudgetBars(QWidget):
             painter.setPen(theme.color("text_soft"))
             painter.drawText(QRectF(0, top, title, line), Qt.AlignmentFlag.AlignVCenter, quantity.title)
             painter.setPen(theme.color("text"))
-            painter.drawText(QRectF(title, top, text - GAP, line), right, new if old == new else f"{old} → {new}")
+            words = f"{old} → {new}" if both and old != new else new
+            painter.drawText(QRectF(title, top, text - GAP, line), right, words)
             painter.drawText(QRectF(title + text, top, percent - GAP, line), right, f"{100 * share:,.0f} %")
             bar = QRectF(left, top + 4, room, line - 9)
             painter.fillRect(bar, theme.color("unused"))

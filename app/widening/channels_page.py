@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import QSignalBlocker, Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QScrollArea
+from PySide6.QtWidgets import QComboBox, QScrollArea
 
 from analysis.result import Result
 from app.drawing.channel_grid import ChannelGrid
 from app.drawing.legend import Key
 from app.drawing.readout import Entry, Readout
+from app.forms.flow import Flow, together
 from app.forms.side_page import SidePage
 from app.forms.widgets import GRID, button, label
 from app.reading import numbers
@@ -51,15 +52,9 @@ class ChannelsPage(SidePage):
         area.setWidget(self.grid)
         self.readout = Readout(theme)
         self.readout.set_hint(HINT)
-        row = QHBoxLayout()
-        row.setContentsMargins(12, 2, 8, 2)
-        row.setSpacing(GRID)
-        row.addWidget(label("group", "small"))
-        row.addWidget(self.group)
-        row.addStretch(1)
-        for press in (self.every, self.invert, self.rule):
-            row.addWidget(press)
-        self.body.addLayout(row)
+        chosen = together(label("group", "small"), self.group, spacing=GRID)
+        flow = Flow(chosen, None, self.every, self.invert, self.rule, gap=GRID, edges=(12, 2, 8, 2))
+        self.body.addWidget(flow)
         self.body.addWidget(area, 1)
         column = self.layout()
         assert column is not None

@@ -65,7 +65,7 @@ class NetworkPanel(QWidget):
 
     def __init__(self, workspace: Workspace, theme: Theme, editing: Editing) -> None:
         super().__init__()
-        self.workspace, self.editing = workspace, editing
+        self.workspace, self.editing, self._theme = workspace, editing, theme
         self._taking = False
         self.keep, self.widen, self.seed = QComboBox(), QComboBox(), whole_number(0, 9999)
         for box, choices, name in ((self.keep, KEEP, KEEP_TIP), (self.widen, WIDEN, WIDEN_TIP)):
@@ -112,7 +112,12 @@ class NetworkPanel(QWidget):
         layout.addLayout(head)
         layout.addLayout(form)
         layout.addStretch(1)
-        self.setFixedWidth(WIDTH)
+        self._keep_width()
+        self._theme.changed.connect(self._keep_width)
+
+    def _keep_width(self) -> None:
+        """Give larger letters more room; only the words of the choices need it."""
+        self.setFixedWidth(round(WIDTH * (0.7 + 0.3 * max(1.0, self._theme.scale))))
 
     # -- showing -----------------------------------------------------------------------------------------------------
 

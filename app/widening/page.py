@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QMenu, QWi
 
 from analysis.catalogue import MethodInfo
 from app.drawing.readout import Line, Readout
+from app.forms.flow import Flow, together
 from app.forms.side_page import SidePage
 from app.forms.widgets import GRID, Bar, button, label
 from app.reading import width_runs
@@ -93,10 +94,8 @@ class Page(SidePage):
         self.readout.help_wanted.connect(self.help_wanted)
         self.strip.stopped.connect(self.stopped)
         self.strip.continued.connect(self.continued)
-        self.fields = QHBoxLayout()
-        self.fields.setContentsMargins(12, 2, 8, 2)
-        self.fields.setSpacing(GRID)
-        self.body.addLayout(self.fields)
+        self.fields = Flow(gap=GRID, edges=(12, 2, 8, 2))
+        self.body.addWidget(self.fields)
         self.body.addWidget(self.strip)
         column = self.layout()
         assert column is not None
@@ -108,8 +107,7 @@ class Page(SidePage):
         field.setAccessibleName(words)
         if isinstance(field, QDoubleSpinBox):
             field.lineEdit().setAccessibleName(words)
-        self.fields.addWidget(label(words, "small"))
-        self.fields.addWidget(field)
+        self.fields.add(together(label(words, "small"), field, spacing=GRID))
 
     def contextMenuEvent(self, event: object) -> None:
         """Offer the page that says more."""

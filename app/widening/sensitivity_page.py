@@ -67,8 +67,7 @@ class SensitivityPage(Page):
         self.add_field("shares of the width", self.ratios, "Shares that are tried, comma-separated")
         self.add_field("keep by", self.rule, "How the channels that stay are chosen: follows the rule of the edits")
         self.add_field("shown", self.measure, "What is shown, and what a preset adds up")
-        self.fields.addStretch(1)
-        self.fields.addWidget(self.run)
+        self.fields.add(self.run, pushed=True)
         self.plot = MatrixPlot(theme, "Loss by group and share of its width", "width group", "share of its width kept")
         self.plot.cell_hovered.connect(self._point)
         self.plot.cell_clicked.connect(self._choose)
@@ -108,6 +107,7 @@ class SensitivityPage(Page):
         middle.setContentsMargins(80, 0, 80, 0)
         middle.addWidget(self.note, 1)
         self.body.addWidget(self.both, 1)
+        self.both.hide()  # until there is something to show
         self.body.addLayout(middle, 0)
 
     # -- showing -----------------------------------------------------------------------------------------------------

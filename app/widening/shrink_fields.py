@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDoubleSpinBox, QVBoxLayout, QWidget
 
 from analysis.catalogue import Value
+from app.forms.flow import Flow, together
 from app.forms.widgets import GRID, button, label
 from app.widening.page import choice_field, number_field
 
@@ -29,7 +30,7 @@ TAU = "The same for the features that the classifier reads (0.45 in the released
 
 
 class ShrinkFields(QWidget):
-    """Two rows: what is asked often, and the floors and the mini-batch, which stay hidden until they are wanted."""
+    """Two groups: what is asked often, and the floors and the mini-batch, which stay hidden until they are wanted."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,33 +45,25 @@ class ShrinkFields(QWidget):
             "More …", self._toggle, "", "Scores and floors of the search, and pictures of its mini-batch"
         )
         self.more.setCheckable(True)
-        self.first, self.second = QHBoxLayout(), QHBoxLayout()
-        below = QWidget()
-        for row in (self.first, self.second):
-            row.setContentsMargins(0, 0, 0, 0)
-            row.setSpacing(GRID)
-        below.setLayout(self.second)
-        self._lay_out(below)
+        self.first, self.below = (Flow(gap=GRID, edges=(12, 2, 8, 2)) for _row in range(2))
+        self._lay_out()
 
-    def _lay_out(self, below: QWidget) -> None:
-        first, second = self.first, self.second
+    def _lay_out(self) -> None:
+        first, second = self.first, self.below
         _add(first, "widen by", self.beta, "Width multiplier β of the search space")
         _add(first, "budget", self.target, "Share of what the network costs now")
         _add(first, "of", self.count, "What the budget counts")
-        first.addWidget(self.more)
-        first.addStretch(1)
+        first.add(self.more)
         _add(second, "scores", self.criterion, "What says which channels stay")
         _add(second, "floor ρ", self.rho, RHO)
         _add(second, "classifier τ", self.tau, TAU)
         _add(second, "mini-batch", self.pictures, "Pictures whose gradients are the scores; a second batch is as large")
-        second.addStretch(1)
-        below.setVisible(False)
-        self.below = below
+        second.setVisible(False)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addLayout(first)
-        layout.addWidget(below)
+        layout.setSpacing(0)
+        layout.addWidget(first)
+        layout.addWidget(second)
 
     def _toggle(self) -> None:
         self.below.setVisible(self.more.isChecked())
@@ -108,11 +101,10 @@ class ShrinkFields(QWidget):
         self._toggle()
 
 
-def _add(row: QHBoxLayout, words: str, field: QWidget, tip: str) -> None:
-    """Put a field with its name into a row."""
+def _add(flow: Flow, words: str, field: QWidget, tip: str) -> None:
+    """Put a field with its name into rows."""
     field.setToolTip(tip)
     field.setAccessibleName(words)
     if isinstance(field, QDoubleSpinBox):
         field.lineEdit().setAccessibleName(words)
-    row.addWidget(label(words, "small"))
-    row.addWidget(field)
+    flow.add(together(label(words, "small"), field, spacing=GRID))

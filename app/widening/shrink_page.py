@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
 from analysis.config import LayerSpec
 from app.drawing.curves import Curve, Guide
@@ -96,8 +96,8 @@ class ShrinkPage(Page):
         )
         self.use = button("Use as preset", lambda: self.used.emit("shrink"), "", "One step that can be undone")
         self.claim_row.addWidget(self.layered)
-        self.fields.addWidget(self.asked, 1)
-        self.fields.addWidget(self.run, 0, Qt.AlignmentFlag.AlignTop)
+        self.asked.first.add(self.run, pushed=True)
+        self.body.insertWidget(self.body.indexOf(self.fields), self.asked)
 
     def _lay_out(self) -> None:
         below = QWidget()
@@ -113,12 +113,18 @@ class ShrinkPage(Page):
             plot.setMinimumHeight(110)
         self.ratios.setMinimumHeight(150)  # the names below it take half of that
         self.halves.setSizes([130, 180, 180, 170])
+        self.area = QScrollArea()  # a low window cannot show all plots, and none must be squeezed
+        self.area.setWidget(self.halves)
+        self.area.setWidgetResizable(True)
+        self.area.setFrameShape(QFrame.Shape.NoFrame)
+        self.area.setAccessibleName("What the shrinkage found")
+        self.area.hide()
         self.note = label("", "soft", wrap=True)
         self.note.setAlignment(Qt.AlignmentFlag.AlignCenter)
         middle = QVBoxLayout()
         middle.setContentsMargins(80, 0, 80, 0)
         middle.addWidget(self.note, 1)
-        self.body.addWidget(self.halves, 1)
+        self.body.addWidget(self.area, 1)
         self.body.addLayout(middle, 0)
 
     # -- showing -----------------------------------------------------------------------------------------------------
@@ -135,7 +141,7 @@ class ShrinkPage(Page):
         if run is not None and run.result is not self._result:
             self._result, self.step = run.result, -1
         self.shrunk = Shrunk(run.result) if run is not None else None
-        self.halves.setVisible(self.shrunk is not None)
+        self.area.setVisible(self.shrunk is not None)
         self.note.setVisible(self.shrunk is None)
         self.note.setText(EMPTY)
         self.readout.setVisible(self.shrunk is not None)

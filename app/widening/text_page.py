@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtGui import QFontDatabase, QGuiApplication
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QPlainTextEdit, QVBoxLayout, QWidget
 
 from analysis.measures.widths.text import print_widths
 from analysis.problems import AnalysisError
+from app.forms.flow import Flow
 from app.forms.widgets import GRID, button, label
 from app.hints import told
 from app.reading.width_texts import as_json, as_latex, read_widths
@@ -35,16 +36,11 @@ class TextPage(QWidget):
             button("Copy JSON", lambda: self._copy_as(as_json)),
             button("Copy LaTeX table", lambda: self._copy_as(as_latex)),
         )
-        row = QHBoxLayout()
-        row.setSpacing(GRID)
-        for press in self.buttons:
-            row.addWidget(press)
-        row.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 4, 12, 4)
         layout.addWidget(self.field, 1)
         layout.addWidget(self.complaint)
-        layout.addLayout(row)
+        layout.addWidget(Flow(*self.buttons, gap=GRID, edges=(0, 4, 0, 0)))
 
     def show_widths(self) -> None:
         """Follow the configuration, unless the user has typed something else."""

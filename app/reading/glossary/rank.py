@@ -125,7 +125,12 @@ MEASURES: dict[str, Term] = {
     "top1": Term(
         "Top-1", "", "Share of pictures whose most probable class is right; in brackets 95 % over pictures.", "evaluate"
     ),
-    "top5": Term("Top-5", "", "Share of pictures whose right class is among the five most probable.", "evaluate"),
+    "top5": Term(
+        "Top-5",
+        "",
+        "Share of pictures whose right class is among the five most probable; of more than five outputs only.",
+        "evaluate",
+    ),
     "loss": Term("Loss", "nats", "Mean cross-entropy between prediction and label, natural logarithm.", "evaluate"),
     "class_accuracy": Term("Class accuracy", "", "Share of a class's pictures that are recognised.", "evaluate"),
     "attribution": Term(
