@@ -359,3 +359,18 @@ def test_costs_of_many_configurations_are_those_of_each() -> None:
     exact = np.array([one.file_bytes for one in costs])
     assert (totals["file"] >= exact)[narrow].all()
     np.testing.assert_allclose(totals["file"], exact, rtol=1e-2)
+
+
+# -- in a low window ---------------------------------------------------------------------------------------------------
+
+
+def test_ratios_make_room_for_the_profile_in_a_low_window(view: WidthsView) -> None:
+    page = view.profile
+    heights = {}
+    for height in (900, 480):
+        view.resize(760, height)
+        settle()
+        heights[height] = page.height()
+        assert page.strip.isVisible() == (height == 900)
+        assert page.plot.area().height() > 60
+    assert heights[480] < heights[900]

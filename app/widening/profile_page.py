@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from analysis.config import LayerSpec
@@ -31,6 +32,8 @@ MULTIPLES = ("1", "8", "16")
 WIDEST = 1 << 16
 NUMBER = 76
 """Pixels of a field for a width."""
+LOW = 320
+"""Pixels of the height of the page, with letters of the usual size, below which the profile has no room to share."""
 OUTLINES = ("configurations", "rank", "sharing", "bundles")
 """Colour roles of other profiles, in turn."""
 COMPARED = "outline"
@@ -144,6 +147,11 @@ class ProfilePage(QWidget):
         layout.addWidget(self.strip)
         layout.addWidget(self.legend)
         layout.addWidget(self.readout)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave the ratios out where they would take the room of the profile, whose readout says them too."""
+        super().resizeEvent(event)
+        self.strip.setVisible(self.height() >= LOW * max(1.0, self.theme.scale))
 
     # -- showing -----------------------------------------------------------------------------------------------------
 
