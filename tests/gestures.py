@@ -72,7 +72,8 @@ def theme(qapp: QApplication, monkeypatch: pytest.MonkeyPatch) -> Iterator[Theme
     themes.load_bundled_fonts()
     monkeypatch.setattr(themes, "_base_font", lambda: QFont("DejaVu Sans", 10))
     monkeypatch.setattr(themes, "_code_families", lambda: ["DejaVu Sans Mono"])
-    made = Theme("light")
+    made, font = Theme("light"), qapp.font()
     made.apply()
     yield made
     qapp.setStyleSheet("")
+    qapp.setFont(font)

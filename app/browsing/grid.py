@@ -32,8 +32,6 @@ PAD = 5
 MARGIN = 1
 """Rows of tiles that are decoded above and below those that can be seen."""
 NOWHERE = QModelIndex()
-ARROW = " → "
-"""Between what a picture is and what it is taken for."""
 
 
 class SamplesModel(QAbstractListModel):
@@ -75,7 +73,7 @@ class SamplesModel(QAbstractListModel):
 
     def caption(self, place: int) -> str:
         """Words below a picture: the predicted class, else the true one, else its number; both where they differ."""
-        return ARROW.join(self.words(place))
+        return numbers.ARROW.join(self.words(place))
 
     def words(self, place: int) -> tuple[str, ...]:
         """Return what stands below a picture: one name, or what it is and what it is taken for."""
@@ -156,10 +154,10 @@ class TileDelegate(QStyledItemDelegate):
         metrics, dots = self._metrics, Qt.TextElideMode.ElideRight
         if len(words) == 1:
             return metrics.elidedText(mark + words[0], dots, width)
-        room = width - metrics.horizontalAdvance(ARROW)
+        room = width - metrics.horizontalAdvance(numbers.ARROW)
         wide = [metrics.horizontalAdvance(word) for word in words]
         given = [max(room // 2, room - other) for other in reversed(wide)]
-        return ARROW.join(metrics.elidedText(word, dots, most) for word, most in zip(words, given, strict=True))
+        return numbers.ARROW.join(metrics.elidedText(word, dots, most) for word, most in zip(words, given, strict=True))
 
     def _paint_picture(self, painter: QPainter, room: QRect, place: int) -> None:
         image = self.thumbnails.get(place)

@@ -7,7 +7,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMenu, QWidget
 
 from analysis.pictures import PictureSet
-from app.browsing.grid import ARROW
+from app.reading import numbers
 from app.reading.samples import SampleTable
 from app.selection import Selection
 
@@ -36,15 +36,15 @@ class SampleMenu(QMenu):
         label, wrong = int(table.labels[current]), table.right[current] == 0
         if label >= 0:
             prediction = int(table.predictions[current]) if wrong else -1
-            taken = f"{ARROW}{table.prediction_name(current)}" if wrong else ""
+            taken = f"{numbers.ARROW}{table.prediction_name(current)}" if wrong else ""
             words = f"Show only {table.label_name(current)}{taken}"
             self.addAction(words, lambda: self.like_wanted.emit(label, prediction))
         several = len(chosen) > 1
         if several:
             self.addAction(f"Show only the {len(chosen):,} selected", lambda: self.only_wanted.emit(chosen))
         self.addSeparator()
-        numbers = ",".join(str(place) for place in chosen)
-        self.addAction("Copy numbers" if several else "Copy number", lambda: _copy(numbers))
+        places = ",".join(str(place) for place in chosen)
+        self.addAction("Copy numbers" if several else "Copy number", lambda: _copy(places))
         files = [str(file) for file in (pictures.file(place) for place in chosen) if file is not None]
         if files:
             self.addAction("Copy paths" if several else "Copy path", lambda: _copy("\n".join(files)))

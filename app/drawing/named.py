@@ -10,11 +10,10 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QFocusEvent, QFontMetricsF, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import QApplication, QToolTip, QWidget
 
+from app.reading import numbers
 from app.reading.glossary import TERMS
 from app.reading.glossary.axes import axis_term
 
-ARROW = " → "
-"""Between the two names of a pair."""
 MORE = "Click the name for more."
 PARTS = re.compile(r"( · |, |: |; )")
 """What stands between the parts of a line, of which each may begin with a name."""
@@ -43,14 +42,14 @@ def shortened(text: str, width: float, metrics: QFontMetricsF) -> str:
     """Return a text with as much of its middle as has to be replaced by …; of a pair, each side of its arrow."""
     if metrics.horizontalAdvance(text) <= width:
         return text
-    sides = text.split(ARROW)
-    room = (width - (len(sides) - 1) * metrics.horizontalAdvance(ARROW)) / len(sides)
+    sides = text.split(numbers.ARROW)
+    room = (width - (len(sides) - 1) * metrics.horizontalAdvance(numbers.ARROW)) / len(sides)
     if len(sides) == 1:
         return metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, width)
     wide = [metrics.horizontalAdvance(side) for side in sides]
     spare = sum(max(0.0, room - own) for own in wide) / max(1, sum(own > room for own in wide))
     rooms = [room if own <= room else room + spare for own in wide]
-    return ARROW.join(shortened(side, most, metrics) for side, most in zip(sides, rooms, strict=True))
+    return numbers.ARROW.join(shortened(side, most, metrics) for side, most in zip(sides, rooms, strict=True))
 
 
 def tip_of(definition: str, page: str) -> str:

@@ -12,7 +12,6 @@ from app.reading.depth import shown_name, split_name
 from app.reading.glossary import TERMS
 from app.reading.layer_comparison import difference_words
 from app.reading.measurements import STATE_TEXTS, VALUE, Metric, Values
-from app.reading.network_size import ARROW
 
 LAYERS = "concepts#Layers"
 """Section of the help on what a layer is."""
@@ -95,8 +94,8 @@ def _cost(layer: LayerSpec, name: str, after: float | None) -> Fact:
     known, before = TERMS[name], float(getattr(layer, name))
     unit = "" if known.unit == known.title else known.unit
     values = (before,) if after is None or after == before else (before, after)
-    text = ARROW.join(numbers.with_unit(value, unit) for value in values)
-    exact = ARROW.join(numbers.exact(value, known.unit) for value in values)
+    text = numbers.ARROW.join(numbers.with_unit(value, unit) for value in values)
+    exact = numbers.ARROW.join(numbers.exact(value, known.unit) for value in values)
     return Fact(known.title, (text,), known.definition, (exact,), known.page)
 
 

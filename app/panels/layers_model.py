@@ -16,7 +16,6 @@ from app.reading import numbers
 from app.reading.depth import LAYER_KINDS, shown_name
 from app.reading.glossary import LAYER_TERMS, SHORT, TERMS
 from app.reading.measurements import NON_FINITE, NOT_APPLICABLE, NOT_MEASURED, STATE_WORDS, VALUE, ZERO, Metric, Values
-from app.reading.network_size import ARROW
 from app.reading.switched import Change
 
 Index = QModelIndex | QPersistentModelIndex
@@ -395,7 +394,7 @@ def _with_after(value: float, node: Node, column: Column, unit: str) -> str:
     of_many = column.metric is not None and column.metric.combine == "sum" and bool(node.children)
     after = value if of_many else column.after.get(node.name, value)
     words = numbers.short(value, unit)
-    return words if after == value else f"{words}{ARROW}{numbers.short(after, unit)}"
+    return words if after == value else f"{words}{numbers.ARROW}{numbers.short(after, unit)}"
 
 
 def _fact(layer: LayerSpec, key: str) -> str:

@@ -10,7 +10,6 @@ from app.reading.measurements import totals
 from app.workspace import Workspace
 
 BEFORE = "before the edits"
-ARROW = " → "
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +33,13 @@ class Size:
     @property
     def words(self) -> str:
         """Parameters and multiply-adds in short numbers, before and after the edits."""
-        parameters, macs = (ARROW.join(numbers.short(value) for value in values) for values in self._pairs())
+        parameters, macs = (numbers.ARROW.join(numbers.short(value) for value in values) for values in self._pairs())
         return self._marked(f"{parameters} parameters · {macs} MACs")
 
     @property
     def details(self) -> str:
         """The same in full numbers."""
-        parameters, macs = (ARROW.join(f"{value:,.0f}" for value in values) for values in self._pairs())
+        parameters, macs = (numbers.ARROW.join(f"{value:,.0f}" for value in values) for values in self._pairs())
         return self._marked(f"{parameters} parameters, {macs} multiply-adds for one picture")
 
     @property

@@ -7,6 +7,8 @@ import math
 PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 NOTHING = "–"
 SPACE = "\u00a0"
+ARROW = " → "
+"""Between what was and what is, between a label and what a picture is taken for."""
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _BYTES = ("bytes", "byte", "B")
 
