@@ -17,7 +17,7 @@ from analysis import measure
 from analysis.events import Declared
 from analysis.result import Result
 from app.browsing.wish_row import WishRow, wish_of
-from app.reading.sample_words import share_words
+from app.reading import numbers
 from app.reading.samples import Wish, fitting, guesses, number_asked, sample_table
 from tests.sample_scenes import RUN, TABLE, pictures, run_events
 
@@ -163,7 +163,7 @@ def test_wishes_of_a_damaged_workspace_file_are_left_out() -> None:
 
 @given(st.floats(0, 1))
 def test_shares_keep_what_tells_them_from_nothing_and_from_all(share: float) -> None:
-    text = share_words(share)
+    text = numbers.share(share)
     value = float(text.replace("<", "").rstrip("%"))
     assert value / 100 == pytest.approx(share, abs=1e-5 if "<" in text else 5.1e-4)
     assert (value == 100) == (share > 1 - 0.6e-8) or 1 - share == pytest.approx(0.5e-8, rel=0.3)

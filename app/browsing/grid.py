@@ -23,7 +23,6 @@ from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemD
 from app.browsing.thumbnails import SIDE, Thumbnails
 from app.reading import numbers
 from app.reading.depth import Ints
-from app.reading.sample_words import share_words
 from app.reading.samples import SampleTable
 from app.theme import Theme
 
@@ -94,7 +93,7 @@ class SamplesModel(QAbstractListModel):
         if table.predictions[place] >= 0:
             said = table.prediction_name(place)
             if not table.one_output:
-                said = f"prediction: {said}, confidence {share_words(float(table.confidence[place]))}"
+                said = f"prediction: {said}, confidence {numbers.share(float(table.confidence[place]))}"
             lines.append(said)
             if np.isfinite(table.loss[place]):
                 lines.append(f"loss {numbers.with_unit(float(table.loss[place]), 'nats')}")

@@ -11,8 +11,8 @@ from app.drawing.named import Name, NamedNumbers
 from app.forms.name_label import NameLabel
 from app.forms.term_label import TermText
 from app.forms.widgets import GRID, label
+from app.reading import numbers
 from app.reading.glossary import TERMS
-from app.reading.sample_words import share_words
 from app.reading.samples import Guess
 from app.theme import Theme
 
@@ -117,7 +117,7 @@ class GuessBars(NamedNumbers):
         """Return the shares."""
         known, found = TERMS["prediction_share"], []
         for guess, top, bar in self._places():
-            width = QFontMetricsF(self._font(guess)).horizontalAdvance(share_words(guess.share))
+            width = QFontMetricsF(self._font(guess)).horizontalAdvance(numbers.share(guess.share))
             found.append(Name(QRectF(self.width() - width, top, width, bar - top), known.page, known.definition))
         return tuple(found)
 
@@ -148,7 +148,7 @@ class GuessBars(NamedNumbers):
     def _paint_words(self, painter: QPainter, guess: Guess, line: QRectF) -> None:
         painter.setFont(self._font(guess))
         painter.setPen(self.theme.color("text"))
-        metrics, share = QFontMetricsF(painter.font()), share_words(guess.share)
+        metrics, share = QFontMetricsF(painter.font()), numbers.share(guess.share)
         wide = self.width() - metrics.horizontalAdvance(share) - 8
         name = metrics.elidedText(f"✓ {guess.name}" if guess.right else guess.name, Qt.TextElideMode.ElideRight, wide)
         painter.drawText(line, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, name)
@@ -259,7 +259,7 @@ def _exact(guess: Guess) -> str:
 
 
 def _spoken(guess: Guess) -> str:
-    return f"{guess.name} {share_words(guess.share)}{', the label' if guess.right else ''}"
+    return f"{guess.name} {numbers.share(guess.share)}{', the label' if guess.right else ''}"
 
 
 def _say(widget: QLabel, text: str) -> None:

@@ -165,7 +165,7 @@ class Explanation:
     @property
     def confidence(self) -> str:
         """Softmax of the prediction, in words; of a network with one output, which has none, the output."""
-        return self._output if self.one_output else numbers.percent(float(self.run.result["confidence"][self.row]))
+        return self._output if self.one_output else numbers.share(float(self.run.result["confidence"][self.row]))
 
     @property
     def one_output(self) -> bool:

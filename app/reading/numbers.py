@@ -7,6 +7,8 @@ import math
 PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 NOTHING = "–"
 SPACE = "\u00a0"
+LEAST_SHARE = 1e-5
+"""Shares below are not told apart."""
 ARROW = " → "
 """Between what was and what is, between a label and what a picture is taken for."""
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -191,6 +193,25 @@ def ends(low: float, high: float, places: int, sign: bool = False) -> str:
         return ""
     one, other = ((signed(end, places) if sign else f"{end:,.{places}f}".replace("-", "−")) for end in (low, high))
     return f"[{one}, {other}]"
+
+
+def share(value: float) -> str:
+    r"""Return a share as a percentage: one decimal, and more where it would read as nothing or as everything.
+
+    Examples
+    --------
+    >>> share(0.563), share(0.99996), share(0.00002), share(3e-7)
+    ('56.3\xa0%', '99.996\xa0%', '0.002\xa0%', '< 0.001\xa0%')
+    """
+    if not math.isfinite(value) or 0.0005 <= value < 0.9995 or value == 0:
+        return percent(value)
+    if value < LEAST_SHARE:
+        return f"< {100 * LEAST_SHARE:g}{SPACE}%"
+    rest = min(value, 1 - value)
+    if rest < 0.5e-8:
+        return f"100{SPACE}%"
+    places = math.ceil(-math.log10(100 * rest) - 1e-9)
+    return f"{100 * value:.{places}f}{SPACE}%"
 
 
 def signed(value: float, places: int) -> str:

@@ -67,7 +67,7 @@ class SecondAnswers:
             return f"{self.name}: not in its run"
         verdict = {1: "right", 0: "wrong"}.get(int(table.right[place]), "")
         parts = [table.prediction_name(place), verdict]
-        parts += [] if table.one_output else [numbers.percent(float(table.confidence[place]))]
+        parts += [] if table.one_output else [numbers.share(float(table.confidence[place]))]
         lines = [f"{self.name}: {', '.join(part for part in parts if part)}"]
         loss = float(table.loss[place])
         if np.isfinite(loss):

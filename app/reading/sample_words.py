@@ -12,27 +12,6 @@ from app.reading.sample_comparison import SecondAnswers
 from app.reading.samples import SampleTable
 
 NOTHING = "No picture fits. Take a filter away, or widen the range of confidence."
-LEAST = 1e-5
-"""Shares below are not told apart."""
-
-
-def share_words(share: float) -> str:
-    r"""Return a share as a percentage: one decimal, and more where it would read as nothing or as everything.
-
-    Examples
-    --------
-    >>> share_words(0.563), share_words(0.99996), share_words(0.00002), share_words(3e-7)
-    ('56.3\xa0%', '99.996\xa0%', '0.002\xa0%', '< 0.001\xa0%')
-    """
-    if not math.isfinite(share) or 0.0005 <= share < 0.9995 or share == 0:
-        return numbers.percent(share)
-    if share < LEAST:
-        return f"< {100 * LEAST:g}{numbers.SPACE}%"
-    rest = min(share, 1 - share)
-    if rest < 0.5e-8:
-        return f"100{numbers.SPACE}%"
-    places = math.ceil(-math.log10(100 * rest) - 1e-9)
-    return f"{100 * share:.{places}f}{numbers.SPACE}%"
 
 
 def count_words(table: SampleTable, places: Ints, second: SecondAnswers | None, selected: int) -> str:
