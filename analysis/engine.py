@@ -22,7 +22,8 @@ from analysis.loading.devices import devices
 from analysis.measures.picks import read_picks
 from analysis.measuring import evaluating, measuring
 from analysis.methods import METHODS
-from analysis.models import ASSUMED, Model, ModelCache, at_size
+from analysis.model_cache import ModelCache
+from analysis.models import ASSUMED, Model, at_size
 from analysis.problems import AnalysisError, Cancelled, Problem, RunWarning
 from analysis.request import Request
 from analysis.result import Result

@@ -15,7 +15,7 @@ from torch import nn
 from analysis.engine import run
 from analysis.events import Chunk, Declared, Event, Finished, Outcome, Prepared, Started
 from analysis.methods import METHODS
-from analysis.models import ModelCache
+from analysis.model_cache import ModelCache
 from analysis.request import Compute, ImageSource, ModelSource, Request
 from analysis.result import Result
 from analysis.store import list_runs, load, record

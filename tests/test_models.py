@@ -21,7 +21,8 @@ from analysis.edits import Edits
 from analysis.graph import record
 from analysis.loading import architectures, checkpoints, constructors, factories, opening, sources
 from analysis.loading.exported import inspect_exported
-from analysis.models import Model, ModelCache
+from analysis.model_cache import ModelCache
+from analysis.models import Model
 from analysis.networks import CifarResNet
 from analysis.problems import AnalysisError
 from analysis.request import Compute, ModelSource

@@ -20,7 +20,8 @@ from analysis.events import Outcome
 from analysis.measures.widths.costs import CostModel
 from analysis.measures.widths.description import WidthGroups, from_bytes
 from analysis.measures.widths.legal import nearest
-from analysis.models import ModelCache, load
+from analysis.model_cache import ModelCache
+from analysis.models import load
 from analysis.request import Compute, ImageSource, ModelSource, Request
 from analysis.result import Result
 from tests.test_rebuilding import BARE

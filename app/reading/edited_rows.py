@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -58,19 +59,23 @@ def _with_points(workspace: Workspace, known: Mapping[str, float]) -> Mapping[st
     A row that is the tensor of another one is as wide as that; what enters a sum is tied to what came last with as many
     channels, see the help on width groups.
     """
-    found = dict(known)
-    for place, layer in enumerate(workspace.layers):
-        before = (one.name for one in reversed(workspace.layers[:place]) if one.channels == layer.channels)
-        name = layer.same_as or next(before, "") if layer.kind in ("branch", "block") else ""
-        if layer.name not in found and name in found:
-            found[layer.name] = found[name]
+    found, last = dict(known), dict[int, str]()
+    for layer in workspace.layers:
+        if layer.kind in ("branch", "block") and layer.name not in found:
+            tied = layer.same_as or last.get(layer.channels, "")
+            found |= {layer.name: found[tied]} if tied in found else {}
+        last[layer.channels] = layer.name
     return found
 
 
 def of_layer(workspace: Workspace, name: str) -> dict[str, float]:
     """Return all of `COUNTED` of one layer of the edited network; empty while nothing is changed or known."""
-    found = {output: by_layer(workspace, output) for output in COUNTED}
-    return {output: values[name] for output, values in found.items() if name in values}
+    found = _costs(workspace) if workspace.edits.widths else None
+    if found is None:
+        return {}
+    model, costs = found
+    row = next((place for place, row in enumerate(model.found.rows) if row.layer == name), -1)
+    return {output: float(getattr(costs, output)[row]) for output in COUNTED} if row >= 0 else {}
 
 
 def totals(workspace: Workspace) -> tuple[float, float] | None:
@@ -88,8 +93,14 @@ def _costs(workspace: Workspace) -> tuple[CostModel, Costs] | None:
     if model is None:
         return None
     known = {group.name for group in model.found.groups if not group.locked}
-    widths = {name: width for name, width in edits.widths if name in known}
-    return None if objections(model.found, widths) else (model, model.costs(widths))
+    costs = _evaluated(model, tuple(pair for pair in edits.widths if pair[0] in known))
+    return None if costs is None else (model, costs)
+
+
+@lru_cache(maxsize=4)  # every lane, column and line asks for the same edits, also while a handle is dragged
+def _evaluated(model: CostModel, widths: tuple[tuple[str, int], ...]) -> Costs | None:
+    """Count what a configuration costs, None for one that cannot be made."""
+    return None if objections(model.found, dict(widths)) else model.costs(dict(widths))
 
 
 def _model(result: Result) -> CostModel | None:
