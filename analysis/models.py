@@ -227,10 +227,10 @@ def _finish(draft: Draft, source: ModelSource, device: torch.device, dtype: torc
 def at_size(model: Model, size: tuple[int, ...]) -> Model:
     """Record a network of which no input size is known on that of its pictures, (height, width): they are what it sees.
 
-    Other networks stay as they are, and so does one that does not run on pictures of this size.
+    One that does not run on pictures of this size stays as it is.
     """
     shape = (model.input_shape[0], *size)
-    if ASSUMED not in model.badges or shape == model.input_shape:
+    if shape == model.input_shape:
         return model
     with suppress(AnalysisError):
         recording = _counted(record(model.net, shape), model.shared)

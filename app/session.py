@@ -66,6 +66,8 @@ class Session(QObject):
         self._before: ModelSource | None = None
         self._expected_hash = ""
         self._look_after = False
+        self._offered: ModelSource | None = None
+        """The network with the size of its pictures, as it was offered last."""
         workspace.model_changed.connect(self._on_model)
         workspace.run_finished.connect(self._offer_size)
         workspace.problem_raised.connect(notices.problem)
@@ -125,10 +127,13 @@ class Session(QObject):
     def _offer_size(self, number: int) -> None:
         """Offer to count shapes and costs for the size of the pictures, where that of the network is a guess."""
         workspace, run = self.workspace, self.workspace.runs.get(number)
-        seen = size_seen(workspace, run) if run is not None else ()
+        seen = size_seen(workspace, run) if run is not None and run.purpose == "measure" else ()
         if not seen or workspace.model is None or not workspace.edits.empty:
             return
         source, words = replace(workspace.model, input=seen), shape(seen)
+        if source == self._offered:  # once is enough
+            return
+        self._offered = source
         text = f"The pictures are {words}, and shapes and costs are counted for {shape(workspace.input_shape)}."
         hint = "Nothing is known about the input size of this network; the other one was assumed."
         use = NoticeAction(f"Count for {words}", lambda: self.open_model(source))

@@ -209,3 +209,19 @@ def test_lines_of_several_measures_differ_in_grey(name: str) -> None:
 def test_a_picture_of_a_graph_is_as_wide_as_its_size(residual: Result) -> None:
     picture = Image.open(io.BytesIO(encode(graph_of(residual, "page", "auto"), Style("page", dpi=127), ".png")))
     assert picture.width == pytest.approx(183 * 5, abs=2)
+
+
+def test_names_moved_out_of_several_panels_make_one_legend() -> None:
+    with mpl.rc_context({"legend.fontsize": 7.0}):
+        figure = Figure(figsize=(3.4, 3.0), layout="constrained")
+        above, below = figure.subplots(2, 1)
+        for ax, names in ((above, ("entropy", "loss")), (below, ("accuracy", "loss", "ceiling"))):
+            for number, name in enumerate(names):
+                ax.plot([0, 1], [number, number], label=name)
+        rows = [draw_legend._write_above(ax, *ax.get_legend_handles_labels()) for ax in (above, below, above)]
+        (legend,) = figure.legends
+        assert [text.get_text() for text in legend.get_texts()] == ["entropy", "loss", "accuracy", "ceiling"]
+        assert rows[0] > 0
+        assert rows[2] == 0
+        figure.draw_without_rendering()
+        assert legend.get_window_extent().y0 >= above.get_window_extent().y1

@@ -339,6 +339,11 @@ def test_the_overview_draws_edited_rows_behind_the_original(view: WidthsView) ->
     size = edited_rows.totals(workspace)
     assert size is not None
     assert np.nansum(costs[2]) == size[1]  # the lanes add up to what stands above them
+    workspace.set_edits(replace(workspace.edits, geometry=(("layer2.0.conv1", "dil2"),)))
+    assert edited_rows.totals(workspace) is None
+    assert edited_rows.outline(workspace, axis, macs) is None  # nothing is said to be known of parts either
+    assert edited_rows.outline(workspace, axis, width) is not None
+    assert set(edited_rows.of_layer(workspace, "layer2.0.conv2")) == {"width"}
     spectrum = replace(macs, method="feature_rank")
     assert edited_rows.outline(workspace, axis, spectrum) is None
 

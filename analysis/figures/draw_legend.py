@@ -49,15 +49,23 @@ def _entries(ax: Axes) -> tuple[list[Any], list[str]]:
 
 
 def _write_above(ax: Axes, handles: list[Any], labels: list[str]) -> int:
-    """Write names above all axes, once; return how many rows that adds."""
+    """Write names above all axes, in one legend with those of other panels; return how many rows that adds."""
     figure = ax.get_figure(True)
     assert figure is not None  # the axes were made by a figure
-    said = [[text.get_text() for text in legend.get_texts()] for legend in figure.legends]
-    if labels in said:  # several panels may need the same one
+    before = {
+        text.get_text(): handle
+        for legend in figure.legends
+        for text, handle in zip(legend.get_texts(), legend.legend_handles, strict=True)
+    }
+    found = before | {words: handle for words, handle in zip(labels, handles, strict=True) if words not in before}
+    if len(found) == len(before):  # several panels may need the same names
         return 0
-    columns = _columns(labels, figure.get_size_inches()[0])
-    figure.legend(handles, labels, loc="outside upper left", ncols=columns)
-    return -(-len(labels) // columns)
+    for legend in list(figure.legends):
+        legend.remove()
+    wide = figure.get_size_inches()[0]
+    columns = _columns([*found], wide)
+    figure.legend([*found.values()], [*found], loc="outside upper left", ncols=columns)
+    return -(-len(found) // columns) - (-(-len(before) // _columns([*before], wide)) if before else 0)
 
 
 def free_data(figure: Figure, axes: Sequence[Axes]) -> bool:
@@ -75,7 +83,7 @@ def free_data(figure: Figure, axes: Sequence[Axes]) -> bool:
             continue
         legend.remove()
         rows = _write_above(ax, *_entries(ax))
-        moved = max(moved, rows * 1.5 * mpl.rcParams["legend.fontsize"] / 72)
+        moved += rows * 1.5 * mpl.rcParams["legend.fontsize"] / 72
     if moved:
         width, height = figure.get_size_inches()
         figure.set_size_inches(width, height + moved)

@@ -130,7 +130,8 @@ def script(sheet: Sheet, csv_name: str) -> str:
         for panel in sheet.panels
     ]
     lines = ",\n".join(f"    {panel!r}" for panel in panels)
-    return _SCRIPT.format(csv=csv_name, panels=lines, note=sheet.note, wide=WIDE, tall=TALL)
+    note = sheet.note.replace("\\", "/").replace('"', "'")  # within the script's own text
+    return _SCRIPT.format(csv=csv_name, panels=lines, note=note, wide=WIDE, tall=TALL)
 
 
 def _height(panel: Panel) -> float:

@@ -109,11 +109,18 @@ class NamesAxis(Axis):
 
     def shown(self, leaf: str) -> str:
         """Return a last part as it is shown: with … in its middle if it is too long."""
+        self._begin_short()
+        return self._shown(leaf)
+
+    def _begin_short(self) -> None:
+        """Forget names that were shortened for another font: asked once for all texts of a panned frame."""
         font = self.theme.font("small_code")
         if font.key() != self._short_for:
             self._short, self._short_for = {}, font.key()
+
+    def _shown(self, leaf: str) -> str:
         if leaf not in self._short:
-            metrics = QFontMetricsF(font)
+            metrics = QFontMetricsF(self.theme.font("small_code"))
             self._short[leaf] = shortened(leaf, (self._deepest - metrics.height()) / 0.71, metrics)
         return self._short[leaf]
 
@@ -132,6 +139,7 @@ class NamesAxis(Axis):
         metrics = QFontMetricsF(self.theme.font("small_code"))
         if self.fits:
             self._turned.begin(painter)
+            self._begin_short()
             for number in range(first, last + 1):
                 self._paint_leaf(painter, axis.slots[number], self.pixel(number))
         self._paint_groups(painter, first, last, spacing, metrics)
@@ -139,7 +147,7 @@ class NamesAxis(Axis):
     def _paint_leaf(self, painter: QPainter, slot: Slot, at: float) -> None:
         if not self._area.left() <= at <= self._area.right():
             return
-        self._turned.draw(painter, self.shown(slot.leaf), at, self._area.top() + 3)
+        self._turned.draw(painter, self._shown(slot.leaf), at, self._area.top() + 3)
 
     def _paint_groups(self, painter: QPainter, first: int, last: int, spacing: float, metrics: QFontMetricsF) -> None:
         """Name what the places lie in: blocks where there is room, else what the blocks lie in."""

@@ -52,13 +52,25 @@ class ListAxis(Axis):
 
     def shown(self, name: str) -> str:
         """Return a name as it is shown: with … in its middle if it is too long."""
-        font = self.theme.font("small_code" if self.side == "bottom" else "small")
+        self._begin_short()
+        return self._shown(name)
+
+    def _begin_short(self) -> None:
+        """Forget names that were shortened for another font or room: asked once for all texts of a panned frame."""
+        font = self.theme.font(self._font)
         most = self._most(QFontMetricsF(font).height())
         if self._short_for != (font.key(), most):
             self._short, self._short_for = {}, (font.key(), most)
+
+    def _shown(self, name: str) -> str:
         if name not in self._short:
-            self._short[name] = shortened(name, most, QFontMetricsF(font))
+            self._short[name] = shortened(name, self._short_for[1], QFontMetricsF(self.theme.font(self._font)))
         return self._short[name]
+
+    @property
+    def _font(self) -> str:
+        """Font of the names."""
+        return "small_code" if self.side == "bottom" else "small"
 
     def _most(self, height: float) -> float:
         """Pixels along a name that there is room for."""
@@ -123,6 +135,7 @@ class ListAxis(Axis):
         painter.setPen(self.theme.color("text_soft"))
         fits = self.fits(spacing)
         self._turned.begin(painter)
+        self._begin_short()
         step = 1 if fits else next((s for s in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if s * spacing >= 40), 5000)
         for place in range(first, last + 1):
             if place % step == 0:
@@ -140,7 +153,7 @@ class ListAxis(Axis):
 
     def _paint_place(self, painter: QPainter, place: int, fits: bool, metrics: QFontMetricsF) -> None:
         area, at = self._area, self.at(place)
-        text = self.shown(self.names[place]) if fits else str(place)
+        text = self._shown(self.names[place]) if fits else str(place)
         if self.side == "bottom" and fits:
             self._turned.draw(painter, text, at, area.top() + 3)
         elif self.side == "bottom":

@@ -96,13 +96,14 @@ class TermText(EdgedLabel):
     """
 
     help_wanted = Signal(str)
+    words = ""  # asked for by events that come while the label is made
 
     def __init__(self, theme: Theme, role: str, terms: Mapping[str, str], within: bool = False) -> None:
         super().__init__()
         self.theme, self.terms, self.within = theme, terms, within
         self._laid_out = False
         self.words = self._whole = ""
-        """What is shown, as plain text; the same again if some of it is left out."""
+        """What was said, as plain text; and what hovering tells where some of it is left out, else empty."""
         self.setTextFormat(Qt.TextFormat.RichText)
         self.role = role
         self.setProperty("role", role)
@@ -122,6 +123,12 @@ class TermText(EdgedLabel):
         self.words = words
         self.setAccessibleName(words)
         self._fit()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Fit into another font."""
+        super().changeEvent(event)
+        if self.words and event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._fit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Leave out what cannot be broken into lines."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
@@ -323,7 +323,7 @@ class LayersModel(QAbstractItemModel):
             return _fact(self.layers[node.row], column.key) if node.row >= 0 else ""
         value = self._number(node, column)
         if not np.isnan(value):
-            return column.difference(value) if column.delta else _with_after(value, node, column, column.metric.unit)
+            return column.difference(value) if column.delta else _with_after(value, node, column, numbers.short)
         return MARKS.get(int(column.values.states[node.row]), "") if node.row >= 0 else ""
 
     def exact(self, node: Node, column: Column) -> str:
@@ -343,7 +343,7 @@ class LayersModel(QAbstractItemModel):
         if column.delta:
             words = "nothing to compare with" if np.isnan(value) else numbers.exact(value, column.metric.unit)
             return f"{node.name}\n{column.metric.title}: {words}\n{DIFFERENCE}"
-        words = STATE_WORDS[state] if np.isnan(value) else numbers.exact(value, column.metric.unit)
+        words = STATE_WORDS[state] if np.isnan(value) else _with_after(value, node, column, numbers.exact)
         low, high = column.values.low, column.values.high
         if node.row >= 0 and low is not None and high is not None and np.isfinite(low[node.row]):
             words += f", 95 % interval {low[node.row]:.6g} to {high[node.row]:.6g}"
@@ -389,12 +389,13 @@ def _fits(layer: LayerSpec, word: str) -> bool:
     return any(word in text for text in texts)
 
 
-def _with_after(value: float, node: Node, column: Column, unit: str) -> str:
+def _with_after(value: float, node: Node, column: Column, write: Callable[[float, str], str]) -> str:
     """Write a value, and beside it that of the edited network where this is another one."""
-    of_many = column.metric is not None and column.metric.combine == "sum" and bool(node.children)
+    assert column.metric is not None  # only metrics have values
+    of_many = column.metric.combine == "sum" and bool(node.children)
     after = value if of_many else column.after.get(node.name, value)
-    words = numbers.short(value, unit)
-    return words if after == value else f"{words}{numbers.ARROW}{numbers.short(after, unit)}"
+    values = (value,) if after == value else (value, after)
+    return numbers.ARROW.join(write(one, column.metric.unit) for one in values)
 
 
 def _fact(layer: LayerSpec, key: str) -> str:

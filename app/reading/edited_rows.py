@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from analysis.edits import Edits
 from analysis.measures.widths.costs import CostModel, Costs
 from analysis.measures.widths.description import from_bytes
 from analysis.measures.widths.legal import objections
@@ -44,7 +45,7 @@ def outline(workspace: Workspace, axis: DepthAxis, metric: Metric) -> tuple[Floa
 
 def by_layer(workspace: Workspace, output: str = "width") -> Mapping[str, float]:
     """Return one of `COUNTED` of every layer of the edited network; empty while nothing is changed or known."""
-    found = _costs(workspace) if workspace.edits.widths and output in COUNTED else None
+    found = _costs(workspace) if workspace.edits.widths and _is_known(workspace.edits, output) else None
     if found is None:
         return {}
     model, costs = found
@@ -75,15 +76,21 @@ def of_layer(workspace: Workspace, name: str) -> dict[str, float]:
         return {}
     model, costs = found
     row = next((place for place, row in enumerate(model.found.rows) if row.layer == name), -1)
-    return {output: float(getattr(costs, output)[row]) for output in COUNTED} if row >= 0 else {}
+    known = [output for output in COUNTED if _is_known(workspace.edits, output)]
+    return {output: float(getattr(costs, output)[row]) for output in known} if row >= 0 else {}
 
 
 def totals(workspace: Workspace) -> tuple[float, float] | None:
     """Return parameters and multiply-adds of the edited network, None while nothing is changed or known."""
-    edits, found = workspace.edits, _costs(workspace)
-    if found is None or edits.geometry or edits.ring:
+    found = _costs(workspace)
+    if found is None or not _is_known(workspace.edits, "parameters"):
         return None
     return float(found[1].totals.parameters), float(found[1].totals.macs)
+
+
+def _is_known(edits: Edits, output: str) -> bool:
+    """Tell whether one of `COUNTED` follows from widths alone: another geometry or a ring has costs of its own."""
+    return output == "width" or (output in COUNTED and not edits.geometry and not edits.ring)
 
 
 def _costs(workspace: Workspace) -> tuple[CostModel, Costs] | None:
